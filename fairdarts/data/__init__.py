@@ -1,0 +1,1 @@
+"""Images as uint8 tensors in memory, decoded once a process and augmented in batches."""

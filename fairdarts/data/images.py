@@ -1,0 +1,132 @@
+"""A data set in memory, and the ways to take part of it.
+
+Shapes: N images, H = W pixels a side.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from fairdarts.errors import DataError
+
+Channels = tuple[float, float, float]
+"""One value each for red, green and blue."""
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Labelled square RGB images, not yet normalised.
+
+    Raises:
+        DataError: If shapes, types or the range of the labels do not fit together.
+    """
+
+    images: Tensor
+    """uint8, (N, 3, H, W)."""
+    labels: Tensor
+    """int64, (N,), each an index into `class_names`."""
+    class_names: tuple[str, ...]
+    mean: Channels
+    """Mean of the training pixels, in 0..1."""
+    std: Channels
+    """Their standard deviation."""
+    mirror: bool
+    """Whether a mirror image keeps its label: False for digits."""
+
+    def __post_init__(self) -> None:
+        shape, num = tuple(self.images.shape), len(self.labels)
+        if self.images.dtype != torch.uint8 or len(shape) != 4 or shape[1] != 3:
+            raise DataError(
+                f"images ({self.images.dtype}, shape {shape}) must be uint8 of shape (N, 3, H, W)."
+            )
+        if shape[2] != shape[3] or shape[2] == 0:
+            raise DataError(f"images are {shape[2]} x {shape[3]} pixels, but must be square.")
+        if self.labels.dtype != torch.int64 or self.labels.shape != (shape[0],):
+            raise DataError(
+                f"labels ({self.labels.dtype}, shape {tuple(self.labels.shape)}) must be int64 of "
+                f"shape ({shape[0]},), one for each image."
+            )
+        if num == 0:
+            raise DataError("There are no images: a data set needs at least one.")
+        low, high = int(self.labels.min()), int(self.labels.max())
+        if low < 0 or high >= self.num_classes:
+            raise DataError(
+                f"labels lie in {low}..{high}, but must lie in 0..{self.num_classes - 1}: there "
+                f"are {self.num_classes} class names."
+            )
+        if not all(value > 0 for value in self.std):
+            raise DataError(f"std (={self.std}) must be positive: a channel is constant.")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def num_classes(self) -> int:
+        """Classes there are names for, whether or not each has an image here."""
+        return len(self.class_names)
+
+    @property
+    def image_size(self) -> int:
+        """Height and width in pixels."""
+        return self.images.shape[-1]
+
+    def select(self, indices: Tensor) -> Self:
+        """The images at `indices` (int64, (M,)), in that order."""
+        indices = indices.to(self.images.device)
+        return replace(self, images=self.images[indices], labels=self.labels[indices])
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same images on `device`."""
+        return replace(self, images=self.images.to(device), labels=self.labels.to(device))
+
+
+def halves(images: ImageSet) -> tuple[ImageSet, ImageSet]:
+    """Split for the bi-level search, without a copy.
+
+    Returns:
+        The first half by index, which trains the weights, and the rest, which trains the alphas.
+    Source:
+        Fair DARTS Section 5.1 follows DARTS (arXiv:1806.09055), `train_search.py`, train_portion.
+    """
+    half = len(images) // 2
+    return (
+        replace(images, images=images.images[:half], labels=images.labels[:half]),
+        replace(images, images=images.images[half:], labels=images.labels[half:]),
+    )
+
+
+def class_turns(labels: Tensor) -> Tensor:
+    """Order that takes the classes in turn: the first image of each, then the second of each, ...
+
+    Args:
+        labels: int64, (N,), non-negative.
+    Returns:
+        A permutation of 0..N-1, int64. A class that has run out is passed over.
+    """
+    by_class = torch.argsort(labels, stable=True)
+    sizes = torch.bincount(labels)
+    first = sizes.cumsum(0) - sizes
+    turn = torch.empty_like(labels)
+    turn[by_class] = torch.arange(len(labels), device=labels.device) - first[labels[by_class]]
+    return torch.argsort(turn, stable=True)
+
+
+def first_per_class(labels: Tensor, count: int) -> Tensor:
+    """Choose the first `count` images, spread evenly over the classes.
+
+    Args:
+        labels: int64, (N,), non-negative.
+        count: How many to choose.
+    Returns:
+        Indices in ascending order, int64, (count,).
+    Raises:
+        DataError: If there are fewer than `count`.
+    """
+    if count > len(labels):
+        raise DataError(
+            f"{count} images are asked for, but there are {len(labels)}: lower num_train or "
+            f"num_test, or leave it out for all."
+        )
+    return class_turns(labels)[:count].sort().values

@@ -1,0 +1,203 @@
+"""Data sets by name or path, decoded once a process."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor
+
+from fairdarts.config import DataConfig
+from fairdarts.data.decode import StoredSplit, decode, open_image
+from fairdarts.data.files import ClassFiles, download_root, folder_files, parquet_files, reading
+from fairdarts.data.images import Channels, ImageSet, class_turns, first_per_class
+from fairdarts.data.parquet import parquet_split, stored_class_names
+from fairdarts.errors import DataError
+
+NUM_DIGITS_TRAIN = 1437
+"""Writers follow each other in the digits, so the 360 images after these are by unseen writers."""
+DIGITS_SIZE = 32
+
+PUBLISHED_STATISTICS: dict[str, tuple[Channels, Channels]] = {
+    "cifar10": ((0.4914, 0.4822, 0.4465), (0.2471, 0.2435, 0.2616)),
+    "cifar100": ((0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762)),
+}
+"""Mean and standard deviation of the training pixels that the literature normalises with."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set before it is decoded."""
+
+    train: StoredSplit
+    test: StoredSplit
+    class_names: tuple[str, ...]
+    mirror: bool = True
+    """Whether a mirror image keeps its label; images from files are taken to."""
+
+
+def load(
+    config: DataConfig, *, download: bool = False, root: Path | None = None
+) -> tuple[ImageSet, ImageSet]:
+    """Load the training and the test images of a source.
+
+    A set stored class by class is reordered to take the classes in turn: a search trains weights on
+    the first half and alphas on the second, and both must see every class.
+
+    Args:
+        config: Source, number of images and their size.
+        download: Fetch CIFAR if it is not there.
+        root: Where CIFAR lies; None: $FAIRDARTS_DATA, else ~/.cache/fairdarts.
+    Returns:
+        (train, test) on the CPU. A second call returns the same tensors: do not write to them.
+    Raises:
+        DataError: If the source is missing or damaged, or has too few images.
+    """
+    root = (root or download_root()).expanduser()
+    if download and config.source in PUBLISHED_STATISTICS:
+        _cifar_split(config.source, root, train=True, download=True)
+    return _load(config, root)
+
+
+@lru_cache(maxsize=2)
+def _load(config: DataConfig, root: Path) -> tuple[ImageSet, ImageSet]:
+    kind, _, directory = config.source.partition(":")
+    if kind == "digits":
+        source = _digits()
+    elif kind == "parquet":
+        source = _parquet(directory)
+    elif kind == "folder":
+        source = _folder(directory)
+    else:
+        source = _cifar(kind, root)
+    size = config.image_size or (DIGITS_SIZE if kind == "digits" else None)
+    train, train_labels = _decoded(source.train, config.num_train, size)
+    test, test_labels = _decoded(source.test, config.num_test, size)
+    if train.shape[1:] != test.shape[1:]:
+        raise DataError(
+            f"{config.source}: training images are {train.shape[-1]} pixels wide and test images "
+            f"{test.shape[-1]}: set data.image_size to resize them all."
+        )
+    mean, std = PUBLISHED_STATISTICS.get(kind) or pixel_statistics(train)
+    return (
+        ImageSet(train, train_labels, source.class_names, mean, std, source.mirror),
+        ImageSet(test, test_labels, source.class_names, mean, std, source.mirror),
+    )
+
+
+def pixel_statistics(images: Tensor) -> tuple[Channels, Channels]:
+    """Mean and population standard deviation of each channel, of pixel values in 0..1.
+
+    Args:
+        images: uint8, (N, 3, H, W).
+    """
+    levels = torch.arange(256, dtype=torch.float64) / 255
+    means, stds = [], []
+    for channel in images.unbind(1):
+        # Counting the 256 levels keeps the sums exact, whatever the order of the images.
+        share = torch.bincount(channel.reshape(-1), minlength=256).double() / channel.numel()
+        mean = (share * levels).sum()
+        means.append(mean.item())
+        stds.append((share * (levels - mean) ** 2).sum().sqrt().item())
+    return (means[0], means[1], means[2]), (stds[0], stds[1], stds[2])
+
+
+def _decoded(split: StoredSplit, count: int | None, size: int | None) -> tuple[Tensor, Tensor]:
+    indices = torch.arange(len(split.labels))
+    if count is not None:
+        indices = first_per_class(split.labels, count)
+    images, labels = decode(split, indices, size), split.labels[indices]
+    if _stored_class_by_class(labels):
+        turns = class_turns(labels)
+        return images[turns], labels[turns]
+    return images, labels
+
+
+def _stored_class_by_class(labels: Tensor) -> bool:
+    return (
+        int(labels.diff().count_nonzero()) == int(torch.count_nonzero(torch.bincount(labels))) - 1
+    )
+
+
+def _digits() -> Source:
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    levels = np.rint(digits.images * (255 / 16)).astype(np.uint8)
+    labels = digits.target.astype(np.int64)
+    cut = NUM_DIGITS_TRAIN
+    return Source(
+        train=_array_split(levels[:cut], labels[:cut]),
+        test=_array_split(levels[cut:], labels[cut:]),
+        class_names=tuple(map(str, range(10))),
+        mirror=False,
+    )
+
+
+def _cifar(kind: str, root: Path) -> Source:
+    train, test = _cifar_split(kind, root, train=True), _cifar_split(kind, root, train=False)
+    return Source(
+        train=_array_split(train.data, np.array(train.targets, np.int64)),
+        test=_array_split(test.data, np.array(test.targets, np.int64)),
+        class_names=tuple(train.classes),
+    )
+
+
+def _cifar_split(kind: str, root: Path, train: bool, download: bool = False) -> Any:
+    from torchvision.datasets import CIFAR10, CIFAR100
+
+    try:
+        # torchvision compares each file with its published MD5 before it unpickles anything.
+        return (CIFAR10 if kind == "cifar10" else CIFAR100)(root, train=train, download=download)
+    except (RuntimeError, OSError) as error:
+        if download:
+            raise DataError(f"{kind} could not be fetched into {root}: {error}.") from error
+        raise DataError(
+            f"{kind} is missing or damaged in {root}: fetch it with `fairdarts doctor --download "
+            f"{kind}`, or set FAIRDARTS_DATA to where it lies."
+        ) from error
+
+
+def _array_split(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -> StoredSplit:
+    def read(indices: list[int]) -> Iterator[tuple[str, Image.Image]]:
+        for index in indices:
+            yield f"image {index}", Image.fromarray(images[index]).convert("RGB")
+
+    return StoredSplit(torch.from_numpy(labels), read)
+
+
+def _parquet(directory: str) -> Source:
+    files = parquet_files(directory)
+    train, test = parquet_split(files.train), parquet_split(files.test)
+    num_classes = 1 + int(torch.cat([train.labels, test.labels]).max())
+    names = stored_class_names(files.train[0]) or tuple(map(str, range(num_classes)))
+    if num_classes > len(names):
+        raise DataError(
+            f"parquet:{directory} has the label {num_classes - 1}, but {files.train[0]} names "
+            f"{len(names)} classes: correct its labels or its metadata."
+        )
+    return Source(train, test, names)
+
+
+def _folder(directory: str) -> Source:
+    train, test = folder_files(directory)
+    return Source(_folder_split(train), _folder_split(test), tuple(train.by_class))
+
+
+def _folder_split(files: ClassFiles) -> StoredSplit:
+    paths = [path for of_class in files.by_class.values() for path in of_class]
+    sizes = torch.tensor([len(of_class) for of_class in files.by_class.values()])
+    labels = torch.arange(len(sizes)).repeat_interleave(sizes)
+
+    def read(indices: list[int]) -> Iterator[tuple[str, Image.Image]]:
+        for path in (paths[index] for index in indices):
+            with reading(path):
+                data = path.read_bytes()
+            yield str(path), open_image(data, str(path))
+
+    return StoredSplit(labels, read)

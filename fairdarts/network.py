@@ -1,0 +1,193 @@
+"""The network of one genotype, trained from scratch (that of DARTS, arXiv:1806.09055).
+
+Shapes: B batch, C channels of the first cell, H W space, N live nodes of a cell, K classes.
+Cells at a third and two thirds of the depth halve H and W and double the channels.
+"""
+
+from typing import Literal
+
+import torch
+from timm.layers.drop import drop_path
+from torch import Tensor, nn
+
+from fairdarts.errors import ConfigError, GenotypeError
+from fairdarts.genotype import NUM_INPUTS, Genotype
+from fairdarts.operations import FactorizedReduce, ReLUConvBN, build_operation
+
+DropPathMode = Literal["node", "edge"]
+
+
+class DerivedCell(nn.Module):
+    """One cell of a genotype; its output concatenates the live nodes.
+
+    Args:
+        genotype: Pruned, so that every edge leaves a live node or an input.
+        kind: `normal`, or `reduce`: operations on the cell's inputs halve H and W.
+        in_channels: Channels of the outputs of cells k-2 and k-1.
+        channels: Channels of every node.
+        halve_older: Whether cell k-1 reduced, so that the output of cell k-2 is twice as large.
+        drop_path_mode: See `DerivedNetwork`.
+    """
+
+    def __init__(
+        self,
+        genotype: Genotype,
+        kind: str,
+        in_channels: tuple[int, int],
+        channels: int,
+        halve_older: bool,
+        drop_path_mode: DropPathMode,
+    ) -> None:
+        super().__init__()
+        self.kind = kind
+        self.edges = genotype.cell(kind)
+        self.live_nodes = genotype.live_nodes(kind)
+        self.drop_path_mode = drop_path_mode
+        fit_older = FactorizedReduce if halve_older else ReLUConvBN
+        self.fit_older = fit_older(in_channels[0], channels, affine=True)
+        self.fit_newer = ReLUConvBN(in_channels[1], channels, affine=True)
+        input_stride = 2 if kind == "reduce" else 1
+        self.operations = nn.ModuleList(
+            build_operation(
+                edge.op, channels, input_stride if edge.src < NUM_INPUTS else 1, affine=True
+            )
+            for edge in self.edges
+        )
+
+    def forward(self, older: Tensor, newer: Tensor, drop_path_prob: float) -> Tensor:
+        """Outputs of cells k-2 and k-1 to (B, N * channels, H, W), H and W halved if it reduces."""
+        states = {0: self.fit_older(older), 1: self.fit_newer(newer)}
+        for node in self.live_nodes:
+            terms = [
+                self._drop_operation(operation, operation(states[edge.src]), drop_path_prob)
+                for edge, operation in zip(self.edges, self.operations, strict=True)
+                if edge.dst == node
+            ]
+            total = sum(terms[1:], terms[0])
+            if self.drop_path_mode == "node":
+                total = drop_path(total, drop_path_prob, self.training)
+            states[node] = total
+        return torch.cat([states[node] for node in self.live_nodes], dim=1)
+
+    def _drop_operation(self, operation: nn.Module, output: Tensor, prob: float) -> Tensor:
+        if self.drop_path_mode == "node" or isinstance(operation, nn.Identity):
+            return output
+        dropped: Tensor = drop_path(output, prob, self.training)
+        return dropped
+
+
+class AuxiliaryHead(nn.Sequential):
+    """Second classifier at two thirds of the depth, used in training only.
+
+    Global pooling before the classifier is a departure from DARTS: it changes nothing at 32 x 32
+    and makes larger images work.
+    """
+
+    min_image_size = 32
+    """The input is a quarter of the image; pooling and convolution need 8 x 8 of it."""
+
+    def __init__(self, in_channels: int, num_classes: int) -> None:
+        super().__init__(
+            nn.ReLU(),
+            nn.AvgPool2d(5, stride=3, count_include_pad=False),
+            nn.Conv2d(in_channels, 128, 1, bias=False),
+            nn.BatchNorm2d(128),
+            nn.ReLU(),
+            nn.Conv2d(128, 768, 2, bias=False),
+            nn.BatchNorm2d(768),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(768, num_classes),
+        )
+
+
+class DerivedNetwork(nn.Module):
+    """Stem, `num_cells` cells and a linear classifier, for images of CIFAR size.
+
+    Args:
+        genotype: Pruned here, so that a raw one will do.
+        num_classes: K.
+        init_channels: C; the stem has 3 * C channels.
+        num_cells: At least 3; cells `num_cells // 3` and `2 * num_cells // 3` are reductions.
+        auxiliary: Whether to build the auxiliary head.
+        drop_path_mode: `node` drops the sum of a node, skips included (official FairDARTS code);
+            `edge` drops the output of each operation, never an identity skip (DARTS).
+    Raises:
+        GenotypeError: If a cell of the pruned genotype has no live node.
+    """
+
+    def __init__(
+        self,
+        genotype: Genotype,
+        num_classes: int,
+        init_channels: int,
+        num_cells: int,
+        auxiliary: bool,
+        drop_path_mode: DropPathMode = "node",
+    ) -> None:
+        super().__init__()
+        self.genotype = genotype.pruned()
+        if reason := self.genotype.invalid_reason():
+            raise GenotypeError(f"This genotype builds no network: {reason}.")
+        self.drop_path_prob = 0.0
+        """Probability of dropping a path in training; the trainer raises it epoch by epoch."""
+
+        channels = init_channels
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, 3 * channels, 3, padding=1, bias=False), nn.BatchNorm2d(3 * channels)
+        )
+        self.cells = nn.ModuleList()
+        self.auxiliary_after = 2 * num_cells // 3
+        self.auxiliary_head: AuxiliaryHead | None = None
+        in_channels = (3 * channels, 3 * channels)
+        follows_reduction = False
+        for index in range(num_cells):
+            reduces = index in (num_cells // 3, self.auxiliary_after)
+            channels *= 2 if reduces else 1
+            cell = DerivedCell(
+                self.genotype,
+                "reduce" if reduces else "normal",
+                in_channels,
+                channels,
+                halve_older=follows_reduction,
+                drop_path_mode=drop_path_mode,
+            )
+            self.cells.append(cell)
+            in_channels = (in_channels[1], len(cell.live_nodes) * channels)
+            follows_reduction = reduces
+            if auxiliary and index == self.auxiliary_after:
+                self.auxiliary_head = AuxiliaryHead(in_channels[1], num_classes)
+        self.classifier = nn.Linear(in_channels[1], num_classes)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Classify.
+
+        Args:
+            images: Shape (B, 3, H, W).
+        Returns:
+            Logits (B, K), and those of the auxiliary head when training with one, else None.
+        Raises:
+            ConfigError: If H or W cannot be halved twice or is too small for the auxiliary head.
+        """
+        self._check_size(*images.shape[2:])
+        auxiliary_logits: Tensor | None = None
+        older = newer = self.stem(images)
+        for index, cell in enumerate(self.cells):
+            older, newer = newer, cell(older, newer, self.drop_path_prob)
+            if self.training and index == self.auxiliary_after and self.auxiliary_head is not None:
+                auxiliary_logits = self.auxiliary_head(newer)
+        return self.classifier(newer.mean(dim=(2, 3))), auxiliary_logits
+
+    def _check_size(self, height: int, width: int) -> None:
+        if height % 4 or width % 4:
+            raise ConfigError(
+                f"image_size (={height}x{width}) must be divisible by 4: "
+                "two reduction cells halve the image."
+            )
+        smallest = AuxiliaryHead.min_image_size
+        if self.auxiliary_head is not None and min(height, width) < smallest:
+            raise ConfigError(
+                f"image_size (={height}x{width}) is too small for the auxiliary head, which needs "
+                f"{smallest}x{smallest}: enlarge the images or set auxiliary_weight to 0."
+            )

@@ -1,0 +1,208 @@
+"""The bi-level search of Fair DARTS and DARTS, first order (Eq. 4, 8 and 10)."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fairdarts.checkpoint import restore_state, state_to_bytes
+from fairdarts.config import SearchConfig
+from fairdarts.data.augment import Augmentation
+from fairdarts.data.images import ImageSet, halves
+from fairdarts.data.stream import BatchStream
+from fairdarts.loss import architecture_loss
+from fairdarts.metrics import EpochMeter, top1_pct
+from fairdarts.schedule import cosine, set_lr
+from fairdarts.seeding import seed_everything
+from fairdarts.spaces import CELL_KINDS
+from fairdarts.supernet import Supernet, flat_gates
+
+Batch = tuple[Tensor, Tensor]
+METRICS = ("train_loss", "train_top1_pct", "arch_loss", "arch_top1_pct", "zero_one_loss")
+
+
+@dataclass(frozen=True)
+class SearchEpoch:
+    """What one epoch of a search measured."""
+
+    epoch: int
+    metrics: dict[str, float]
+    """Means over the epoch by name, see `METRICS`; `arch_*` are of the half that trains alphas."""
+    alphas: list[float]
+    """Both cells, normal first, row by row, after the epoch."""
+    gates: list[float]
+    """What the operations are multiplied by, in the same order."""
+    lr: float
+    num_images: int
+    wall_s: float
+
+
+class SearchState:
+    """Supernet, its two optimisers and the number of finished epochs."""
+
+    def __init__(self, config: SearchConfig, num_classes: int, device: torch.device) -> None:
+        seed_everything(config.seed, "supernet")
+        memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
+        self.supernet = Supernet(config, num_classes).to(device, memory_format=memory_format)
+        self.weight_optimizer = torch.optim.SGD(
+            self.supernet.weight_parameters(),
+            lr=config.weight_lr,
+            momentum=config.momentum,
+            weight_decay=config.weight_decay,
+        )
+        self.alpha_optimizer = torch.optim.Adam(
+            self.supernet.architecture_parameters(),
+            lr=config.alpha_lr,
+            betas=(config.alpha_beta1, 0.999),
+            weight_decay=config.alpha_weight_decay,
+        )
+        self.device = device
+        self.epoch = 0
+
+    def to_bytes(self) -> bytes:
+        """The state after the last finished epoch."""
+        return state_to_bytes(self.epoch, *self._parts())
+
+    def restore(self, content: bytes) -> None:
+        """Continue from `to_bytes()` of a state of the same configuration.
+
+        Raises:
+            CheckpointError: If it is not one.
+        """
+        self.epoch = restore_state(content, *self._parts())
+
+    def _parts(self) -> tuple[dict[str, nn.Module], dict[str, torch.optim.Optimizer]]:
+        optimizers = {"weight_sgd": self.weight_optimizer, "alpha_adam": self.alpha_optimizer}
+        return {"supernet": self.supernet}, optimizers
+
+
+def search_step(state: SearchState, train: Batch, val: Batch, config: SearchConfig) -> list[Tensor]:
+    """One bi-level step: alphas on the held-out half, then weights on the training half.
+
+    Returns:
+        Scalars on the device, in the order of `METRICS`.
+    """
+    arch_metrics = step_alphas(state, val, config.zero_one_weight)
+    weight_metrics = step_weights(state, train, config.grad_clip)
+    return [*weight_metrics, *arch_metrics]
+
+
+def step_alphas(state: SearchState, batch: Batch, zero_one_weight: float) -> list[Tensor]:
+    """Upper level: one Adam step on alpha for L_val + w L_{0-1} (Eq. 8); weights stay.
+
+    Returns:
+        Cross-entropy, top-1 in percent and zero-one loss, scalars.
+    """
+    images, labels = batch
+    state.alpha_optimizer.zero_grad()
+    with frozen(state.supernet.weight_parameters()):
+        gates = state.supernet.gates()
+        logits = state.supernet(images, gates)
+        total, validation, zero_one = architecture_loss(
+            logits, labels, flat_gates(gates), zero_one_weight
+        )
+        total.backward()
+    state.alpha_optimizer.step()
+    return [validation, top1_pct(logits, labels), zero_one]
+
+
+def step_weights(state: SearchState, batch: Batch, grad_clip: float) -> list[Tensor]:
+    """Lower level: one SGD step on the supernet weights for L_train (Eq. 4); alphas stay.
+
+    Returns:
+        Cross-entropy and top-1 in percent, scalars.
+    """
+    images, labels = batch
+    state.weight_optimizer.zero_grad()
+    with frozen(state.supernet.architecture_parameters()):
+        logits = state.supernet(images, state.supernet.gates())
+        loss = F.cross_entropy(logits, labels)
+        loss.backward()
+    nn.utils.clip_grad_norm_(state.supernet.weight_parameters(), grad_clip)
+    state.weight_optimizer.step()
+    return [loss, top1_pct(logits, labels)]
+
+
+@contextmanager
+def frozen(parameters: Iterable[nn.Parameter]) -> Iterator[None]:
+    """Compute no gradient of these parameters inside the block."""
+    parameters = list(parameters)
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad_(True)
+
+
+def search(
+    config: SearchConfig,
+    images: ImageSet,
+    *,
+    device: torch.device,
+    on_epoch: Callable[[SearchEpoch, SearchState], None],
+    checkpoint: bytes | None = None,
+) -> SearchState:
+    """Run the search, or the rest of it.
+
+    Args:
+        config: Settings of the search.
+        images: The training set; its first half trains the weights, its second the alphas.
+        device: Where to compute; the images are moved there once.
+        on_epoch: Called after every epoch with what it measured and the state to save.
+        checkpoint: `SearchState.to_bytes()` of an unfinished search of the same configuration; the
+            result equals that of an uninterrupted run, bit for bit on a CPU.
+    Raises:
+        CheckpointError: If the checkpoint belongs to another configuration.
+    """
+    state = SearchState(config, images.num_classes, device)
+    if checkpoint is not None:
+        state.restore(checkpoint)
+    train, val = (
+        BatchStream(
+            half.to(device),
+            batch_size=config.batch_size,
+            seed=config.seed,
+            name=name,
+            augmentation=Augmentation(mirror=images.mirror),
+            channels_last=config.channels_last,
+        )
+        for half, name in zip(halves(images), ("weights", "alphas"), strict=True)
+    )
+    state.supernet.train()
+    while state.epoch < config.epochs:
+        on_epoch(_search_epoch(state, train, val, config), state)
+    return state
+
+
+def _search_epoch(
+    state: SearchState, train: BatchStream, val: BatchStream, config: SearchConfig
+) -> SearchEpoch:
+    started = time.monotonic()
+    epoch = state.epoch
+    lr = cosine(epoch, config.epochs, config.weight_lr, config.weight_lr_min)
+    set_lr(state.weight_optimizer, lr)
+    meter = EpochMeter(METRICS, state.device)
+    for step in range(epoch * len(train), (epoch + 1) * len(train)):
+        train_batch = train.batch(step)
+        # The halves may differ in size: the alphas' stream cycles at its own pace.
+        metrics = search_step(state, train_batch, val.batch(step), config)
+        meter.add(len(train_batch[1]), *metrics)
+    state.epoch = epoch + 1
+    with torch.no_grad():
+        gates = flat_gates(state.supernet.gates()).tolist()
+        alphas = torch.cat([state.supernet.alphas[kind].flatten() for kind in CELL_KINDS]).tolist()
+    return SearchEpoch(
+        epoch=epoch,
+        metrics=meter.means(),
+        alphas=alphas,
+        gates=gates,
+        lr=lr,
+        num_images=meter.num_images,
+        wall_s=time.monotonic() - started,
+    )

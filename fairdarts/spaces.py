@@ -1,0 +1,60 @@
+"""Search spaces as data: which edges a cell has and which candidates compete on each.
+
+S1 is the DARTS cell without the `none` operation (supplementary Section 2). Nodes 0 and 1 are the
+outputs of cells k-2 and k-1; nodes 2..5 are intermediate. Edge order is supplementary Table 2.
+"""
+
+from dataclasses import dataclass
+
+from fairdarts.errors import ConfigError
+
+CELL_KINDS = ("normal", "reduce")
+SKIP = "skip_connect"
+
+
+@dataclass(frozen=True)
+class CellSpace:
+    """A cell-based search space: every edge of the cell offers every operation."""
+
+    name: str
+    operations: tuple[str, ...]
+    """Candidate operations of an edge, in the order of the columns of alpha."""
+    num_nodes: int = 4
+    """Intermediate nodes of a cell."""
+
+    @property
+    def edges(self) -> tuple[tuple[int, int], ...]:
+        """(source node, destination node) of every edge, in the order of the rows of alpha."""
+        return tuple((src, dst) for dst in range(2, 2 + self.num_nodes) for src in range(dst))
+
+    @property
+    def num_alphas(self) -> int:
+        """Gates in both cells together: N of Eq. 7 (196 in S1)."""
+        return len(CELL_KINDS) * len(self.edges) * len(self.operations)
+
+
+S1 = CellSpace(
+    name="s1",
+    operations=(
+        "max_pool_3x3",
+        "avg_pool_3x3",
+        SKIP,
+        "sep_conv_3x3",
+        "sep_conv_5x5",
+        "dil_conv_3x3",
+        "dil_conv_5x5",
+    ),
+)
+
+SPACES = {S1.name: S1}
+
+
+def get_space(name: str) -> CellSpace:
+    """The search space of that name.
+
+    Raises:
+        ConfigError: If there is none.
+    """
+    if name not in SPACES:
+        raise ConfigError(f"space (={name!r}) is not known; allowed: {', '.join(SPACES)}.")
+    return SPACES[name]

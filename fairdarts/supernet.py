@@ -1,0 +1,143 @@
+"""The S1 supernet: every candidate operation on every edge, each scaled by its gate.
+
+Written as the paper reads, one module per edge and candidate.
+B batch, C channels, H W space, E = 14 edges, O = 7 operations.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from fairdarts.config import SearchConfig
+from fairdarts.operations import FactorizedReduce, ReLUConvBN, build_operation
+from fairdarts.seeding import generator
+from fairdarts.spaces import CELL_KINDS, CellSpace, get_space
+
+STEM_MULTIPLIER = 3
+
+
+class MixedOp(nn.Module):
+    """The candidates of one edge, summed by their gates (Eq. 6; Eq. 2 with softmax gates)."""
+
+    def __init__(self, space: CellSpace, channels: int, stride: int) -> None:
+        super().__init__()
+        self.candidates = nn.ModuleList()
+        for name in space.operations:
+            operation = build_operation(name, channels, stride, affine=False)
+            if "pool" in name:  # Keep: pooling has no norm of its own, and gates compare scales.
+                operation = nn.Sequential(operation, nn.BatchNorm2d(channels, affine=False))
+            self.candidates.append(operation)
+
+    def forward(self, x: Tensor, gates: Tensor) -> Tensor:
+        """(B, C, H, W) and gates (O,) to (B, C, H / stride, W / stride)."""
+        return _sum([gate * op(x) for gate, op in zip(gates, self.candidates, strict=True)])
+
+
+class SearchCell(nn.Module):
+    """A normal or reduction cell of the supernet (Eq. 1)."""
+
+    def __init__(
+        self,
+        space: CellSpace,
+        in_channels: tuple[int, int],
+        channels: int,
+        reduction: bool,
+        previous_reduction: bool,
+    ) -> None:
+        super().__init__()
+        self.num_nodes = space.num_nodes
+        before_last, last = in_channels
+        # The output of cell k-2 is twice as large where cell k-1 was a reduction cell.
+        adapt = FactorizedReduce if previous_reduction else ReLUConvBN
+        self.adapt_0 = adapt(before_last, channels, affine=False)
+        self.adapt_1 = ReLUConvBN(last, channels, affine=False)
+        self.mixed_ops = nn.ModuleList(
+            MixedOp(space, channels, stride=2 if reduction and src < 2 else 1)
+            for src, _ in space.edges
+        )
+
+    def forward(self, before_last: Tensor, last: Tensor, gates: Tensor) -> Tensor:
+        """Outputs of cells k-2 and k-1 and gates (E, O) to (B, num_nodes * C, H', W')."""
+        nodes = [self.adapt_0(before_last), self.adapt_1(last)]
+        edge = iter(zip(self.mixed_ops, gates, strict=True))
+        for _ in range(self.num_nodes):
+            # Edges are ordered by destination, so the next len(nodes) ones lead to this node.
+            incoming = zip(list(nodes), edge)
+            nodes.append(_sum([mixed_op(x, gate) for x, (mixed_op, gate) in incoming]))
+        return torch.cat(nodes[2:], dim=1)
+
+
+def _sum(tensors: list[Tensor]) -> Tensor:
+    total = tensors[0]
+    for tensor in tensors[1:]:
+        total = total + tensor
+    return total
+
+
+class Supernet(nn.Module):
+    """Stem, cells that share two sets of alphas, and a classifier."""
+
+    def __init__(self, config: SearchConfig, num_classes: int) -> None:
+        super().__init__()
+        self.space = space = get_space(config.space)
+        self.relaxation = config.relaxation
+        channels = config.init_channels
+        stem_channels = STEM_MULTIPLIER * channels
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, stem_channels, 3, padding=1, bias=False), nn.BatchNorm2d(stem_channels)
+        )
+        self.cells = nn.ModuleList()
+        self.cell_kinds: list[str] = []
+        in_channels = (stem_channels, stem_channels)
+        previous_reduction = False
+        for index in range(config.num_cells):
+            reduction = index in (config.num_cells // 3, 2 * config.num_cells // 3)
+            if reduction:
+                channels *= 2
+            cell = SearchCell(space, in_channels, channels, reduction, previous_reduction)
+            self.cells.append(cell)
+            self.cell_kinds.append("reduce" if reduction else "normal")
+            in_channels = (in_channels[1], space.num_nodes * channels)
+            previous_reduction = reduction
+        self.classifier = nn.Linear(in_channels[1], num_classes)
+
+        draw = generator("cpu", config.seed, "alphas")
+        shape = (len(space.edges), len(space.operations))
+        self.alphas = nn.ParameterDict(
+            {
+                kind: nn.Parameter(config.alpha_init_std * torch.randn(shape, generator=draw))
+                for kind in CELL_KINDS
+            }
+        )
+
+    def gates(self) -> dict[str, Tensor]:
+        """What each operation is multiplied by, per cell kind, shape (E, O).
+
+        `sigmoid` gates are independent (Eq. 6), `softmax` ones share each edge (Eq. 2).
+        """
+        if self.relaxation == "sigmoid":
+            return {kind: alpha.sigmoid() for kind, alpha in self.alphas.items()}
+        return {kind: alpha.softmax(dim=-1) for kind, alpha in self.alphas.items()}
+
+    def forward(self, images: Tensor, gates: dict[str, Tensor]) -> Tensor:
+        """Images (B, 3, H, W) and the gates of both cell kinds to logits (B, classes)."""
+        before_last = last = self.stem(images)
+        for kind, cell in zip(self.cell_kinds, self.cells, strict=True):
+            before_last, last = last, cell(before_last, last, gates[kind])
+        logits: Tensor = self.classifier(last.mean(dim=(2, 3)))
+        return logits
+
+    def architecture_parameters(self) -> list[nn.Parameter]:
+        """The alphas of both cell kinds."""
+        return list(self.alphas.values())
+
+    def weight_parameters(self) -> Iterator[nn.Parameter]:
+        """Every parameter that is no alpha."""
+        alphas = {id(alpha) for alpha in self.alphas.values()}
+        return (weight for weight in self.parameters() if id(weight) not in alphas)
+
+
+def flat_gates(gates: dict[str, Tensor]) -> Tensor:
+    """Gates of both cells in one vector, shape (N,): normal first, row by row."""
+    return torch.cat([gates[kind].flatten() for kind in CELL_KINDS])

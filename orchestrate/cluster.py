@@ -1,0 +1,65 @@
+"""Starting or joining Ray, and leaving it: one context manager."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from orchestrate.errors import ClusterError
+
+# Read by Ray when it is imported: our own view takes the place of its console output, and our store
+# that of its experiment state.
+ENVIRONMENT = {
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AUTH_MODE": "token",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "3600",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+}
+
+
+@contextmanager
+def cluster(address: str | None) -> Iterator[dict[str, float]]:
+    """Start Ray on this machine, or join a running cluster, for the length of the block.
+
+    Args:
+        address: `host:port` of a cluster's head; None: start one here, with the dashboard off.
+    Yields:
+        What it has: `CPU`, `GPU`, ...
+    Raises:
+        ClusterError: If Ray cannot be started or joined.
+    """
+    os.environ.update(ENVIRONMENT)
+    old_umask = os.umask(0o077)  # Ray's token file would be readable by every user of the machine.
+    import ray
+
+    local: dict[str, Any] = {"num_cpus": num_cpus(), "include_dashboard": False}
+    try:
+        ray.init(
+            # Never bare: Ray would then attach to whatever a dead cluster left behind.
+            address=address or "local",
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            **({} if address else local),
+        )
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        target = f"join the cluster at {address}" if address else "start Ray here"
+        reason = str(error).strip().splitlines()[0]
+        raise ClusterError(f"cannot {target}: {reason}") from error
+    finally:
+        os.umask(old_umask)
+    for name in ("ray.tune", "ray.train"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    try:
+        yield ray.cluster_resources()
+    finally:
+        ray.shutdown()
+
+
+def num_cpus() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

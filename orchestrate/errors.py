@@ -1,0 +1,25 @@
+"""What orchestration raises when its input or surroundings are at fault."""
+
+
+class OrchestrateError(Exception):
+    """Base of the errors of this package; its text is meant to be printed as it is."""
+
+
+class SweepError(OrchestrateError):
+    """A sweep file, or an override of it, that cannot be used."""
+
+
+class ClusterError(OrchestrateError):
+    """Ray cannot be started or joined, or has not what a trial asks for."""
+
+
+class Held(OrchestrateError):
+    """A stage that another live process is computing."""
+
+
+class Superseded(OrchestrateError):
+    """This attempt's lease was taken over; what it computes is no longer wanted."""
+
+
+class Diverged(OrchestrateError):
+    """A loss that is no longer finite."""

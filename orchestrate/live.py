@@ -1,0 +1,117 @@
+"""What a person sees while a sweep runs: a table on a terminal, plain lines elsewhere.
+
+Both are drawn from the store, as `fairdarts sweep status` is, so they tell the same.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from orchestrate.status import Progress, TrialStatus, count, progress, sweep_status
+from orchestrate.submission import Submission
+from results.store import Store
+
+REFRESH_S = 1.0
+MAX_ROWS = 30
+
+
+@contextmanager
+def live_view(store: Store, submission: Submission, console: Console) -> Iterator[None]:
+    """Show the progress of a submission for the length of the block."""
+    stop = threading.Event()
+    show = _draw if console.is_terminal else _print_events
+    thread = threading.Thread(target=show, args=(store, submission, console, stop), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def status_table(store: Store, statuses: list[TrialStatus]) -> Group:
+    """Counts by status, a line for each running trial, and the failures with their logs."""
+    counts = ", ".join(f"{n} {name}" for name, n in count(statuses).items())
+    parts: list[Text | Table] = [Text(f"{len(statuses)} trials: {counts}")]
+    running = [status for status in statuses if status.status == "running"]
+    if running:
+        table = Table(box=None, pad_edge=False)
+        for name in ("running", "stage", "epoch", "last", "left in stage", "by"):
+            table.add_column(name, justify="right" if name == "epoch" else "left")
+        for status in running[:MAX_ROWS]:
+            table.add_row(status.trial.label, status.stage.kind, *_progress_cells(store, status))
+        if len(running) > MAX_ROWS:
+            table.add_row(f"... and {len(running) - MAX_ROWS} more")
+        parts.append(table)
+    for status in statuses:
+        if status.status in ("failed", "invalid", "lost"):
+            parts.append(Text(problem_line(status)))
+    return Group(*parts)
+
+
+def problem_line(status: TrialStatus) -> str:
+    """One line on a trial that has no result: what happened, where, and the log."""
+    reason = status.state.reason or "its process is gone; it continues when the sweep is run again"
+    where = f" (log: {status.state.log})" if status.state.log else ""
+    return f"{status.status}: {status.trial.label}: {status.stage.kind}: {reason}{where}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as 45 s, 12 min or 3 h 05 min."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _progress_cells(store: Store, status: TrialStatus) -> tuple[str, str, str, str]:
+    at = progress(store, status)
+    if at is None:
+        return "", "", "", status.state.holder
+    left = "" if at.left_s is None else duration(at.left_s)
+    return f"{at.epochs_done}/{at.num_epochs}", at.metric, left, status.state.holder
+
+
+def _draw(store: Store, submission: Submission, console: Console, stop: threading.Event) -> None:
+    with Live(console=console, refresh_per_second=4, transient=True) as live:
+        while not stop.wait(REFRESH_S):
+            statuses = sweep_status(store, submission.trials)
+            live.update(status_table(store, statuses))
+
+
+def _print_events(
+    store: Store, submission: Submission, console: Console, stop: threading.Event
+) -> None:
+    started = time.monotonic()
+    printed: dict[str, str] = {}
+    while True:
+        last_look = stop.wait(REFRESH_S)
+        for status in sweep_status(store, submission.trials):
+            line = _event(store, status)
+            if line and printed.get(status.trial.trial_id) != line:
+                printed[status.trial.trial_id] = line
+                elapsed = duration(time.monotonic() - started)
+                console.print(f"[{elapsed:>7}] {line}", markup=False, highlight=False)
+        if last_look:
+            return
+
+
+def _event(store: Store, status: TrialStatus) -> str:
+    """The line to print when it changes; nothing for a trial that has not begun."""
+    label = status.trial.label
+    if status.status in ("failed", "invalid", "lost"):
+        return problem_line(status)
+    if status.status == "done":
+        return f"done: {label}"
+    if status.status != "running":
+        return ""
+    at: Progress | None = progress(store, status)
+    if at is None or not at.epochs_done:
+        return f"{label}: {status.stage.kind} started"
+    return f"{label}: {status.stage.kind} epoch {at.epochs_done}/{at.num_epochs}, {at.metric}"

@@ -1,0 +1,193 @@
+"""Sweep to trials: a pure function, no Ray, no torch.
+
+A trial is a chain of stages; each stage is named by a key (see `identity`), so that trials share
+what they have in common and a finished stage is never computed again.
+"""
+
+import itertools
+from dataclasses import dataclass
+from typing import Any, cast
+
+from fairdarts.config import Config, DataConfig, RetrainConfig, SampleConfig
+from fairdarts.data.fingerprint import fingerprint
+from orchestrate.errors import SweepError
+from orchestrate.identity import group_id, stage_key
+from orchestrate.settings import Settings, recipe_label, resolve, resolve_sample
+from orchestrate.sweep import RandomBaseline, Sweep
+
+
+@dataclass(frozen=True)
+class StageSpec:
+    """One stage: what it computes, named by its key."""
+
+    kind: str
+    """search, derive, sample, given or retrain."""
+    key: str
+    config: dict[str, Any]
+    parent: str | None
+
+
+@dataclass(frozen=True)
+class TrialSpec:
+    """One pipeline: search -> derive -> retrain, or sample -> retrain."""
+
+    label: str
+    group_label: str
+    group_id: str
+    method: str
+    dataset: str
+    recipe: str
+    stages: tuple[StageSpec, ...]
+
+    @property
+    def trial_id(self) -> str:
+        """Key of the last stage: it depends on all that came before."""
+        return self.stages[-1].key
+
+    def stage(self, *kinds: str) -> StageSpec | None:
+        """The trial's stage of one of these kinds."""
+        return next((stage for stage in self.stages if stage.kind in kinds), None)
+
+    @classmethod
+    def from_dict(cls, value: dict[str, Any]) -> "TrialSpec":
+        """The inverse of `dataclasses.asdict`."""
+        stages = tuple(StageSpec(**stage) for stage in value["stages"])
+        return cls(**(value | {"stages": stages}))
+
+
+def plan(sweep: Sweep) -> list[TrialSpec]:
+    """Every trial of a sweep, in the order of the file, each setting checked.
+
+    Raises:
+        SweepError, ConfigError: If a combination cannot be used.
+        DataError: If a data set is not there.
+    """
+    trials = [*_searches(sweep), *_random_baselines(sweep)]
+    seen: dict[str, str] = {}
+    for trial in trials:
+        twin = seen.setdefault(trial.trial_id, trial.label)
+        if twin is not trial.label:
+            raise SweepError(
+                f"the trials {twin!r} and {trial.label!r} are the same computation: an axis of "
+                "[matrix] changes nothing that they use."
+            )
+    return trials
+
+
+def _searches(sweep: Sweep) -> list[TrialSpec]:
+    if not sweep.matrix:
+        return []
+    trials = []
+    for values in itertools.product(*sweep.matrix.values()):
+        point = dict(zip(sweep.matrix, values, strict=True))
+        layers = [sweep.settings, point, sweep.overrides]
+        method = next(
+            (layer["method"] for layer in reversed(layers) if "method" in layer), "fairdarts"
+        )
+        layers.insert(1, sweep.methods.get(str(method), {}))
+        sections = resolve(str(method), layers)
+        shown = {axis: value for axis, value in point.items() if axis != "method"}
+        trials.append(search_trial(str(method), sections, shown))
+    return trials
+
+
+def _random_baselines(sweep: Sweep) -> list[TrialSpec]:
+    # Random genotypes are trained like searched ones, so they follow the axes of training.
+    axes = {a: v for a, v in sweep.matrix.items() if a.startswith(("retrain.", "data."))}
+    trials = []
+    for group in sweep.random:
+        for values in itertools.product(*axes.values()):
+            point = dict(zip(axes, values, strict=True))
+            for index in range(group.models):
+                layers = [{"seed": index}, sweep.settings, point, sweep.overrides]
+                sections = resolve("fairdarts", layers)
+                sample = resolve_sample(group.model_dump(exclude={"models"}) | {"index": index})
+                trials.append(_sample_trial(group, sample, sections, point))
+    return trials
+
+
+def search_trial(method: str, sections: dict[str, Config], shown: Settings) -> TrialSpec:
+    """The pipeline search -> derive -> retrain of one resolved setting.
+
+    Args:
+        method: Name of the search method.
+        sections: The resolved sections, see `orchestrate.settings.resolve`.
+        shown: Settings that tell it from its siblings, by full name.
+    """
+    search, derive = _search_stages(sections)
+    retrain = _retrain_stage(derive, sections)
+    return _trial(method, method, shown, sections, (search, derive, retrain))
+
+
+def search_only_trial(method: str, sections: dict[str, Config], shown: Settings) -> TrialSpec:
+    """The pipeline search -> derive, without retraining."""
+    return _trial(method, method, shown, sections, _search_stages(sections))
+
+
+def given_trial(name: str, genotype: dict[str, Any], sections: dict[str, Config]) -> TrialSpec:
+    """Retrain a genotype that a person gives: a published one or one from a file."""
+    config = {"genotype": genotype}
+    given = StageSpec("given", stage_key("given", config, None), config, None)
+    stages = (given, _retrain_stage(given, sections))
+    shown = {"seed": cast(RetrainConfig, sections["retrain"]).seed}
+    return _trial("given", name, shown, sections, stages)
+
+
+def _sample_trial(
+    group: RandomBaseline, sample: SampleConfig, sections: dict[str, Config], shown: Settings
+) -> TrialSpec:
+    config = sample.model_dump()
+    stage = StageSpec("sample", stage_key("sample", config, None), config, None)
+    bounds = [f"M={group.num_skips}"]
+    if group.min_multadds_m is not None:
+        bounds.append(f"MultAdds >= {group.min_multadds_m:g}M")
+    if group.max_multadds_m is not None:
+        bounds.append(f"MultAdds <= {group.max_multadds_m:g}M")
+    name = f"random ({', '.join(bounds)})"
+    stages = (stage, _retrain_stage(stage, sections))
+    return _trial("random", name, shown | {"index": sample.index}, sections, stages)
+
+
+def _search_stages(sections: dict[str, Config]) -> tuple[StageSpec, StageSpec]:
+    config = {
+        "search": sections["search"].model_dump(),
+        # The search never sees a test image.
+        "data": _data(sections) | {"num_test": None},
+    }
+    search = StageSpec("search", stage_key("search", config, None), config, None)
+    rule = sections["derive"].model_dump()
+    if rule["rule"] == "darts":
+        del rule["op_threshold"]  # That rule has no threshold.
+    return search, StageSpec("derive", stage_key("derive", rule, search.key), rule, search.key)
+
+
+def _retrain_stage(parent: StageSpec, sections: dict[str, Config]) -> StageSpec:
+    config = {"retrain": sections["retrain"].model_dump(), "data": _data(sections)}
+    return StageSpec("retrain", stage_key("retrain", config, parent.key), config, parent.key)
+
+
+def _data(sections: dict[str, Config]) -> dict[str, Any]:
+    data = cast(DataConfig, sections["data"])
+    return data.model_dump() | {"fingerprint": fingerprint(data)}
+
+
+def _trial(
+    method: str,
+    name: str,
+    shown: Settings,
+    sections: dict[str, Config],
+    stages: tuple[StageSpec, ...],
+) -> TrialSpec:
+    # Short names in labels: what a person varies is rarely ambiguous.
+    texts = {axis: f"{axis.rpartition('.')[2]}={value}" for axis, value in shown.items()}
+    repetition = ("seed", "index", "search.seed", "retrain.seed")
+    varied = [text for axis, text in texts.items() if axis not in repetition]
+    return TrialSpec(
+        label=" ".join([name, *texts.values()]),
+        group_label=" ".join([name, *varied]),
+        group_id=group_id(method, [(stage.kind, stage.config) for stage in stages]),
+        method=method,
+        dataset=cast(DataConfig, sections["data"]).source,
+        recipe=recipe_label(cast(RetrainConfig, sections["retrain"])),
+        stages=stages,
+    )

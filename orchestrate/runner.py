@@ -1,0 +1,185 @@
+"""Running a sweep: Ray Tune schedules the trials, the store says what is left of them.
+
+Tune gets one throwaway experiment a wave, no checkpoints and nothing to restore: after any crash
+the same sweep is simply run again, and every trial continues from its own files.
+"""
+
+import os
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestrate.cluster import cluster, num_cpus
+from orchestrate.errors import ClusterError
+from orchestrate.plan import TrialSpec
+from orchestrate.runtime import Runtime
+from orchestrate.status import TrialStatus, sweep_status
+from orchestrate.submission import Submission
+from orchestrate.sweep import Resources
+from orchestrate.trial import run_trial
+from results.store import Store
+
+INFRASTRUCTURE_RETRIES = 4
+"""Restarts of a trial whose process or node died, within one wave; they are no failed attempts."""
+POLL_S = 2.0
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one trial gets."""
+
+    cpus: int
+    gpus: float
+
+    @property
+    def runtime(self) -> Runtime:
+        """Where its stages compute."""
+        return Runtime(device="cuda" if self.gpus else "cpu", num_threads=self.cpus)
+
+
+def run_sweep(
+    store: Store, submission: Submission, *, address: str | None = None, retry_failed: bool = False
+) -> list[TrialStatus]:
+    """Bring every trial of a submission as far as it gets, on Ray.
+
+    Finished stages are skipped, unfinished ones continue. Trials that need a stage which another
+    one computes wait for it; stages that another live process computes are waited for.
+
+    Args:
+        store: Where results are.
+        submission: What to run.
+        address: Head of a cluster to join; None: start Ray here.
+        retry_failed: Try failed trials once more, those with attempts left.
+    Returns:
+        The status of every trial in the end.
+    Raises:
+        ClusterError: If Ray cannot be started or joined, or no node could hold a trial.
+    """
+    tries: Counter[str] = Counter()
+    if not _to_run(store, submission, tries, retry_failed):
+        return sweep_status(store, submission.trials)
+    with cluster(address) as available:
+        share = trial_share(submission.resources, available)
+        while True:
+            wave = _to_run(store, submission, tries, retry_failed)
+            if wave:
+                tries.update(trial.trial_id for trial in wave)
+                _run_wave(store, wave, share, submission.resources.max_concurrent)
+            elif _held_elsewhere(store, submission):
+                time.sleep(POLL_S)
+            else:
+                return sweep_status(store, submission.trials)
+
+
+def run_here(
+    store: Store, submission: Submission, *, retry_failed: bool = False
+) -> list[TrialStatus]:
+    """The same in this process, one trial after the other, without Ray."""
+    tries: Counter[str] = Counter()
+    share = trial_share(submission.resources, local_resources())
+    while wave := _to_run(store, submission, tries, retry_failed):
+        tries.update(trial.trial_id for trial in wave)
+        for trial in wave:
+            run_trial(trial, store, share.runtime)
+    return sweep_status(store, submission.trials)
+
+
+def trial_share(resources: Resources, available: dict[str, float]) -> Share:
+    """What a trial gets of the CPUs and GPUs there are.
+
+    Raises:
+        ClusterError: If it asks for more than there is.
+    """
+    gpus = resources.gpus_per_trial
+    if gpus is None:
+        gpus = 1.0 if available.get("GPU", 0) >= 1 else 0.0
+    for name, wanted in (("CPU", resources.cpus_per_trial), ("GPU", gpus)):
+        if wanted > available.get(name, 0):
+            raise ClusterError(
+                f"resources.{name.lower()}s_per_trial (={wanted:g}) is more than there is: "
+                f"{available.get(name, 0):g} {name}. Lower it or join a larger cluster."
+            )
+    return Share(resources.cpus_per_trial, gpus)
+
+
+def local_resources() -> dict[str, float]:
+    """CPUs and GPUs of this machine, without Ray or torch."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        num_gpus = len([part for part in visible.split(",") if part.strip()])
+    else:
+        num_gpus = len(list(Path("/dev").glob("nvidia[0-9]*")))
+    return {"CPU": float(num_cpus()), "GPU": float(num_gpus)}
+
+
+def _to_run(
+    store: Store, submission: Submission, tries: Counter[str], retry_failed: bool
+) -> list[TrialSpec]:
+    """Trials to start now: no two of them need the same unfinished stage."""
+    claimed: set[str] = set()
+    wave = []
+    for status in sweep_status(store, submission.trials):
+        unfinished = [s.key for s in _remaining_stages(status)]
+        if status.status == "running":
+            claimed.update(unfinished)
+        if not claimed.isdisjoint(unfinished):
+            continue
+        tried = tries[status.trial.trial_id]
+        if status.status == "failed":
+            has_attempts = status.state.num_failures < submission.resources.max_attempts
+            wanted = retry_failed and has_attempts and not tried
+        else:
+            wanted = status.status in ("pending", "lost") and tried <= INFRASTRUCTURE_RETRIES
+        if wanted:
+            claimed.update(unfinished)
+            wave.append(status.trial)
+    return wave
+
+
+def _remaining_stages(status: TrialStatus) -> Iterable[Any]:
+    stages = status.trial.stages
+    return () if status.finished else stages[stages.index(status.stage) :]
+
+
+def _held_elsewhere(store: Store, submission: Submission) -> bool:
+    return any(s.status == "running" for s in sweep_status(store, submission.trials))
+
+
+def _run_wave(
+    store: Store, trials: list[TrialSpec], share: Share, max_concurrent: int | None
+) -> None:
+    from ray import tune
+
+    # A local function is sent to workers by value, with no more than it names.
+    root, runtime = str(store.root), asdict(share.runtime)
+
+    def trainable(config: dict[str, Any]) -> dict[str, Any]:
+        trial = TrialSpec.from_dict(config["trial"])
+        return {"outcome": run_trial(trial, Store.open(root), Runtime(**runtime))}
+
+    with tempfile.TemporaryDirectory(prefix="fairdarts-tune-") as scratch:
+        tune.Tuner(
+            tune.with_resources(trainable, {"cpu": share.cpus, "gpu": share.gpus}),
+            param_space={"trial": tune.grid_search([asdict(trial) for trial in trials])},
+            tune_config=tune.TuneConfig(
+                max_concurrent_trials=max_concurrent,
+                reuse_actors=False,  # One process a trial: a crash takes no sibling along.
+                trial_name_creator=_trial_name,
+                trial_dirname_creator=_trial_name,
+            ),
+            run_config=tune.RunConfig(
+                name="wave",
+                storage_path=scratch,
+                verbose=0,
+                failure_config=tune.FailureConfig(max_failures=INFRASTRUCTURE_RETRIES),
+            ),
+        ).fit()
+
+
+def _trial_name(trial: Any) -> str:
+    spec = TrialSpec.from_dict(trial.config["trial"])
+    return spec.trial_id

@@ -1,0 +1,142 @@
+"""Names of settings: how a person's short or dotted names become resolved configurations."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from fairdarts.config import (
+    METHODS,
+    RECIPES,
+    Config,
+    DataConfig,
+    DeriveConfig,
+    RetrainConfig,
+    SampleConfig,
+    SearchConfig,
+)
+from orchestrate.errors import SweepError
+
+SECTIONS: dict[str, type[Config]] = {
+    "data": DataConfig,
+    "search": SearchConfig,
+    "derive": DeriveConfig,
+    "retrain": RetrainConfig,
+}
+Settings = dict[str, Any]
+"""Full name, `section.field` or `method` or `seed`, to value."""
+
+
+def full_name(name: str) -> str:
+    """The full name of a setting: `zero_one_weight` is `search.zero_one_weight`.
+
+    Raises:
+        SweepError: If no setting, or more than one, has that name.
+    """
+    if name in ("method", "seed"):
+        return name
+    if name == "data":
+        return "data.source"
+    section, _, field = name.partition(".")
+    if section in SECTIONS and field:
+        if field in SECTIONS[section].model_fields:
+            return name
+        allowed = ", ".join(SECTIONS[section].model_fields)
+        raise SweepError(f"{name} is not a setting; {section} has: {allowed}.")
+    owners = [s for s, config in SECTIONS.items() if name in config.model_fields]
+    if len(owners) == 1:
+        return f"{owners[0]}.{name}"
+    if owners:
+        choices = " or ".join(f"{owner}.{name}" for owner in owners)
+        raise SweepError(f"{name} could be {choices}: write which one.")
+    raise SweepError(
+        f"{name} is not a setting; there are method, seed and the fields of "
+        f"{', '.join(SECTIONS)} (`fairdarts sweep settings` lists them)."
+    )
+
+
+def flatten(table: dict[str, Any], prefix: str = "") -> Settings:
+    """Nested TOML tables to full names."""
+    flat: Settings = {}
+    for key, value in table.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict):
+            flat |= flatten(value, f"{name}.")
+        else:
+            flat[full_name(name)] = value
+    return flat
+
+
+def parse_assignment(text: str) -> tuple[str, Any]:
+    """`key=value` to a pair, the value as TOML has it or else as plain text.
+
+    Raises:
+        SweepError: If there is no `=`.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise SweepError(f"--set {text}: write it as key=value, for example --set search.epochs=5.")
+    try:
+        return key.strip(), tomllib.loads(f"value = {value.strip()}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key.strip(), value.strip()
+
+
+def resolve(method: str, layers: list[Settings]) -> dict[str, Config]:
+    """Every section of one trial, later layers over earlier ones.
+
+    The order is: defaults, what the method changes, what the recipe sets, then the layers.
+
+    Raises:
+        SweepError: If the method is not known.
+        ConfigError: If a value cannot be used.
+    """
+    if method not in METHODS:
+        raise SweepError(f"method (={method!r}) is not known; allowed: {', '.join(METHODS)}.")
+    merged: Settings = {}
+    for layer in layers:
+        merged |= layer
+    seed = merged.pop("seed", None)
+    values: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
+    for section, preset in METHODS[method].items():
+        values[section] |= preset
+    recipe = merged.get("retrain.recipe", RetrainConfig.model_fields["recipe"].default)
+    if isinstance(recipe, str):
+        values["retrain"] |= RECIPES.get(recipe, {})
+    if seed is not None:
+        values["search"]["seed"] = values["retrain"]["seed"] = seed
+    for name, value in merged.items():
+        section, _, field = name.partition(".")
+        if section in SECTIONS:
+            values[section][field] = value
+    return {
+        section: config.build(_absolute(values[section]), section)
+        for section, config in SECTIONS.items()
+    }
+
+
+def resolve_sample(values: dict[str, Any]) -> SampleConfig:
+    """The settings of one random-sampling baseline."""
+    return SampleConfig.build(values, "random")
+
+
+def recipe_label(config: RetrainConfig) -> str:
+    """The recipe's name, with every field that differs from it."""
+    reference = RetrainConfig(recipe=config.recipe, **RECIPES[config.recipe])
+    ours = config.model_dump()
+    changed = [
+        f"{field}={ours[field]}"
+        for field, value in reference.model_dump().items()
+        # The drop-path mode goes with the method and the seed with the repetition.
+        if ours[field] != value and field not in ("seed", "drop_path_mode", "channels_last")
+    ]
+    return f"{config.recipe}[{','.join(changed)}]" if changed else config.recipe
+
+
+def _absolute(values: dict[str, Any]) -> dict[str, Any]:
+    source = values.get("source")
+    if isinstance(source, str) and ":" in source:
+        kind, _, path = source.partition(":")
+        if path:
+            # A worker's current directory is not the user's.
+            values = values | {"source": f"{kind}:{Path(path).expanduser().resolve()}"}
+    return values

@@ -1,0 +1,297 @@
+"""What each kind of stage computes, and the rows it records.
+
+A stage reads its parent's rows, calls one plain function of `fairdarts`, and writes its own rows:
+after every epoch the row first, the checkpoint second, so that no epoch is ever in a checkpoint
+and not in the table.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import torch
+
+from fairdarts.baselines import sample
+from fairdarts.config import (
+    DataConfig,
+    DeriveConfig,
+    RetrainConfig,
+    SampleConfig,
+    SearchConfig,
+)
+from fairdarts.cost import derived_network_cost
+from fairdarts.data.fingerprint import fingerprint
+from fairdarts.data.images import ImageSet
+from fairdarts.data.sources import load
+from fairdarts.dominance import cell_gates, dominant_operations
+from fairdarts.errors import DataError
+from fairdarts.genotype import Genotype, derive
+from fairdarts.retrain import RetrainEpoch, RetrainState, retrain
+from fairdarts.search import SearchEpoch, SearchState, search
+from fairdarts.spaces import SKIP
+from orchestrate.attempt import Attempt
+from orchestrate.checkpoints import load_checkpoint, save_checkpoint
+from orchestrate.errors import Diverged
+from orchestrate.plan import StageSpec
+from orchestrate.runtime import Runtime
+from orchestrate.settings import recipe_label
+from results.errors import DamagedFile
+from results.layout import live_name
+from results.store import Store
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a stage ended."""
+
+    status: str = "ok"
+    """ok, or invalid: a genotype that no network can be built from."""
+    reason: str = ""
+
+
+@dataclass
+class StageRun:
+    """One attempt at one stage, with all it needs."""
+
+    stage: StageSpec
+    store: Store
+    attempt: Attempt
+    runtime: Runtime
+    on_epoch: Callable[[], None]
+    """Called after every committed epoch."""
+    resumed_from_epoch: int | None = None
+    bitwise: bool | None = None
+
+    def write_rows(self, table: str, rows: list[Row]) -> None:
+        """Commit this attempt's rows of a table, and drop those of earlier attempts."""
+        key, number = self.stage.key, self.attempt.number
+        self.attempt.check()
+        self.store.write_rows(table, live_name(key, number), rows)
+        if number > 1:
+            self.store.supersede(table, key, number)
+
+    def parent_rows(self, table: str) -> list[Row]:
+        """The rows that the parent stage left."""
+        assert self.stage.parent is not None
+        return _stage_rows(self.store, table, self.stage.parent)
+
+
+def _stage_rows(store: Store, table: str, key: str) -> list[Row]:
+    rows: list[Row] = store.read(table, [key]).to_pylist()
+    return rows
+
+
+def run_search(run: StageRun) -> Outcome:
+    """The search: one row an epoch, with all alphas in full precision."""
+    config = SearchConfig.build(run.stage.config["search"], "search")
+    train, _ = _load_images(run.stage.config["data"])
+    history = _History(run)
+
+    def on_epoch(epoch: SearchEpoch, state: SearchState) -> None:
+        dominant = dominant_operations(cell_gates(epoch.gates), config.relaxation)
+        skips = sum(edge.op == SKIP for edge in dominant)
+        history.commit(
+            epoch,
+            state,
+            alphas=epoch.alphas,
+            gates=epoch.gates,
+            num_dominant=len(dominant),
+            num_dominant_skip=skips,
+        )
+
+    search(
+        config,
+        train,
+        device=torch.device(run.runtime.device),
+        on_epoch=on_epoch,
+        checkpoint=history.checkpoint,
+    )
+    return Outcome()
+
+
+def run_derive(run: StageRun) -> Outcome:
+    """The genotype of the last epoch, and for how many epochs it had been that."""
+    config = DeriveConfig.build(run.stage.config, "derive")
+    epochs = sorted(run.parent_rows("epochs"), key=lambda row: row["epoch"])
+    derivations = [derive(cell_gates(row["gates"]), config) for row in epochs]
+    last = derivations[-1]
+    stable = 0
+    for derivation in reversed(derivations):
+        if derivation.genotype != last.genotype:
+            break
+        stable += 1
+    row = {
+        "search_key": run.stage.parent,
+        "rule": config.rule,
+        "op_threshold": run.stage.config.get("op_threshold"),
+        "margin_normal": last.margins["normal"],
+        "margin_reduce": last.margins["reduce"],
+        "stable_epochs": stable,
+    }
+    return _record_genotype(run, last.genotype, row)
+
+
+def run_sample(run: StageRun) -> Outcome:
+    """A random genotype."""
+    drawn = sample(SampleConfig.build(run.stage.config, "random"))
+    return _record_genotype(
+        run, drawn.genotype, {"num_rejected": sum(drawn.rejected.values())}
+    )
+
+
+def run_given(run: StageRun) -> Outcome:
+    """A genotype that a person named."""
+    return _record_genotype(run, Genotype.from_dict(run.stage.config["genotype"]), {})
+
+
+def run_retrain(run: StageRun) -> Outcome:
+    """Training from scratch: one row an epoch, and one with what came of it."""
+    config = RetrainConfig.build(run.stage.config["retrain"], "retrain")
+    genotype = Genotype.from_json(run.parent_rows("genotypes")[0]["genotype_json"])
+    train, test = _load_images(run.stage.config["data"])
+    history = _History(run)
+
+    def on_epoch(epoch: RetrainEpoch, state: RetrainState) -> None:
+        history.commit(epoch, state)
+
+    retrain(
+        genotype,
+        config,
+        train,
+        test,
+        device=torch.device(run.runtime.device),
+        on_epoch=on_epoch,
+        checkpoint=history.checkpoint,
+    )
+    cost = derived_network_cost(
+        genotype,
+        init_channels=config.init_channels,
+        num_cells=config.num_cells,
+        image_size=train.image_size,
+        num_classes=train.num_classes,
+        auxiliary=config.auxiliary_weight > 0,
+    )
+    best = max(history.rows, key=lambda row: row["test_top1_pct"])
+    row = {
+        "stage_key": run.stage.key,
+        "derive_key": run.stage.parent,
+        "recipe": recipe_label(config),
+        "epochs": config.epochs,
+        "test_top1_pct": history.rows[-1]["test_top1_pct"],
+        "best_test_top1_pct": best["test_top1_pct"],
+        "best_epoch": best["epoch"],
+        "params": cost.params,
+        "params_with_auxiliary": cost.params_with_auxiliary,
+        "multadds": cost.multadds,
+        "image_size": train.image_size,
+        "init_channels": config.init_channels,
+        "num_cells": config.num_cells,
+        "wall_s": sum(row["wall_s"] for row in history.rows),
+    }
+    run.write_rows("retrains", [row])
+    return Outcome()
+
+
+STAGES: dict[str, Callable[[StageRun], Outcome]] = {
+    "search": run_search,
+    "derive": run_derive,
+    "sample": run_sample,
+    "given": run_given,
+    "retrain": run_retrain,
+}
+"""What runs a stage, by kind."""
+
+
+class _History:
+    """The epochs of a stage: those of earlier attempts up to the checkpoint, then ours."""
+
+    def __init__(self, run: StageRun) -> None:
+        self.run = run
+        self.rows: list[Row] = []
+        self.checkpoint: bytes | None = None
+        found = load_checkpoint(run.attempt)
+        if found is None:
+            return
+        earlier = self._earlier_rows(found.epoch)
+        if len(earlier) < found.epoch:
+            run.attempt.log("rows of earlier epochs are missing or damaged: starting over")
+            return
+        self.rows = earlier
+        self.checkpoint = found.content
+        run.resumed_from_epoch = found.epoch - 1
+        run.bitwise = found.bitwise_key == run.runtime.bitwise_key()
+        run.attempt.log(f"resuming after epoch {found.epoch - 1}")
+        if not run.bitwise:
+            run.attempt.log(
+                f"the checkpoint was made with {found.bitwise_key}, this is "
+                f"{run.runtime.bitwise_key()}: the result may differ in the last bits"
+            )
+        run.write_rows("epochs", self.rows)
+
+    def _earlier_rows(self, num_epochs: int) -> list[Row]:
+        try:
+            rows = _stage_rows(self.run.store, "epochs", self.run.stage.key)
+        except DamagedFile as error:
+            self.run.attempt.log(str(error))
+            return []
+        return [row for row in rows if row["epoch"] < num_epochs]
+
+    def commit(
+        self, epoch: SearchEpoch | RetrainEpoch, state: SearchState | RetrainState, **extra: Any
+    ) -> None:
+        """Record an epoch: its row, then the checkpoint, then whoever watches."""
+        run = self.run
+        row = {
+            "stage_key": run.stage.key,
+            "kind": run.stage.kind,
+            "attempt": run.attempt.number,
+            "epoch": epoch.epoch,
+            "lr": epoch.lr,
+            "wall_s": epoch.wall_s,
+            "images_per_s": epoch.num_images / epoch.wall_s,
+            "written_at": datetime.now(UTC),
+        }
+        self.rows.append(row | epoch.metrics | extra)
+        run.write_rows("epochs", self.rows)
+        metrics = " ".join(f"{name} {value:.4g}" for name, value in epoch.metrics.items())
+        run.attempt.log(f"epoch {epoch.epoch} {metrics} wall_s {epoch.wall_s:.1f}")
+        if not math.isfinite(epoch.metrics["train_loss"]):
+            raise Diverged(f"the training loss is {epoch.metrics['train_loss']} in epoch {epoch.epoch}")
+        save_checkpoint(run.attempt, state.epoch, state.to_bytes(), run.runtime.bitwise_key())
+        run.on_epoch()
+
+
+def _record_genotype(run: StageRun, genotype: Genotype, row: Row) -> Outcome:
+    pruned = genotype.pruned()
+    reason = pruned.invalid_reason()
+    row |= {
+        "stage_key": run.stage.key,
+        "kind": run.stage.kind,
+        "genotype_json": pruned.to_json(),
+        "raw_genotype_json": genotype.to_json(),
+        "valid": reason is None,
+        "invalid_reason": reason,
+        "num_skips_normal": pruned.num_skips("normal"),
+        "num_skips_reduce": pruned.num_skips("reduce"),
+        "num_edges_normal": len(pruned.normal),
+        "num_edges_reduce": len(pruned.reduce),
+    }
+    run.write_rows("genotypes", [row])
+    return Outcome() if reason is None else Outcome("invalid", reason)
+
+
+def _load_images(config: dict[str, Any]) -> tuple[ImageSet, ImageSet]:
+    planned = config["fingerprint"]
+    data = DataConfig.build({k: v for k, v in config.items() if k != "fingerprint"}, "data")
+    if fingerprint(data) != planned:
+        raise DataError(
+            f"{data.source} has changed since the sweep was planned: submit the sweep again to "
+            "search on the new images."
+        )
+    return load(data)
+
+

@@ -1,0 +1,142 @@
+"""The trial: search -> derive -> retrain -> record, resumed wherever it was left.
+
+For every stage of its chain a trial tries, in this order: done, so skip it; its newest intact
+checkpoint, so continue; else from scratch. Nothing here knows of Ray.
+"""
+
+import errno
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import torch
+
+from fairdarts.errors import CheckpointError
+from orchestrate.attempt import Attempt, first_line, stage_state
+from orchestrate.errors import Diverged, Held, Superseded
+from orchestrate.plan import StageSpec, TrialSpec
+from orchestrate.runtime import Runtime
+from orchestrate.stages import STAGES, Outcome, StageRun
+from results.files import write_json
+from results.layout import live_name
+from results.store import Store
+
+
+def run_trial(
+    trial: TrialSpec,
+    store: Store,
+    runtime: Runtime,
+    on_epoch: Callable[[], None] = lambda: None,
+) -> str:
+    """Bring a trial to its end, or as far as it gets.
+
+    A failure is a row and a mark of its stage; it is not raised, for the siblings go on.
+
+    Args:
+        trial: The chain of stages.
+        store: Where everything is read and written.
+        runtime: Device and threads.
+        on_epoch: Called after every committed epoch.
+    Returns:
+        ok, invalid, failed, or held (another process computes one of its stages).
+    """
+    runtime.apply()
+    for stage in trial.stages:
+        state = stage_state(store.stage_dir(stage.kind, stage.key))
+        outcome = state.outcome if state.status == "done" else None
+        if outcome is None:
+            outcome = run_stage(stage, store, runtime, on_epoch)
+        if outcome != "ok":
+            return outcome
+    return "ok"
+
+
+def run_stage(
+    stage: StageSpec, store: Store, runtime: Runtime, on_epoch: Callable[[], None]
+) -> str:
+    """One attempt at a stage; see `run_trial`."""
+    stage_dir = store.stage_dir(stage.kind, stage.key)
+    if not (stage_dir / "SPEC.json").exists():
+        write_json(stage_dir / "SPEC.json", asdict(stage))
+    try:
+        attempt = Attempt.take(stage_dir)
+    except Held:
+        return "held"
+    run = StageRun(stage, store, attempt, runtime, on_epoch)
+    record = _AttemptRecord(run)
+    try:
+        attempt.log(f"attempt {attempt.number} at {stage.kind} {stage.key} on {runtime.device}")
+        record.write(status="running")
+        outcome = STAGES[stage.kind](run)
+        record.write(status="ok", ended=True)
+        attempt.finish(outcome.status, outcome.reason)
+        return outcome.status
+    except Superseded as error:
+        attempt.log(str(error))
+        attempt.abandon()
+        return "held"
+    except Exception as error:
+        record.write_failure(error)
+        attempt.fail(failure_kind(error), error)
+        return "failed"
+    except BaseException:  # Ctrl-C: the stage is free at once, its last epoch is kept.
+        attempt.release()
+        raise
+
+
+def failure_kind(error: Exception) -> str:
+    """The class of a failure, see the column `failure_kind`."""
+    if isinstance(error, Diverged):
+        return "diverged"
+    if isinstance(error, CheckpointError):
+        return "bad_checkpoint"
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return "oom"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "disk_full"
+    return "exception"
+
+
+class _AttemptRecord:
+    """The row of one attempt: written at its start and again at its end."""
+
+    def __init__(self, run: StageRun) -> None:
+        self.run = run
+        self.started_at = datetime.now(UTC)
+        self.started = time.monotonic()
+
+    def write(self, status: str, ended: bool = False, **failure: Any) -> None:
+        """Write the row as it stands."""
+        run = self.run
+        row = run.runtime.describe() | {
+            "stage_key": run.stage.key,
+            "attempt": run.attempt.number,
+            "kind": run.stage.kind,
+            "status": status,
+            "resumed_from_epoch": run.resumed_from_epoch,
+            "bitwise": run.bitwise,
+            "started_at": self.started_at,
+        }
+        if ended:
+            row |= {
+                "ended_at": datetime.now(UTC),
+                "wall_s": time.monotonic() - self.started,
+                "peak_memory_mib": run.runtime.peak_memory_mib(),
+            }
+        name = live_name(run.stage.key, run.attempt.number)
+        run.store.write_rows("attempts", name, [row | failure])
+
+    def write_failure(self, error: Exception) -> None:
+        """Write the row of a failed attempt; a full disk must not hide the failure's mark."""
+        try:
+            self.write(
+                status="failed",
+                ended=True,
+                failure_kind=failure_kind(error),
+                error_type=type(error).__name__,
+                error_message=first_line(error),
+            )
+        except OSError as second:
+            self.run.attempt.log(f"the attempts row could not be written: {second}")

@@ -1,0 +1,1 @@
+"""Results as Parquet tables: written whole by many, read by pandas, DuckDB or pyarrow."""

@@ -1,0 +1,72 @@
+"""Whole files or none, on any POSIX folder with an atomic rename."""
+
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+from results.errors import DamagedFile
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Put `content` at `path`: readers see the old file or the new one, never a part.
+
+    The folder is created where it is missing. The temporary name starts with a dot and does not
+    end in `.parquet`, so that no reader of the folder takes it for a table.
+
+    Raises:
+        OSError: If it cannot be written (a full disk, say). The old file is then still in place
+            and no temporary file is left.
+    """
+    make_folder(path.parent)
+    temporary = path.parent / f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    try:
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as JSON to `path`, whole or not at all."""
+    write_whole(path, (json.dumps(value, indent=2) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """The value of the JSON file at `path`.
+
+    Raises:
+        DamagedFile: If the file is not JSON.
+        FileNotFoundError: If there is none.
+    """
+    content = path.read_bytes()
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise DamagedFile(
+            f"{path} is damaged (it is not valid JSON: {error}): restore it from a copy, or "
+            "delete it and run the sweep again."
+        ) from None
+
+
+def make_folder(path: Path) -> None:
+    """Create `path` and its missing parents so that they outlive a loss of power."""
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    path.mkdir(exist_ok=True)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,189 @@
+"""Every table and column, once: Arrow type, unit, meaning.
+
+Percentages run from 0 to 100 and end in `_pct`; times end in `_s`; counts start with `num_` where
+that reads well; timestamps are UTC. NaN is a value (a loss that diverged), null is "not measured".
+Within a major version columns are only ever appended, at the end of their table.
+"""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from results.layout import SCHEMA_MAJOR, SCHEMA_MINOR
+
+STR = pa.string()
+BOOL = pa.bool_()
+I16 = pa.int16()
+I32 = pa.int32()
+I64 = pa.int64()
+F64 = pa.float64()
+VECTOR = pa.list_(pa.float32())
+TIME = pa.timestamp("us", tz="UTC")
+
+UNIT = b"unit"
+DESCRIPTION = b"description"
+VERSION = b"fairdarts_schema"
+"""Keys of the metadata of a field (the first two) and of a schema."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table."""
+
+    name: str
+    type: pa.DataType
+    description: str
+    unit: str = "1"
+    """`1`: a count, a ratio, or text."""
+
+    @property
+    def field(self) -> pa.Field:
+        """The Arrow field, its unit and description in the metadata."""
+        metadata = {UNIT: self.unit.encode(), DESCRIPTION: self.description.encode()}
+        return pa.field(self.name, self.type, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: its key and its columns, in order."""
+
+    name: str
+    key: tuple[str, ...]
+    """Columns that together name a row."""
+    columns: tuple[Column, ...]
+
+    @property
+    def arrow(self) -> pa.Schema:
+        """The Arrow schema of a file of this table."""
+        version = f"{SCHEMA_MAJOR}.{SCHEMA_MINOR}".encode()
+        return pa.schema([column.field for column in self.columns], metadata={VERSION: version})
+
+
+STAGE_KEY = Column("stage_key", STR, "hash of everything that can change the stage's result")
+
+TRIALS = Table(
+    "trials",
+    ("sweep", "submission", "trial_id"),
+    (
+        Column("sweep", STR, "name of the sweep that planned the trial"),
+        Column("submission", I32, "number of the submission, from 1"),
+        Column("trial_id", STR, "key of the trial's last stage"),
+        Column("label", STR, "name for people, with seeds"),
+        Column("group_id", STR, "hash of the configuration without its seeds"),
+        Column("group_label", STR, "name for people, without seeds"),
+        Column("method", STR, "fairdarts, darts, random or given"),
+        Column("space", STR, "search space"),
+        Column("dataset", STR, "data set"),
+        Column("recipe", STR, "retraining recipe; null: search only"),
+        Column("zero_one_weight", F64, "weight of the zero-one loss; null: not searched"),
+        Column("search_seed", I64, "seed of the search; null: not searched"),
+        Column("sample_seed", I64, "seed of the sampler; null: not sampled"),
+        Column("sample_index", I64, "which genotype of that sampler, from 0; null: not sampled"),
+        Column("retrain_seed", I64, "seed of the retraining; null: search only"),
+        Column("search_key", STR, "key of the search stage; null: not searched"),
+        Column("sample_key", STR, "key of the sample or given stage; null: searched"),
+        Column("derive_key", STR, "key of the derive stage; null: not searched"),
+        Column("retrain_key", STR, "key of the retrain stage; null: search only"),
+        Column("config_json", STR, "the resolved configuration, as JSON"),
+        Column("planned_at", TIME, "when the submission was made", "UTC"),
+    ),
+)
+
+ATTEMPTS = Table(
+    "attempts",
+    ("stage_key", "attempt"),
+    (
+        STAGE_KEY,
+        Column("attempt", I16, "number of the attempt, from 1"),
+        Column("kind", STR, "search, sample, given, derive or retrain"),
+        Column("status", STR, "running, ok or failed"),
+        Column("failure_kind", STR, "exception, oom, diverged, disk_full or bad_checkpoint"),
+        Column("error_type", STR, "class of the error"),
+        Column("error_message", STR, "text of the error, at most 2 kB, no control characters"),
+        Column("resumed_from_epoch", I32, "last epoch taken over; null: from scratch"),
+        Column("bitwise", BOOL, "resumed on the same software and thread count as before"),
+        Column("started_at", TIME, "start of the attempt", "UTC"),
+        Column("ended_at", TIME, "end of the attempt; null: running", "UTC"),
+        Column("wall_s", F64, "duration of this attempt alone", "s"),
+        Column("host", STR, "host name"),
+        Column("pid", I64, "process id"),
+        Column("device", STR, "device computed on"),
+        Column("num_threads", I16, "CPU threads of torch"),
+        Column("peak_memory_mib", F64, "peak memory of the device, or of the process", "MiB"),
+        Column("versions_json", STR, "versions of python, torch, timm, ray, this package; commit"),
+    ),
+)
+
+EPOCHS = Table(
+    "epochs",
+    ("stage_key", "epoch"),
+    (
+        STAGE_KEY,
+        Column("kind", STR, "search or retrain"),
+        Column("attempt", I16, "attempt that computed the row"),
+        Column("epoch", I32, "epoch, from 0"),
+        Column("train_loss", F64, "mean training loss", "nat"),
+        Column("train_top1_pct", F64, "training accuracy", "%"),
+        Column("arch_loss", F64, "search: cross-entropy on the half that trains alphas", "nat"),
+        Column("arch_top1_pct", F64, "search: accuracy on the half that trains alphas", "%"),
+        Column("zero_one_loss", F64, "search: zero-one loss, unweighted"),
+        Column("test_loss", F64, "retrain: test loss", "nat"),
+        Column("test_top1_pct", F64, "retrain: test accuracy", "%"),
+        Column("lr", F64, "learning rate of the weights"),
+        Column("wall_s", F64, "duration of the epoch", "s"),
+        Column("images_per_s", F64, "training images a second", "1/s"),
+        Column("num_dominant", I16, "search: gates above 0.75, or selected under a softmax"),
+        Column("num_dominant_skip", I16, "search: skip connections among these"),
+        Column("alphas", VECTOR, "search: cell (normal, reduce) x edge x operation, row-major"),
+        Column("gates", VECTOR, "search: what the forward pass multiplied by, same order"),
+        Column("written_at", TIME, "when the row was written", "UTC"),
+    ),
+)
+
+GENOTYPES = Table(
+    "genotypes",
+    ("stage_key",),
+    (
+        STAGE_KEY,
+        Column("kind", STR, "derive, sample or given"),
+        Column("search_key", STR, "key of the search stage; null: not searched"),
+        Column("rule", STR, "derivation rule; null: not derived"),
+        Column("op_threshold", F64, "lowest gate that survives; null: the rule has none"),
+        Column("genotype_json", STR, "genotype, pruned, as JSON"),
+        Column("raw_genotype_json", STR, "genotype before pruning, as JSON"),
+        Column("valid", BOOL, "whether a network can be built from it"),
+        Column("invalid_reason", STR, "why not; null: valid"),
+        Column("num_skips_normal", I16, "skip connections in the normal cell"),
+        Column("num_skips_reduce", I16, "skip connections in the reduction cell"),
+        Column("num_edges_normal", I16, "operations in the normal cell"),
+        Column("num_edges_reduce", I16, "operations in the reduction cell"),
+        Column("margin_normal", F64, "normal cell: lowest gate kept minus highest dropped"),
+        Column("margin_reduce", F64, "reduction cell: likewise"),
+        Column("stable_epochs", I32, "last epochs in a row that gave this genotype"),
+        Column("num_rejected", I64, "sample: draws thrown away before this one"),
+    ),
+)
+
+RETRAINS = Table(
+    "retrains",
+    ("stage_key",),
+    (
+        STAGE_KEY,
+        Column("derive_key", STR, "key of the parent: a derive, sample or given stage"),
+        Column("recipe", STR, "retraining recipe"),
+        Column("epochs", I32, "epochs trained"),
+        Column("test_top1_pct", F64, "test accuracy of the last epoch: the headline", "%"),
+        Column("best_test_top1_pct", F64, "best test accuracy of any epoch: biased upwards", "%"),
+        Column("best_epoch", I32, "epoch of the best test accuracy, from 0"),
+        Column("params", I64, "parameters without the auxiliary head"),
+        Column("params_with_auxiliary", I64, "parameters with the auxiliary head"),
+        Column("multadds", I64, "multiply-adds of one image of `image_size`"),
+        Column("image_size", I16, "height and width of an image", "px"),
+        Column("init_channels", I16, "channels of the first cell"),
+        Column("num_cells", I16, "cells"),
+        Column("wall_s", F64, "sum of the durations of its epochs", "s"),
+    ),
+)
+
+SCHEMA = {table.name: table for table in (TRIALS, ATTEMPTS, EPOCHS, GENOTYPES, RETRAINS)}
+"""Every table by name."""
