@@ -47,20 +47,25 @@ class ReLUConvBN(nn.Sequential):
 
 
 class FactorizedReduce(nn.Module):
-    """Halve H and W with two 1x1 convolutions of stride 2, the second shifted by one pixel."""
+    """Halve H and W: 1x1 convolutions of the even pixels and of the odd ones, half of C each."""
 
     def __init__(self, in_channels: int, out_channels: int, affine: bool) -> None:
         super().__init__()
         self.relu = nn.ReLU()
         half = out_channels // 2
-        self.conv_even = nn.Conv2d(in_channels, half, 1, stride=2, bias=False)
-        self.conv_odd = nn.Conv2d(in_channels, out_channels - half, 1, stride=2, bias=False)
+        self.conv_even = nn.Conv2d(in_channels, half, 1, bias=False)
+        self.conv_odd = nn.Conv2d(in_channels, out_channels - half, 1, bias=False)
         self.norm = nn.BatchNorm2d(out_channels, affine=affine)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C_in, H, W) to (B, C_out, H / 2, W / 2); H and W must be even."""
         x = self.relu(x)
-        return self.norm(torch.cat([self.conv_even(x), self.conv_odd(x[:, :, 1:, 1:])], dim=1))
+        # Keep the slices: a strided 1x1 convolution of fewer than 16 channels, channels last,
+        # corrupts memory on a CPU (oneDNN issue 6035); on every second pixel it is the same sum.
+        even = self.conv_even(x[:, :, ::2, ::2])
+        odd = self.conv_odd(x[:, :, 1::2, 1::2])
+        reduced: Tensor = self.norm(torch.cat([even, odd], dim=1))
+        return reduced
 
 
 def _depthwise_stage(

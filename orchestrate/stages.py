@@ -138,9 +138,7 @@ def run_derive(run: StageRun) -> Outcome:
 def run_sample(run: StageRun) -> Outcome:
     """A random genotype."""
     drawn = sample(SampleConfig.build(run.stage.config, "random"))
-    return _record_genotype(
-        run, drawn.genotype, {"num_rejected": sum(drawn.rejected.values())}
-    )
+    return _record_genotype(run, drawn.genotype, {"num_rejected": sum(drawn.rejected.values())})
 
 
 def run_given(run: StageRun) -> Outcome:
@@ -260,7 +258,9 @@ class _History:
         metrics = " ".join(f"{name} {value:.4g}" for name, value in epoch.metrics.items())
         run.attempt.log(f"epoch {epoch.epoch} {metrics} wall_s {epoch.wall_s:.1f}")
         if not math.isfinite(epoch.metrics["train_loss"]):
-            raise Diverged(f"the training loss is {epoch.metrics['train_loss']} in epoch {epoch.epoch}")
+            raise Diverged(
+                f"the training loss is {epoch.metrics['train_loss']} in epoch {epoch.epoch}"
+            )
         save_checkpoint(run.attempt, state.epoch, state.to_bytes(), run.runtime.bitwise_key())
         run.on_epoch()
 
@@ -293,5 +293,3 @@ def _load_images(config: dict[str, Any]) -> tuple[ImageSet, ImageSet]:
             "search on the new images."
         )
     return load(data)
-
-

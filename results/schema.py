@@ -6,6 +6,7 @@ Within a major version columns are only ever appended, at the end of their table
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import pyarrow as pa
 
@@ -52,7 +53,7 @@ class Table:
     """Columns that together name a row."""
     columns: tuple[Column, ...]
 
-    @property
+    @cached_property
     def arrow(self) -> pa.Schema:
         """The Arrow schema of a file of this table."""
         version = f"{SCHEMA_MAJOR}.{SCHEMA_MINOR}".encode()

@@ -66,10 +66,11 @@ def decode(
     schema = _schema(table, columns)
     try:
         file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
-        known = [name for name in schema.names if name in file.schema_arrow.names]
-        found = file.read(columns=known)
+        written = frozenset(file.schema_arrow.names)
+        known = [name for name in schema.names if name in written]
+        found = file.read(columns=known, use_threads=False)  # Threads cost more than a small file.
         arrays = [
-            found[field.name] if field.name in known else pa.nulls(len(found), field.type)
+            found[field.name] if field.name in written else pa.nulls(len(found), field.type)
             for field in schema
         ]
         return pa.Table.from_arrays(arrays, schema=schema)

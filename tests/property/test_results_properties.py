@@ -2,6 +2,7 @@ import math
 import random
 import statistics
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -50,14 +51,25 @@ def tables(draw: st.DrawFn) -> tuple[str, list[dict[str, Any]]]:
     return table, draw(st.lists(row, max_size=4))
 
 
+def without_nan(value: Any) -> Any:
+    """`value` with every NaN, which differs from itself, as a word."""
+    if isinstance(value, list):
+        return [without_nan(item) for item in value]
+    return "NaN" if isinstance(value, float) and math.isnan(value) else value
+
+
 @given(tables())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_any_rows_survive_parquet(table_and_rows: tuple[str, list[dict[str, Any]]]) -> None:
     table, rows = table_and_rows
 
     found = decode(table, PATH, encode(table, rows)).to_pylist()
 
-    assert repr(found) == repr(rows), "repr: NaN differs from itself"
+    assert len(found) == len(rows)
+    for found_row, row in zip(found, rows, strict=True):
+        assert found_row.keys() == row.keys()
+        for name in row:
+            assert without_nan(found_row[name]) == without_nan(row[name])
 
 
 @given(st.binary(max_size=300))
@@ -69,11 +81,12 @@ def test_any_other_bytes_are_refused(content: bytes) -> None:
 @given(st.text(max_size=80) | st.from_regex(r"[a-z0-9./_-]{1,20}", fullmatch=True))
 def test_a_name_is_refused_or_stays_in_its_folder(name: str) -> None:
     store = Store(Path("/store"))
-    for path_of, parent in [
+    cases: list[tuple[Callable[[], Path], str]] = [
         (lambda: store.sweep_dir(name), "/store/sweeps"),
         (lambda: store.live_path("trials", name), "/store/live/trials"),
         (lambda: store.live_path("epochs", name), "/store/live/epochs"),
-    ]:
+    ]
+    for path_of, parent in cases:
         try:
             path = path_of()
         except StoreError:
@@ -118,13 +131,13 @@ def test_cleaning_twice_is_cleaning_once(text: str) -> None:
     cleaned.encode()
 
 
-STATES = ("none", "running", "failed", "ok")
+KINDS = ("search", "derive", "retrain")
 
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[dict[str, Any]]:
     """For each trial: its group, its genotype and the attempts at its two stages."""
-    attempts = st.lists(st.sampled_from(STATES[1:]), max_size=2)
+    attempts = st.lists(st.sampled_from(["running", "failed", "ok"]), max_size=2)
     trial = st.fixed_dictionaries(
         {
             "group": st.integers(0, 2),
@@ -140,7 +153,7 @@ def histories(draw: st.DrawFn) -> list[dict[str, Any]]:
 def write_history(store: Store, history: list[dict[str, Any]]) -> None:
     plan = []
     for index, trial in enumerate(history):
-        keys = {kind: f"{kind_index}{index:015x}" for kind_index, kind in enumerate(KINDS)}
+        keys = {kind: f"{place}{index:015x}" for place, kind in enumerate(KINDS)}
         plan.append(
             {
                 "sweep": "exp",
@@ -164,11 +177,8 @@ def write_history(store: Store, history: list[dict[str, Any]]) -> None:
     store.write_rows("trials", plan_name("exp", 1), plan)
 
 
-KINDS = ("search", "derive", "retrain")
-
-
 @given(histories(), st.randoms(use_true_random=False))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_outcomes_add_up_and_their_order_never_changes_a_mean(
     history: list[dict[str, Any]], shuffler: random.Random
 ) -> None:
@@ -185,10 +195,13 @@ def test_outcomes_add_up_and_their_order_never_changes_a_mean(
     assert (table["complete"] == (table["num_ok"] == table["planned"])).all()
 
     order = shuffler.sample(range(len(outcomes)), len(outcomes))
-    shuffled = aggregate(outcomes.iloc[order]).set_index("group_id")["top1_pct_mean"]
-    for group_id, mean in table.set_index("group_id")["top1_pct_mean"].items():
-        other = shuffled[group_id]
-        assert other == mean or (math.isnan(other) and math.isnan(mean))
+    shuffled = aggregate(outcomes.iloc[order])
+    for name in ("top1_pct_mean", "top1_pct_std"):
+        before = dict(zip(table["group_id"], table[name], strict=True))
+        after = dict(zip(shuffled["group_id"], shuffled[name], strict=True))
+        assert {k: without_nan(v) for k, v in after.items()} == {
+            k: without_nan(v) for k, v in before.items()
+        }
 
     text = render(table)
     assert all(f"group {trial['group']}" in text for trial in history)

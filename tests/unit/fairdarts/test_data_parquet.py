@@ -212,12 +212,12 @@ def test_a_flipped_bit_in_a_label_is_found_by_the_page_checksum(tmp_path: Path) 
 
 def test_a_changed_byte_is_noticed_or_harmless(tmp_path: Path) -> None:
     path = tmp_path / "train.parquet"
-    write(path, [0, 1, 0, 1, 2, 1])
+    write(path, [0, 1, 0])
     whole = path.read_bytes()
     split = parquet_split([path])
-    images = decode(split, torch.arange(6), None)
+    images = decode(split, torch.arange(3), None)
     num_noticed = 0
-    for position in range(0, len(whole), 3):
+    for position in range(0, len(whole), 9):
         damaged = bytearray(whole)
         damaged[position] ^= 2
         path.write_bytes(damaged)
@@ -228,7 +228,7 @@ def test_a_changed_byte_is_noticed_or_harmless(tmp_path: Path) -> None:
             num_noticed += 1
             continue
         assert same_images and torch.equal(again.labels, split.labels), f"byte {position}"
-    assert num_noticed > 100
+    assert num_noticed > 50
 
 
 def test_missing_files_are_named(tmp_path: Path) -> None:

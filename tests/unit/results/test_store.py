@@ -278,6 +278,15 @@ def test_readers_see_one_whole_attempt_while_attempts_replace_each_other(store: 
     assert seen == sorted(seen)
 
 
+def test_a_file_that_is_listed_but_never_there_ends_the_read_in_words(store: Store) -> None:
+    path = store.live_path("epochs", live_name(KEY, 1))
+    path.parent.mkdir(parents=True)
+    path.symlink_to(store.root / "missing")
+
+    with pytest.raises(StoreError, match="keep being replaced: read again"):
+        store.read("epochs")
+
+
 def test_files_of_strangers_and_unfinished_writes_are_not_read(store: Store) -> None:
     store.write_rows("epochs", live_name(KEY, 1), [epoch(0)])
     folder = store.root / "live" / "epochs"
