@@ -127,7 +127,7 @@ class SampleConfig(Config):
     """Skip connections in the normal cell, exactly (M)."""
     min_multadds_m: float | None = Field(default=None, ge=0)
     max_multadds_m: float | None = Field(default=None, gt=0)
-    """Window of MultAdds in millions at C = 36, 20 cells and 32 x 32, whatever the retrain scale."""
+    """Window of MultAdds in millions, at C = 36, 20 cells, 32 x 32, whatever the retrain scale."""
     seed: int = Field(default=0, ge=0, lt=2**31)
 
 

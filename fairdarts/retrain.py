@@ -43,14 +43,18 @@ class RetrainState:
     ) -> None:
         seed_everything(config.seed, "network")
         memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
-        self.network = DerivedNetwork(
-            genotype,
-            num_classes=num_classes,
-            init_channels=config.init_channels,
-            num_cells=config.num_cells,
-            auxiliary=config.auxiliary_weight > 0,
-            drop_path_mode=config.drop_path_mode,
-        ).to(device, memory_format=memory_format)
+        self.network = (
+            DerivedNetwork(
+                genotype,
+                num_classes=num_classes,
+                init_channels=config.init_channels,
+                num_cells=config.num_cells,
+                auxiliary=config.auxiliary_weight > 0,
+                drop_path_mode=config.drop_path_mode,
+            )
+            .to(device)
+            .to(memory_format=memory_format)
+        )
         self.optimizer = torch.optim.SGD(
             self.network.parameters(),
             lr=config.lr,
@@ -87,7 +91,7 @@ def train_step(
     loss = total = F.cross_entropy(logits, labels)
     if auxiliary_logits is not None:
         total = loss + config.auxiliary_weight * F.cross_entropy(auxiliary_logits, labels)
-    total.backward()
+    torch.autograd.backward(total)
     nn.utils.clip_grad_norm_(state.network.parameters(), config.grad_clip)
     state.optimizer.step()
     return [loss, top1_pct(logits, labels)]

@@ -47,7 +47,7 @@ class SearchState:
     def __init__(self, config: SearchConfig, num_classes: int, device: torch.device) -> None:
         seed_everything(config.seed, "supernet")
         memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
-        self.supernet = Supernet(config, num_classes).to(device, memory_format=memory_format)
+        self.supernet = Supernet(config, num_classes).to(device).to(memory_format=memory_format)
         self.weight_optimizer = torch.optim.SGD(
             self.supernet.weight_parameters(),
             lr=config.weight_lr,
@@ -105,7 +105,7 @@ def step_alphas(state: SearchState, batch: Batch, zero_one_weight: float) -> lis
         total, validation, zero_one = architecture_loss(
             logits, labels, flat_gates(gates), zero_one_weight
         )
-        total.backward()
+        torch.autograd.backward(total)
     state.alpha_optimizer.step()
     return [validation, top1_pct(logits, labels), zero_one]
 
@@ -121,7 +121,7 @@ def step_weights(state: SearchState, batch: Batch, grad_clip: float) -> list[Ten
     with frozen(state.supernet.architecture_parameters()):
         logits = state.supernet(images, state.supernet.gates())
         loss = F.cross_entropy(logits, labels)
-        loss.backward()
+        torch.autograd.backward(loss)
     nn.utils.clip_grad_norm_(state.supernet.weight_parameters(), grad_clip)
     state.weight_optimizer.step()
     return [loss, top1_pct(logits, labels)]

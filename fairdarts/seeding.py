@@ -26,5 +26,5 @@ def seed_everything(*parts: int | str) -> None:
     """Seed the global generators of Python, NumPy and torch (all devices) by `parts`."""
     seed = mix_seed(*parts)
     random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002 - third-party code may draw from the global one
+    np.random.seed(seed % 2**32)
     torch.manual_seed(seed)

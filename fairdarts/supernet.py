@@ -63,7 +63,7 @@ class SearchCell(nn.Module):
         edge = iter(zip(self.mixed_ops, gates, strict=True))
         for _ in range(self.num_nodes):
             # Edges are ordered by destination, so the next len(nodes) ones lead to this node.
-            incoming = zip(list(nodes), edge)
+            incoming = zip(list(nodes), edge, strict=False)
             nodes.append(_sum([mixed_op(x, gate) for x, (mixed_op, gate) in incoming]))
         return torch.cat(nodes[2:], dim=1)
 

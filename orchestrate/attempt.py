@@ -21,7 +21,6 @@ import socket
 import tempfile
 import threading
 import traceback
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -189,7 +188,7 @@ def _attempt_dir(stage_dir: Path, number: int) -> Path:
 
 def _attempt_numbers(stage_dir: Path) -> list[int]:
     try:
-        names = os.listdir(stage_dir / "attempts")
+        names = [path.name for path in (stage_dir / "attempts").iterdir()]
     except FileNotFoundError:
         return []
     return sorted(int(name[1:]) for name in names if name.startswith("a") and name[1:].isdigit())
@@ -239,15 +238,5 @@ def _runs_here(lease: dict[str, Any]) -> bool:
 
 def _file_system_now(folder: Path) -> float:
     """The clock that heartbeats are stamped by, which may differ from this host's."""
-    with _probe(folder) as probe:
-        return probe.stat().st_mtime
-
-
-@contextlib.contextmanager
-def _probe(folder: Path) -> Iterator[Path]:
-    descriptor, name = tempfile.mkstemp(prefix=".clock-", dir=folder)
-    os.close(descriptor)
-    try:
-        yield Path(name)
-    finally:
-        os.unlink(name)
+    with tempfile.NamedTemporaryFile(prefix=".clock-", dir=folder) as probe:
+        return os.fstat(probe.fileno()).st_mtime

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from orchestrate.errors import ClusterError
+from orchestrate.resources import num_cpus
 
 # Read by Ray when it is imported: our own view takes the place of its console output, and our store
 # that of its experiment state.
@@ -55,11 +56,6 @@ def cluster(address: str | None) -> Iterator[dict[str, float]]:
     for name in ("ray.tune", "ray.train"):
         logging.getLogger(name).setLevel(logging.ERROR)
     try:
-        yield ray.cluster_resources()
+        yield dict(ray.cluster_resources())  # type: ignore[no-untyped-call]
     finally:
         ray.shutdown()
-
-
-def num_cpus() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

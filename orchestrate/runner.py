@@ -4,41 +4,25 @@ Tune gets one throwaway experiment a wave, no checkpoints and nothing to restore
 the same sweep is simply run again, and every trial continues from its own files.
 """
 
-import os
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
-from orchestrate.cluster import cluster, num_cpus
-from orchestrate.errors import ClusterError
+from orchestrate.cluster import cluster
 from orchestrate.plan import TrialSpec
+from orchestrate.resources import Share, local_resources, trial_share
 from orchestrate.runtime import Runtime
 from orchestrate.status import TrialStatus, sweep_status
 from orchestrate.submission import Submission
-from orchestrate.sweep import Resources
 from orchestrate.trial import run_trial
 from results.store import Store
 
 INFRASTRUCTURE_RETRIES = 4
 """Restarts of a trial whose process or node died, within one wave; they are no failed attempts."""
 POLL_S = 2.0
-
-
-@dataclass(frozen=True)
-class Share:
-    """What one trial gets."""
-
-    cpus: int
-    gpus: float
-
-    @property
-    def runtime(self) -> Runtime:
-        """Where its stages compute."""
-        return Runtime(device="cuda" if self.gpus else "cpu", num_threads=self.cpus)
 
 
 def run_sweep(
@@ -60,7 +44,7 @@ def run_sweep(
         ClusterError: If Ray cannot be started or joined, or no node could hold a trial.
     """
     tries: Counter[str] = Counter()
-    if not _to_run(store, submission, tries, retry_failed):
+    if not (_to_run(store, submission, tries, retry_failed) or _held_elsewhere(store, submission)):
         return sweep_status(store, submission.trials)
     with cluster(address) as available:
         share = trial_share(submission.resources, available)
@@ -84,36 +68,8 @@ def run_here(
     while wave := _to_run(store, submission, tries, retry_failed):
         tries.update(trial.trial_id for trial in wave)
         for trial in wave:
-            run_trial(trial, store, share.runtime)
+            run_trial(trial, store, _runtime(share))
     return sweep_status(store, submission.trials)
-
-
-def trial_share(resources: Resources, available: dict[str, float]) -> Share:
-    """What a trial gets of the CPUs and GPUs there are.
-
-    Raises:
-        ClusterError: If it asks for more than there is.
-    """
-    gpus = resources.gpus_per_trial
-    if gpus is None:
-        gpus = 1.0 if available.get("GPU", 0) >= 1 else 0.0
-    for name, wanted in (("CPU", resources.cpus_per_trial), ("GPU", gpus)):
-        if wanted > available.get(name, 0):
-            raise ClusterError(
-                f"resources.{name.lower()}s_per_trial (={wanted:g}) is more than there is: "
-                f"{available.get(name, 0):g} {name}. Lower it or join a larger cluster."
-            )
-    return Share(resources.cpus_per_trial, gpus)
-
-
-def local_resources() -> dict[str, float]:
-    """CPUs and GPUs of this machine, without Ray or torch."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        num_gpus = len([part for part in visible.split(",") if part.strip()])
-    else:
-        num_gpus = len(list(Path("/dev").glob("nvidia[0-9]*")))
-    return {"CPU": float(num_cpus()), "GPU": float(num_gpus)}
 
 
 def _to_run(
@@ -155,7 +111,7 @@ def _run_wave(
     from ray import tune
 
     # A local function is sent to workers by value, with no more than it names.
-    root, runtime = str(store.root), asdict(share.runtime)
+    root, runtime = str(store.root), asdict(_runtime(share))
 
     def trainable(config: dict[str, Any]) -> dict[str, Any]:
         trial = TrialSpec.from_dict(config["trial"])
@@ -178,6 +134,10 @@ def _run_wave(
                 failure_config=tune.FailureConfig(max_failures=INFRASTRUCTURE_RETRIES),
             ),
         ).fit()
+
+
+def _runtime(share: Share) -> Runtime:
+    return Runtime(device="cuda" if share.gpus else "cpu", num_threads=share.cpus)
 
 
 def _trial_name(trial: Any) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 from orchestrate.errors import SweepError
 from orchestrate.plan import TrialSpec
-from orchestrate.sweep import Resources
+from orchestrate.resources import Resources
 from results.files import read_json, write_json
 from results.layout import plan_name
 from results.store import Store

@@ -36,23 +36,11 @@ from pydantic import Field
 
 from fairdarts.config import METHODS, Config
 from orchestrate.errors import SweepError
+from orchestrate.resources import Resources
 from orchestrate.settings import Settings, flatten, full_name, parse_assignment
 
 KEYS = ("name", "description", "cost", "settings", "methods", "matrix", "random", "resources")
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-
-
-class Resources(Config):
-    """What a trial gets and how many run at once."""
-
-    cpus_per_trial: int = Field(default=1, ge=1)
-    """CPU cores, and threads of torch, per trial."""
-    gpus_per_trial: float | None = Field(default=None, ge=0)
-    """GPUs per trial, fractions too; None: one where the cluster has any, else none."""
-    max_concurrent: int | None = Field(default=None, ge=1)
-    """Trials at once; None: as many as fit."""
-    max_attempts: int = Field(default=3, ge=1)
-    """How often a failing stage is tried in all; `fairdarts sweep resume` starts the next try."""
 
 
 class RandomBaseline(Config):
@@ -203,7 +191,8 @@ def _random(table: dict[str, Any]) -> list[dict[str, Any]]:
 def _check_axis(axis: str, values: Any) -> None:
     if not isinstance(values, list):
         raise SweepError(
-            f"matrix.{axis} (={values!r}) must be a list of values; a fixed value goes to [settings]."
+            f"matrix.{axis} (={values!r}) must be a list of values; one value for all trials goes "
+            "to [settings]."
         )
     if not values:
         raise SweepError(f"matrix.{axis} is empty: give at least one value or leave it out.")

@@ -18,7 +18,7 @@ from orchestrate.attempt import Attempt, first_line, stage_state
 from orchestrate.errors import Diverged, Held, Superseded
 from orchestrate.plan import StageSpec, TrialSpec
 from orchestrate.runtime import Runtime
-from orchestrate.stages import STAGES, Outcome, StageRun
+from orchestrate.stages import STAGES, StageRun
 from results.files import write_json
 from results.layout import live_name
 from results.store import Store

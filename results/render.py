@@ -19,6 +19,7 @@ HEADER = (
     "Method",
     "n",
     "ok/planned",
+    "Failed",
     "Top-1 (%)",
     "Params (M)",
     "MultAdds (M)",
@@ -35,7 +36,7 @@ FORMULA_STARTS = ("=", "+", "-", "@")
 class Block:
     """Rows that may be compared with each other; all text, control characters removed."""
 
-    title: str
+    titles: list[str]
     rows: list[tuple[str, ...]]
     """Cells, in the order of `HEADER`."""
     notes: list[str]
@@ -59,10 +60,10 @@ def _blocks(aggregated: "pd.DataFrame") -> Iterable[Block]:
     for values, groups in aggregated.groupby(comparable, sort=False, dropna=False):
         sweep, dataset, space, recipe = (_words(value) for value in values)
         trained = f"recipe {recipe}" if recipe != NOTHING else "search only"
-        title = (
-            f"{sweep} · {dataset} · space {space} · {trained} · "
-            "test top-1 at the last epoch · mean ± sample std over n searches or samples"
-        )
+        titles = [
+            f"{sweep} · {dataset} · space {space} · {trained}",
+            "test top-1 at the last epoch · mean ± sample std over n searches or samples",
+        ]
         rows = groups.to_dict("records")
         notes = [
             f"{INCOMPLETE} {_words(row['group_label'])}: {_words(note)}"
@@ -71,7 +72,7 @@ def _blocks(aggregated: "pd.DataFrame") -> Iterable[Block]:
         ]
         if any(row["n"] == 1 for row in rows):
             notes.append("n = 1 has no std: none is printed.")
-        yield Block(title, [_cells(row) for row in rows], notes)
+        yield Block(titles, [_cells(row) for row in rows], notes)
 
 
 def _cells(row: dict[Any, Any]) -> tuple[str, ...]:
@@ -80,6 +81,7 @@ def _cells(row: dict[Any, Any]) -> tuple[str, ...]:
         _words(row["group_label"]),
         str(row["n"]),
         planned if row["complete"] else f"{planned} {INCOMPLETE}",
+        str(row["num_failed"]),
         _mean_std(row["top1_pct_mean"], row["top1_pct_std"], decimals=2),
         _mean_std(row["params_m_mean"], row["params_m_std"]),
         _mean_std(row["multadds_m_mean"], row["multadds_m_std"]),
@@ -111,14 +113,15 @@ def _text(block: Block) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in lines
     ]
-    return "".join(f"{line}\n" for line in [block.title, *table, *block.notes])
+    return "".join(f"{line}\n" for line in [*block.titles, *table, *block.notes])
 
 
 def _markdown(block: Block) -> str:
     lines = [HEADER, ["---"] * len(HEADER), *(map(_escape_markdown, row) for row in block.rows)]
     table = [f"| {' | '.join(line)} |" for line in lines]
     notes = [f"- {_escape_markdown(note)}" for note in block.notes]
-    parts = [[_escape_markdown(block.title)], table, notes]
+    title = "  \n".join(map(_escape_markdown, block.titles))
+    parts = [[title], table, notes]
     return "\n".join("".join(f"{line}\n" for line in part) for part in parts if part)
 
 
@@ -131,7 +134,7 @@ def _latex(block: Block) -> str:
     lines = [
         "% needs \\usepackage{booktabs}",
         f"\\begin{{tabular}}{{{'l' * width}}}",
-        f"\\multicolumn{{{width}}}{{l}}{{{_escape_latex(block.title)}}} \\\\",
+        *(f"\\multicolumn{{{width}}}{{l}}{{{_escape_latex(line)}}} \\\\" for line in block.titles),
         "\\toprule",
         " & ".join(map(_escape_latex, HEADER)) + " \\\\",
         "\\midrule",

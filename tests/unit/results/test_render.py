@@ -99,8 +99,8 @@ def test_each_recipe_has_a_block_of_its_own(store: Store) -> None:
 
     first, second = render(aggregate(trial_outcomes(store))).split("\n\n")
 
-    assert "recipe cifar-600 " in first
-    assert "recipe cifar-1600 " in second
+    assert "recipe cifar-600\n" in first
+    assert "recipe cifar-1600\n" in second
 
 
 @pytest.mark.parametrize("mean", [0.0, 1e-9, 123456.0, math.nan])
@@ -116,37 +116,40 @@ def test_no_groups_print_nothing(store: Store, format: Format) -> None:
 
 
 TEXT = """\
-exp · cifar10 · space s1 · recipe cifar-600 · test top-1 at the last epoch · mean ± sample std over n searches or samples
-Method          n  ok/planned  Top-1 (%)     Params (M)   MultAdds (M)  Skips, normal  Search (s)  Retrain (s)
-fairdarts w=10  3  3/5 ▲       97.30 ± 0.36  3.10 ± 0.26  465 ± 40      2.0            201         5000
-random M=2      1  1/1         96.50         3.00         450           2.0            -           5000
+exp · cifar10 · space s1 · recipe cifar-600
+test top-1 at the last epoch · mean ± sample std over n searches or samples
+Method          n  ok/planned  Failed  Top-1 (%)     Params (M)   MultAdds (M)  Skips, normal  Search (s)  Retrain (s)
+fairdarts w=10  3  3/5 ▲       1       97.30 ± 0.36  3.10 ± 0.26  465 ± 40      2.0            201         5000
+random M=2      1  1/1         0       96.50         3.00         450           2.0            -           5000
 ▲ fairdarts w=10: 1 failed (oom in search, OutOfMemoryError: 2 GiB), such as trial bcca2e3133437f4b
 ▲ fairdarts w=10: 1 unfinished, such as trial 215f66ac7f46d1b0
 n = 1 has no std: none is printed.
 """  # noqa: E501
 MARKDOWN = """\
-exp · cifar10 · space s1 · recipe cifar-600 · test top-1 at the last epoch · mean ± sample std over n searches or samples
+exp · cifar10 · space s1 · recipe cifar-600  
+test top-1 at the last epoch · mean ± sample std over n searches or samples
 
-| Method | n | ok/planned | Top-1 (%) | Params (M) | MultAdds (M) | Skips, normal | Search (s) | Retrain (s) |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- |
-| fairdarts w=10 | 3 | 3/5 ▲ | 97.30 ± 0.36 | 3.10 ± 0.26 | 465 ± 40 | 2.0 | 201 | 5000 |
-| random M=2 | 1 | 1/1 | 96.50 | 3.00 | 450 | 2.0 | - | 5000 |
+| Method | n | ok/planned | Failed | Top-1 (%) | Params (M) | MultAdds (M) | Skips, normal | Search (s) | Retrain (s) |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| fairdarts w=10 | 3 | 3/5 ▲ | 1 | 97.30 ± 0.36 | 3.10 ± 0.26 | 465 ± 40 | 2.0 | 201 | 5000 |
+| random M=2 | 1 | 1/1 | 0 | 96.50 | 3.00 | 450 | 2.0 | - | 5000 |
 
 - ▲ fairdarts w=10: 1 failed (oom in search, OutOfMemoryError: 2 GiB), such as trial bcca2e3133437f4b
 - ▲ fairdarts w=10: 1 unfinished, such as trial 215f66ac7f46d1b0
 - n = 1 has no std: none is printed.
 """  # noqa: E501
 LATEX = r"""% needs \usepackage{booktabs}
-\begin{tabular}{lllllllll}
-\multicolumn{9}{l}{exp $\cdot$ cifar10 $\cdot$ space s1 $\cdot$ recipe cifar-600 $\cdot$ test top-1 at the last epoch $\cdot$ mean $\pm$ sample std over n searches or samples} \\
+\begin{tabular}{llllllllll}
+\multicolumn{10}{l}{exp $\cdot$ cifar10 $\cdot$ space s1 $\cdot$ recipe cifar-600} \\
+\multicolumn{10}{l}{test top-1 at the last epoch $\cdot$ mean $\pm$ sample std over n searches or samples} \\
 \toprule
-Method & n & ok/planned & Top-1 (\%) & Params (M) & MultAdds (M) & Skips, normal & Search (s) & Retrain (s) \\
+Method & n & ok/planned & Failed & Top-1 (\%) & Params (M) & MultAdds (M) & Skips, normal & Search (s) & Retrain (s) \\
 \midrule
-fairdarts w=10 & 3 & 3/5 $\triangle$ & 97.30 $\pm$ 0.36 & 3.10 $\pm$ 0.26 & 465 $\pm$ 40 & 2.0 & 201 & 5000 \\
-random M=2 & 1 & 1/1 & 96.50 & 3.00 & 450 & 2.0 & - & 5000 \\
+fairdarts w=10 & 3 & 3/5 $\triangle$ & 1 & 97.30 $\pm$ 0.36 & 3.10 $\pm$ 0.26 & 465 $\pm$ 40 & 2.0 & 201 & 5000 \\
+random M=2 & 1 & 1/1 & 0 & 96.50 & 3.00 & 450 & 2.0 & - & 5000 \\
 \bottomrule
-\multicolumn{9}{l}{$\triangle$ fairdarts w=10: 1 failed (oom in search, OutOfMemoryError: 2 GiB), such as trial bcca2e3133437f4b} \\
-\multicolumn{9}{l}{$\triangle$ fairdarts w=10: 1 unfinished, such as trial 215f66ac7f46d1b0} \\
-\multicolumn{9}{l}{n = 1 has no std: none is printed.} \\
+\multicolumn{10}{l}{$\triangle$ fairdarts w=10: 1 failed (oom in search, OutOfMemoryError: 2 GiB), such as trial bcca2e3133437f4b} \\
+\multicolumn{10}{l}{$\triangle$ fairdarts w=10: 1 unfinished, such as trial 215f66ac7f46d1b0} \\
+\multicolumn{10}{l}{n = 1 has no std: none is printed.} \\
 \end{tabular}
 """  # noqa: E501

@@ -1,0 +1,150 @@
+"""`fairdarts doctor`: what this machine and the cluster offer, what is missing, how to fix it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.options import DEFAULT_STORE, AddressOption, StoreOption
+
+MIN_FREE_DISK_GIB = 5
+MIN_MEMORY_GIB = 4
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report."""
+
+    what: str
+    value: str
+    remedy: str = ""
+    """What to do about it; empty: nothing is wrong."""
+
+
+def doctor(
+    store: StoreOption = DEFAULT_STORE,
+    address: AddressOption = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(help="Check this data set too, e.g. parquet:DIR; repeatable."),
+    ] = None,
+    download: Annotated[
+        str | None, typer.Option(help="Download a data set first: cifar10 or cifar100.")
+    ] = None,
+) -> None:
+    """Report what this machine and the cluster offer, what is missing, and how to fix it."""
+    if download is not None:
+        _download(download)
+    num_faults = 0
+    for finding in _findings(store, address, data or []):
+        mark = "!" if finding.remedy else "ok"
+        print(f"{mark:<3}{finding.what:<16}{finding.value}")
+        if finding.remedy:
+            num_faults += 1
+            print(f"{'':<19}-> {finding.remedy}")
+    raise typer.Exit(1 if num_faults else 0)
+
+
+def _findings(store: Path, address: str | None, data: list[str]) -> Iterator[Finding]:
+    yield from _software()
+    yield from _machine(store)
+    yield from _data_sets(data)
+    yield from _ray(address)
+
+
+def _software() -> Iterator[Finding]:
+    import platform
+
+    yield Finding("python", platform.python_version())
+    for package in ("torch", "torchvision", "timm", "ray", "pyarrow", "pandas"):
+        try:
+            yield Finding(package, metadata.version(package))
+        except metadata.PackageNotFoundError:
+            yield Finding(package, "not installed", "pip install --upgrade fairdarts")
+
+
+def _machine(store: Path) -> Iterator[Finding]:
+    import psutil
+    import torch
+
+    from orchestrate.resources import local_resources, num_cpus
+
+    available = local_resources()
+    if torch.cuda.is_available():
+        for index in range(torch.cuda.device_count()):
+            memory_gib = torch.cuda.get_device_properties(index).total_memory / 2**30
+            yield Finding(
+                f"gpu {index}", f"{torch.cuda.get_device_name(index)}, {memory_gib:.0f} GiB"
+            )
+    elif available["GPU"]:
+        yield Finding(
+            "gpu",
+            f"{available['GPU']:g} present, but torch {torch.__version__} cannot use them",
+            "install an NVIDIA driver that supports CUDA "
+            f"{torch.version.cuda or '(this torch is a CPU build)'}, or a matching torch build",
+        )
+    else:
+        yield Finding("gpu", "none; trials run on the CPU")
+    yield Finding("cpu cores", str(num_cpus()))
+    memory_gib = psutil.virtual_memory().available / 2**30
+    yield Finding(
+        "memory",
+        f"{memory_gib:.1f} GiB available",
+        "" if memory_gib >= MIN_MEMORY_GIB else "lower resources.max_concurrent, or free memory",
+    )
+    existing = next(path for path in (store.absolute(), *store.absolute().parents) if path.exists())
+    free_gib = psutil.disk_usage(str(existing)).free / 2**30
+    yield Finding(
+        "disk",
+        f"{free_gib:.0f} GiB free at {existing}",
+        "" if free_gib >= MIN_FREE_DISK_GIB else "choose another folder with --store",
+    )
+
+
+def _data_sets(sources: list[str]) -> Iterator[Finding]:
+    from fairdarts.config import DataConfig
+    from fairdarts.data.sources import load
+    from fairdarts.errors import FairDartsError
+
+    for source in ("digits", "cifar10", "cifar100", *sources):
+        try:
+            train, test = load(DataConfig.build({"source": source}, "data"))
+        except FairDartsError as error:
+            if source in ("cifar10", "cifar100"):  # Not everybody needs them.
+                yield Finding(source, f"not here; `fairdarts doctor --download {source}` gets it")
+            else:
+                yield Finding(source, "not usable", str(error))
+            continue
+        yield Finding(
+            source,
+            f"{len(train)} + {len(test)} images of {train.image_size} x {train.image_size}, "
+            f"{train.num_classes} classes",
+        )
+
+
+def _ray(address: str | None) -> Iterator[Finding]:
+    from orchestrate.cluster import cluster
+    from orchestrate.errors import ClusterError
+
+    where = f"the cluster at {address}" if address else "started here"
+    try:
+        with cluster(address) as available:
+            offer = f"{available.get('CPU', 0):g} CPU, {available.get('GPU', 0):g} GPU"
+            yield Finding("ray cluster", f"{where}: {offer}")
+    except ClusterError as error:
+        yield Finding(
+            "ray cluster", str(error), "see `ray status` on the head node, or leave out --address"
+        )
+
+
+def _download(name: str) -> None:
+    from fairdarts.config import DataConfig
+    from fairdarts.data.sources import load
+    from fairdarts.errors import DataError
+
+    if name not in ("cifar10", "cifar100"):
+        raise DataError(f"--download {name}: only cifar10 and cifar100 can be downloaded.")
+    load(DataConfig(source=name), download=True)

@@ -1,0 +1,65 @@
+"""`fairdarts results`: the aggregated tables."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.options import DEFAULT_STORE, StoreOption
+
+app = typer.Typer(help="Read the results tables.", no_args_is_help=True)
+
+
+class Format(StrEnum):
+    """How a table is printed."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    CSV = "csv"
+    LATEX = "latex"
+
+
+@app.callback()
+def results() -> None:
+    """Read the results tables."""
+
+
+@app.command()
+def table(
+    sweeps: Annotated[
+        list[str] | None, typer.Argument(help="Names of sweeps in the store; none: all of them.")
+    ] = None,
+    store: StoreOption = DEFAULT_STORE,
+    format_: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TEXT,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write to this file instead.")
+    ] = None,
+    all_submissions: Annotated[
+        bool, typer.Option(help="Count the trials of earlier submissions too.")
+    ] = False,
+) -> None:
+    """Print mean ± sample std over seeds for every setting of some sweeps."""
+    from results.errors import StoreError
+    from results.files import write_whole
+    from results.query import num_left_out, trial_outcomes
+    from results.render import render
+    from results.store import Store
+    from results.table import aggregate
+
+    opened = Store.open(store)
+    chosen = sweeps or opened.sweep_names()
+    if not chosen:
+        raise StoreError(f"{opened.root} has no sweep yet: run one with `fairdarts sweep run`.")
+    text = render(aggregate(trial_outcomes(opened, chosen, all_submissions)), format_.value)
+    if output is None:
+        print(text)
+    else:
+        write_whole(output, (text.rstrip("\n") + "\n").encode())
+    left_out = 0 if all_submissions else num_left_out(opened, chosen)
+    if left_out:
+        typer.echo(
+            f"{left_out} trials of earlier submissions are not in the table; "
+            "--all-submissions shows them.",
+            err=True,
+        )

@@ -1,0 +1,130 @@
+"""`fairdarts search` and `fairdarts retrain`: one run in this process, without Ray.
+
+They run the stages that sweeps run, in the same store: they resume in the same way, and a sweep
+that needs the same search finds it done.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.options import DEFAULT_STORE, SetOption, StoreOption
+from cli.sweep import interruptible, print_table
+
+if TYPE_CHECKING:
+    from orchestrate.plan import TrialSpec
+    from orchestrate.status import TrialStatus
+    from results.store import Store
+
+DataOption = Annotated[
+    str, typer.Option(help="digits, cifar10, cifar100, parquet:DIR or folder:DIR.")
+]
+SeedOption = Annotated[int, typer.Option(help="Seed of everything random.")]
+ThreadsOption = Annotated[int, typer.Option(help="CPU threads.", min=1)]
+
+
+def search(
+    method: Annotated[str, typer.Option(help="fairdarts or darts.")] = "fairdarts",
+    data: DataOption = "digits",
+    seed: SeedOption = 0,
+    set_: SetOption = None,
+    threads: ThreadsOption = 1,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Search once and print the genotype."""
+    from orchestrate.plan import search_only_trial
+    from orchestrate.settings import resolve
+
+    sections = resolve(method, _layers(data, seed, set_))
+    trial = search_only_trial(method, sections, {"seed": seed})
+    results = _run("search", trial, threads, store)
+    row = _genotype_row(results, trial.stages[-1].key)
+    print(row["genotype_json"])
+
+
+def retrain(
+    genotype: Annotated[
+        str, typer.Argument(help="A published name, a JSON file, or the id of a stage or trial.")
+    ],
+    data: DataOption = "digits",
+    seed: SeedOption = 0,
+    set_: SetOption = None,
+    threads: ThreadsOption = 1,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Train the network of one genotype from scratch and print its accuracy."""
+    from orchestrate.plan import given_trial
+    from orchestrate.settings import resolve
+
+    sections = resolve("fairdarts", _layers(data, seed, set_))
+    name, cells = _read_genotype(genotype, store)
+    trial = given_trial(name, cells, sections)
+    results = _run("retrain", trial, threads, store)
+    print_table(results, [_sweep_name("retrain", trial)])
+
+
+def _layers(data: str, seed: int, assignments: list[str] | None) -> list[dict[str, Any]]:
+    from orchestrate.settings import full_name, parse_assignment
+
+    overrides = dict(parse_assignment(text) for text in assignments or [])
+    return [
+        {"data.source": data, "seed": seed},
+        {full_name(name): value for name, value in overrides.items()},
+    ]
+
+
+def _run(command: str, trial: "TrialSpec", threads: int, store: Path) -> "Store":
+    from rich.console import Console
+
+    from orchestrate.live import live_view, problem_line
+    from orchestrate.resources import Resources
+    from orchestrate.submission import submit
+    from results.store import Store
+
+    results = Store.create(store)
+    resources = Resources(cpus_per_trial=threads)
+    submission = submit(results, _sweep_name(command, trial), [trial], resources)
+
+    def work() -> "list[TrialStatus]":
+        from orchestrate.runner import run_here
+
+        with live_view(results, submission, Console(highlight=False)):
+            return run_here(results, submission, retry_failed=True)
+
+    (status,) = interruptible("the same command", work)
+    if status.status != "done":
+        print(problem_line(status))
+        raise typer.Exit(1)
+    return results
+
+
+def _sweep_name(command: str, trial: "TrialSpec") -> str:
+    return f"{command}-{trial.trial_id}"
+
+
+def _read_genotype(text: str, store: Path) -> tuple[str, dict[str, Any]]:
+    from fairdarts.genotype import Genotype
+    from fairdarts.published import published
+
+    path = Path(text)
+    if path.suffix == ".json" or path.is_file():
+        return path.stem, Genotype.from_json(path.read_text("utf-8")).to_dict()
+    if len(text) == 16 and all(c in "0123456789abcdef" for c in text):
+        from results.store import Store
+
+        row = _genotype_row(Store.open(store), text)
+        return text, Genotype.from_json(row["genotype_json"]).to_dict()
+    return text, published(text).genotype.to_dict()
+
+
+def _genotype_row(store: "Store", key: str) -> dict[str, Any]:
+    from results.errors import StoreError
+
+    rows: list[dict[str, Any]] = store.read("genotypes", [key]).to_pylist()
+    if not rows:
+        parents = [row["derive_key"] for row in store.read("retrains", [key]).to_pylist()]
+        rows = store.read("genotypes", parents).to_pylist()
+    if not rows:
+        raise StoreError(f"{store.root} has no genotype of a stage or trial {key}.")
+    return rows[0]

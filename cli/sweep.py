@@ -1,0 +1,218 @@
+"""`fairdarts sweep`: plan, run, resume and watch sweeps."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.options import DEFAULT_STORE, AddressOption, SetOption, StoreOption
+
+if TYPE_CHECKING:
+    from orchestrate.plan import TrialSpec
+    from orchestrate.resources import Resources
+    from orchestrate.status import TrialStatus
+    from orchestrate.submission import Submission
+    from results.store import Store
+
+app = typer.Typer(help="Plan, run, resume and watch sweeps.", no_args_is_help=True)
+
+SweepArgument = Annotated[
+    str, typer.Argument(help="A packaged sweep (`fairdarts sweep list`) or a TOML file.")
+]
+
+
+@app.command("list")
+def list_() -> None:
+    """Show the packaged sweeps with what they cost."""
+    from orchestrate.sweep import load_sweep, packaged_sweeps
+
+    for name in packaged_sweeps():
+        sweep = load_sweep(name)
+        print(f"{name}\n    {sweep.description}\n    cost: {sweep.cost}")
+
+
+@app.command()
+def settings() -> None:
+    """List every setting with its default."""
+    from orchestrate.settings import SECTIONS
+
+    print("method = 'fairdarts' or 'darts'\nseed = seed of search and retraining")
+    for section, config in SECTIONS.items():
+        for name, field in config.model_fields.items():
+            print(f"{section}.{name} = {field.default!r}")
+
+
+@app.command()
+def plan(sweep: SweepArgument, set_: SetOption = None, store: StoreOption = DEFAULT_STORE) -> None:
+    """Print the trials of a sweep, what is already done, and the resources; start nothing."""
+    from orchestrate.plan import plan as plan_trials
+    from orchestrate.resources import local_resources
+    from orchestrate.sweep import load_sweep
+
+    loaded = load_sweep(sweep, set_)
+    trials = plan_trials(loaded)
+    statuses = _statuses_if_store(store, trials)
+    width = max(len(trial.label) for trial in trials)
+    for trial, status in zip(trials, statuses, strict=True):
+        print(f"{trial.trial_id}  {trial.label:<{width}}  {status}")
+    print(_summary(loaded.name, statuses))
+    print(_resources_line(loaded.resources, local_resources(), "this machine"))
+
+
+@app.command()
+def run(
+    sweep: SweepArgument,
+    set_: SetOption = None,
+    store: StoreOption = DEFAULT_STORE,
+    address: AddressOption = None,
+) -> None:
+    """Run every trial of a sweep that is not finished; run it again to continue."""
+    from orchestrate.plan import plan as plan_trials
+    from orchestrate.submission import submit
+    from orchestrate.sweep import load_sweep
+    from results.store import Store
+
+    loaded = load_sweep(sweep, set_)
+    trials = plan_trials(loaded)
+    results = Store.create(store)
+    submission = submit(results, loaded.name, trials, loaded.resources)
+    again = " ".join(["fairdarts sweep run", sweep, *(f"--set '{text}'" for text in set_ or [])])
+    _run(results, submission, address, again, retry_failed=False)
+
+
+@app.command()
+def resume(
+    sweep: SweepArgument, store: StoreOption = DEFAULT_STORE, address: AddressOption = None
+) -> None:
+    """Continue the newest submission of a sweep and try its failed trials once more."""
+    from results.store import Store
+
+    results = Store.open(store)
+    submission = _newest_submission(results, sweep)
+    _run(results, submission, address, f"fairdarts sweep resume {sweep}", retry_failed=True)
+
+
+@app.command()
+def status(sweep: SweepArgument, store: StoreOption = DEFAULT_STORE) -> None:
+    """Show counts, running trials and failures, while it runs or later."""
+    from rich.console import Console
+
+    from orchestrate.live import status_table
+    from orchestrate.status import sweep_status
+    from results.store import Store
+
+    results = Store.open(store)
+    submission = _newest_submission(results, sweep)
+    view = status_table(results, sweep_status(results, submission.trials))
+    Console(soft_wrap=True, highlight=False).print(view)
+
+
+def report(
+    store: "Store", submission: "Submission", statuses: "list[TrialStatus]", again: str
+) -> None:
+    """Print the aggregated table, what was written and what is left, and exit accordingly.
+
+    Exit code 0 if every trial is finished, else 1.
+    """
+    from orchestrate.live import problem_line
+
+    print_table(store, [submission.sweep])
+    print(f"\nTables: {store.root / 'live'}/*/*.parquet (trials, attempts, epochs, genotypes, ...)")
+    print(f"Stages: {store.root / 'stages'} (logs, checkpoints)")
+    unfinished = [status for status in statuses if not status.finished]
+    for status in statuses:
+        if status.status in ("invalid", "failed", "lost"):
+            print(problem_line(status))
+    if any(status.status == "failed" for status in unfinished):
+        attempts = submission.resources.max_attempts
+        print(
+            f"Failed trials are tried up to {attempts} times: "
+            f"`fairdarts sweep resume {submission.sweep} --store {store.root}`."
+        )
+    elif unfinished:
+        print(f"{len(unfinished)} trials are not finished; continue with `{again}`.")
+    raise typer.Exit(1 if unfinished else 0)
+
+
+def print_table(store: "Store", sweeps: list[str]) -> None:
+    """Print the aggregated table of some sweeps."""
+    from results.query import trial_outcomes
+    from results.render import render
+    from results.table import aggregate
+
+    print(render(aggregate(trial_outcomes(store, sweeps))))
+
+
+def interruptible(again: str, work: "Callable[[], list[TrialStatus]]") -> "list[TrialStatus]":
+    """Do the work; on Ctrl-C or SIGTERM say how to continue and exit with 130."""
+    try:
+        return work()
+    except KeyboardInterrupt:
+        print(f"\nInterrupted. All finished epochs are kept; continue with `{again}`.")
+        raise typer.Exit(130) from None
+
+
+def _run(
+    store: "Store", submission: "Submission", address: str | None, again: str, retry_failed: bool
+) -> None:
+    from rich.console import Console
+
+    from orchestrate.live import live_view
+    from orchestrate.resources import local_resources
+
+    statuses = _statuses_if_store(store.root, submission.trials)
+    print(_summary(submission.sweep, statuses))
+    if address is None:
+        print(_resources_line(submission.resources, local_resources(), "this machine"))
+    again += f" --store {store.root}" + (f" --address {address}" if address else "")
+
+    def work() -> "list[TrialStatus]":
+        from orchestrate.runner import run_sweep
+
+        with live_view(store, submission, Console(highlight=False)):
+            return run_sweep(store, submission, address=address, retry_failed=retry_failed)
+
+    report(store, submission, interruptible(again, work), again)
+
+
+def _newest_submission(store: "Store", sweep: str) -> "Submission":
+    from orchestrate.submission import load_submission
+    from orchestrate.sweep import load_sweep
+
+    name = load_sweep(sweep).name if sweep.endswith(".toml") else sweep
+    return load_submission(store, name)
+
+
+def _statuses_if_store(store: "StoreOption", trials: "list[TrialSpec]") -> list[str]:
+    from orchestrate.status import sweep_status
+    from results.layout import STORE_FILE
+    from results.store import Store
+
+    if not (store / STORE_FILE).exists():
+        return ["new" for _ in trials]
+    return [_status_text(status) for status in sweep_status(Store.open(store), trials)]
+
+
+def _status_text(status: "TrialStatus") -> str:
+    if status.status == "running":
+        return f"running by {status.state.holder}"
+    if status.status in ("pending", "lost"):
+        return f"continues at {status.stage.kind}" if status.started else "new"
+    return status.status
+
+
+def _summary(name: str, statuses: list[str]) -> str:
+    counts: dict[str, int] = {}
+    for status in statuses:
+        word = status.split()[0]
+        counts[word] = counts.get(word, 0) + 1
+    return f"{name}: {len(statuses)} trials: " + ", ".join(f"{n} {w}" for w, n in counts.items())
+
+
+def _resources_line(resources: "Resources", available: dict[str, float], where: str) -> str:
+    from orchestrate.resources import trial_share
+
+    share = trial_share(resources, available)
+    at_once = min(share.at_once(available), resources.max_concurrent or share.at_once(available))
+    gpus = f", {share.gpus:g} GPU" if share.gpus else ""
+    return f"Each trial gets {share.cpus} CPU{gpus}; {at_once} at a time on {where}."
