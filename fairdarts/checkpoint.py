@@ -54,7 +54,7 @@ def restore_state(
             module.load_state_dict(_take(tensors, name))
         for name, optimizer in optimizers.items():
             _restore_optimizer(optimizer, _take(tensors, name))
-    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
+    except (SafetensorError, LookupError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise CheckpointError(f"not a checkpoint of this configuration: {reason}") from error
     return epoch
@@ -74,6 +74,9 @@ def _restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None
         if value.shape == parameter.shape:
             # The layout of the parameter, lest vectorised updates round differently after a resume.
             value = torch.empty_like(parameter).copy_(value)
+        elif value.dim():
+            shapes = f"{tuple(value.shape)}, not {tuple(parameter.shape)}"
+            raise ValueError(f"{moment} {index} has shape {shapes}")
         state.setdefault(int(index), {})[moment] = value
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})

@@ -22,7 +22,8 @@ from fairdarts.spaces import CELL_KINDS
 from fairdarts.supernet import Supernet, flat_gates
 
 Batch = tuple[Tensor, Tensor]
-METRICS = ("train_loss", "train_top1_pct", "arch_loss", "arch_top1_pct", "zero_one_loss")
+WEIGHT_METRICS = ("train_loss", "train_top1_pct")
+ARCH_METRICS = ("arch_loss", "arch_top1_pct", "zero_one_loss")
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class SearchEpoch:
 
     epoch: int
     metrics: dict[str, float]
-    """Means over the epoch by name, see `METRICS`; `arch_*` are of the half that trains alphas."""
+    """Means over the epoch: `WEIGHT_METRICS`, and `ARCH_METRICS` of the half that trains alphas."""
     alphas: list[float]
     """Both cells, normal first, row by row, after the epoch."""
     gates: list[float]
@@ -80,22 +81,24 @@ class SearchState:
         return {"supernet": self.supernet}, optimizers
 
 
-def search_step(state: SearchState, train: Batch, val: Batch, config: SearchConfig) -> list[Tensor]:
+def search_step(
+    state: SearchState, train: Batch, val: Batch, config: SearchConfig
+) -> tuple[list[Tensor], list[Tensor]]:
     """One bi-level step: alphas on the held-out half, then weights on the training half.
 
     Returns:
-        Scalars on the device, in the order of `METRICS`.
+        Scalars on the device, in the order of `WEIGHT_METRICS` and of `ARCH_METRICS`.
     """
-    arch_metrics = step_alphas(state, val, config.zero_one_weight)
-    weight_metrics = step_weights(state, train, config.grad_clip)
-    return [*weight_metrics, *arch_metrics]
+    arch_metrics = step_alphas(state, val, config.zero_one_weight)  # upper level
+    weight_metrics = step_weights(state, train, config.grad_clip)  # lower level
+    return weight_metrics, arch_metrics
 
 
 def step_alphas(state: SearchState, batch: Batch, zero_one_weight: float) -> list[Tensor]:
     """Upper level: one Adam step on alpha for L_val + w L_{0-1} (Eq. 8); weights stay.
 
     Returns:
-        Cross-entropy, top-1 in percent and zero-one loss, scalars.
+        `ARCH_METRICS`, scalars on the device.
     """
     images, labels = batch
     state.alpha_optimizer.zero_grad()
@@ -114,7 +117,7 @@ def step_weights(state: SearchState, batch: Batch, grad_clip: float) -> list[Ten
     """Lower level: one SGD step on the supernet weights for L_train (Eq. 4); alphas stay.
 
     Returns:
-        Cross-entropy and top-1 in percent, scalars.
+        `WEIGHT_METRICS`, scalars on the device.
     """
     images, labels = batch
     state.weight_optimizer.zero_grad()
@@ -187,22 +190,24 @@ def _search_epoch(
     epoch = state.epoch
     lr = cosine(epoch, config.epochs, config.weight_lr, config.weight_lr_min)
     set_lr(state.weight_optimizer, lr)
-    meter = EpochMeter(METRICS, state.device)
+    weight_meter = EpochMeter(WEIGHT_METRICS, state.device)
+    arch_meter = EpochMeter(ARCH_METRICS, state.device)
     for step in range(epoch * len(train), (epoch + 1) * len(train)):
-        train_batch = train.batch(step)
         # The halves may differ in size: the alphas' stream cycles at its own pace.
-        metrics = search_step(state, train_batch, val.batch(step), config)
-        meter.add(len(train_batch[1]), *metrics)
+        train_batch, val_batch = train.batch(step), val.batch(step)
+        weight_metrics, arch_metrics = search_step(state, train_batch, val_batch, config)
+        weight_meter.add(len(train_batch[1]), *weight_metrics)
+        arch_meter.add(len(val_batch[1]), *arch_metrics)
     state.epoch = epoch + 1
     with torch.no_grad():
         gates = flat_gates(state.supernet.gates()).tolist()
         alphas = torch.cat([state.supernet.alphas[kind].flatten() for kind in CELL_KINDS]).tolist()
     return SearchEpoch(
         epoch=epoch,
-        metrics=meter.means(),
+        metrics=weight_meter.means() | arch_meter.means(),
         alphas=alphas,
         gates=gates,
         lr=lr,
-        num_images=meter.num_images,
+        num_images=weight_meter.num_images,
         wall_s=time.monotonic() - started,
     )

@@ -1,0 +1,226 @@
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fairdarts.config import METHODS, SearchConfig
+from fairdarts.operations import FactorizedReduce
+from fairdarts.spaces import S1
+from fairdarts.supernet import MixedOp, SearchCell, Supernet, flat_gates
+
+# Supplementary Table 2: edge number to (intermediate node, incoming node).
+TABLE_2 = (
+    *((0, 0), (0, 1)),
+    *((1, 0), (1, 1), (1, 2)),
+    *((2, 0), (2, 1), (2, 2), (2, 3)),
+    *((3, 0), (3, 1), (3, 2), (3, 3), (3, 4)),
+)
+
+
+def random(*shape: int, seed: int = 0) -> Tensor:
+    draw = torch.Generator().manual_seed(seed)
+    return torch.randn(shape, dtype=torch.float64, generator=draw)
+
+
+def tiny_supernet(relaxation: str = "sigmoid", num_cells: int = 3) -> Supernet:
+    values = {"init_channels": 2, "num_cells": num_cells, "alpha_init_std": 1.0}
+    torch.manual_seed(0)
+    config = SearchConfig.build({**values, "relaxation": relaxation})
+    return Supernet(config, num_classes=5).double()
+
+
+def plain_logits(supernet: Supernet, images: Tensor, gates: dict[str, Tensor]) -> Tensor:
+    """The supernet as the paper writes it: every node sums the gated candidates of its edges."""
+    outputs = [supernet.stem(images)] * 2
+    num_cells = len(supernet.cells)
+    for index, cell in enumerate(supernet.cells):
+        assert isinstance(cell, SearchCell)
+        gate = gates["reduce" if index in (num_cells // 3, 2 * num_cells // 3) else "normal"]
+        nodes: list[Tensor] = [cell.adapt_0(outputs[-2]), cell.adapt_1(outputs[-1])]
+        for j in range(4):
+            total: Tensor | int = 0
+            for edge, (node, incoming) in enumerate(TABLE_2):
+                if node != j:
+                    continue
+                mixed_op = cell.mixed_ops[edge]
+                assert isinstance(mixed_op, MixedOp)
+                for o in range(7):
+                    total = total + gate[edge, o] * mixed_op.candidates[o](nodes[incoming])
+            assert isinstance(total, Tensor)
+            nodes.append(total)
+        outputs.append(torch.cat(nodes[2:], dim=1))
+    logits: Tensor = supernet.classifier(outputs[-1].mean(dim=(2, 3)))
+    return logits
+
+
+def test_edges_are_those_of_supplementary_table_2() -> None:
+    assert S1.edges == tuple((incoming, node + 2) for node, incoming in TABLE_2)
+
+
+def test_s1_has_196_alphas_in_two_cells() -> None:
+    alphas = tiny_supernet().architecture_parameters()
+    assert [tuple(alpha.shape) for alpha in alphas] == [(14, 7), (14, 7)]
+    assert S1.num_alphas == 196
+
+
+def test_every_parameter_is_either_an_alpha_or_a_weight() -> None:
+    supernet = tiny_supernet()
+    alphas = {id(alpha) for alpha in supernet.architecture_parameters()}
+    weights = {id(weight) for weight in supernet.weight_parameters()}
+    assert not alphas & weights
+    assert alphas | weights == {id(parameter) for parameter in supernet.parameters()}
+
+
+def test_fairdarts_starts_at_gates_of_one_half_and_darts_nearly_even() -> None:
+    fair = Supernet(SearchConfig(init_channels=2, num_cells=3), 5)
+    assert flat_gates(fair.gates()).tolist() == [0.5] * 196
+    darts_config = SearchConfig.build(
+        METHODS["darts"]["search"] | {"init_channels": 2, "num_cells": 3}
+    )
+    gates = flat_gates(Supernet(darts_config, 5).gates())
+    assert gates.tolist() == pytest.approx([1 / 7] * 196, rel=0.01)
+    assert len(set(gates.tolist())) > 100
+
+
+def test_initial_alphas_are_a_function_of_the_seed_alone() -> None:
+    def alphas(seed: int) -> Tensor:
+        torch.manual_seed(seed + 7)  # has no say
+        config = SearchConfig(init_channels=2, num_cells=3, alpha_init_std=1e-3, seed=seed)
+        return torch.stack([*Supernet(config, 5).architecture_parameters()])
+
+    assert torch.equal(alphas(1), alphas(1))
+    assert not torch.equal(alphas(1), alphas(2))
+    assert alphas(1).std().item() == pytest.approx(1e-3, rel=0.2)
+
+
+@pytest.mark.parametrize("relaxation", ["sigmoid", "softmax"])
+def test_gates_are_those_of_equation_6_or_2(relaxation: str) -> None:
+    supernet = tiny_supernet(relaxation)
+    gates = supernet.gates()
+    for kind, alpha in supernet.alphas.items():
+        for row, gate in zip(alpha.detach(), gates[kind], strict=True):
+            powers = row.exp()
+            expected = powers / (1 + powers) if relaxation == "sigmoid" else powers / powers.sum()
+            torch.testing.assert_close(gate.detach(), expected, rtol=1e-12, atol=0)
+
+
+def test_flat_gates_put_the_normal_cell_first_row_by_row() -> None:
+    gates = {
+        "reduce": torch.tensor([[5.0, 6.0], [7.0, 8.0]]),
+        "normal": torch.tensor([[1.0, 2.0], [3.0, 4.0]]),
+    }
+    assert flat_gates(gates).tolist() == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_mixed_op_is_the_sum_of_its_candidates_by_gates(stride: int) -> None:
+    torch.manual_seed(0)
+    mixed_op = MixedOp(S1, channels=4, stride=stride).double()
+    x, gates = random(2, 4, 8, 8), random(7, seed=1)
+    op = list(mixed_op.candidates)
+    expected = (
+        gates[0] * op[0](x)
+        + gates[1] * op[1](x)
+        + gates[2] * op[2](x)
+        + gates[3] * op[3](x)
+        + gates[4] * op[4](x)
+        + gates[5] * op[5](x)
+        + gates[6] * op[6](x)
+    )
+    output = mixed_op(x, gates)
+    assert output.shape == (2, 4, 8 // stride, 8 // stride)
+    torch.testing.assert_close(output, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_candidates_come_in_the_order_of_the_space() -> None:
+    kernels: list[object] = []
+    for candidate in MixedOp(S1, channels=4, stride=1).candidates:
+        first = next(m for m in candidate.modules() if not isinstance(m, nn.Sequential | nn.ReLU))
+        assert isinstance(first, nn.MaxPool2d | nn.AvgPool2d | nn.Identity | nn.Conv2d)
+        if isinstance(first, nn.Conv2d):
+            kernels.append((first.kernel_size[0], first.dilation[0]))
+        else:
+            kernels.append(type(first).__name__)
+    assert kernels == ["MaxPool2d", "AvgPool2d", "Identity", (3, 1), (5, 1), (3, 2), (5, 2)]
+
+
+def test_pooling_is_normalised_like_the_other_candidates() -> None:
+    x = 5 + 3 * random(8, 4, 8, 8)
+    for pool in list(MixedOp(S1, channels=4, stride=1).double().candidates)[:2]:
+        output = pool(x)
+        assert output.mean(dim=(0, 2, 3)).tolist() == pytest.approx([0.0] * 4, abs=1e-9)
+        assert output.var(dim=(0, 2, 3)).tolist() == pytest.approx([1.0] * 4, rel=0.01)
+
+
+def test_supernet_has_no_affine_norm_but_in_the_stem() -> None:
+    supernet = tiny_supernet()
+    affine = [
+        name
+        for name, module in supernet.named_modules()
+        if isinstance(module, nn.BatchNorm2d) and module.affine
+    ]
+    assert affine == ["stem.1"]
+
+
+@pytest.mark.parametrize("num_cells", [3, 5])
+def test_supernet_equals_a_plain_loop_over_nodes_and_edges(num_cells: int) -> None:
+    supernet = tiny_supernet(num_cells=num_cells)
+    images = random(3, 3, 8, 8)
+    gates = {"normal": random(14, 7, seed=1), "reduce": random(14, 7, seed=2)}
+    expected = plain_logits(supernet, images, gates)
+    torch.testing.assert_close(supernet(images, gates), expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(("num_cells", "reductions"), [(3, [1, 2]), (4, [1, 2]), (8, [2, 5])])
+def test_reduction_cells_lie_at_a_third_and_two_thirds(
+    num_cells: int, reductions: list[int]
+) -> None:
+    with torch.device("meta"):
+        supernet = Supernet(SearchConfig(init_channels=2, num_cells=num_cells), 5)
+    kinds = supernet.cell_kinds
+    assert [index for index, kind in enumerate(kinds) if kind == "reduce"] == reductions
+    assert kinds.count("normal") == num_cells - 2
+
+
+def test_cells_put_out_four_nodes_and_reductions_double_the_channels() -> None:
+    supernet = tiny_supernet(num_cells=4)
+    shapes: list[tuple[int, ...]] = []
+    for module in [supernet.stem, *supernet.cells]:
+        module.register_forward_hook(lambda _, __, output: shapes.append(tuple(output.shape)))
+    logits = supernet(random(2, 3, 16, 16), supernet.gates())
+    assert shapes == [
+        (2, 6, 16, 16),
+        (2, 8, 16, 16),
+        (2, 16, 8, 8),
+        (2, 32, 4, 4),
+        (2, 32, 4, 4),
+    ]
+    assert logits.shape == (2, 5)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-4)], ids=str
+)
+def test_factorized_reduce_is_two_strided_convolutions_one_shifted_by_a_pixel(
+    dtype: torch.dtype, tolerance: float
+) -> None:
+    torch.manual_seed(0)
+    module = FactorizedReduce(4, 4, affine=False).to(dtype).to(memory_format=torch.channels_last)
+    x, direction = random(4, 4, 8, 8), random(4, 4, 4, 4, seed=1)
+    # Float64 and NCHW: strided, channels last and float32, the definition itself goes wrong.
+    weights = [
+        conv.weight.detach().double().contiguous().requires_grad_()
+        for conv in (module.conv_even, module.conv_odd)
+    ]
+    even = F.conv2d(x.relu(), weights[0], stride=2)
+    odd = F.conv2d(x.relu()[:, :, 1:, 1:], weights[1], stride=2)
+    expected = F.batch_norm(torch.cat([even, odd], dim=1), None, None, training=True)
+    expected_gradients = torch.autograd.grad((expected * direction).sum(), weights)
+
+    output = module(x.to(dtype).contiguous(memory_format=torch.channels_last))
+    (output * direction.to(dtype)).sum().backward()
+    torch.testing.assert_close(output.double(), expected, rtol=tolerance, atol=tolerance)
+    for conv, gradient in zip((module.conv_even, module.conv_odd), expected_gradients, strict=True):
+        assert conv.weight.grad is not None
+        actual = conv.weight.grad.double()
+        torch.testing.assert_close(actual, gradient, rtol=tolerance, atol=10 * tolerance)
