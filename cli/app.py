@@ -17,6 +17,7 @@ app = typer.Typer(
     help="Fair DARTS at cluster scale: plan sweeps, run and resume them, read the tables.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(sweep.app, name="sweep")

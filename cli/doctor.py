@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
@@ -35,13 +34,17 @@ def doctor(
         str | None, typer.Option(help="Download a data set first: cifar10 or cifar100.")
     ] = None,
 ) -> None:
-    """Report what this machine and the cluster offer, what is missing, and how to fix it."""
+    """Report what is here and what is missing.
+
+    Checks this machine, the cluster and the data sets; every fault comes with its remedy. Exit code
+    1 if there is one.
+    """
     if download is not None:
         _download(download)
     num_faults = 0
     for finding in _findings(store, address, data or []):
         mark = "!" if finding.remedy else "ok"
-        print(f"{mark:<3}{finding.what:<16}{finding.value}")
+        print(f"{mark:<3}{finding.what:<15} {finding.value}")
         if finding.remedy:
             num_faults += 1
             print(f"{'':<19}-> {finding.remedy}")
@@ -57,6 +60,7 @@ def _findings(store: Path, address: str | None, data: list[str]) -> Iterator[Fin
 
 def _software() -> Iterator[Finding]:
     import platform
+    from importlib import metadata
 
     yield Finding("python", platform.python_version())
     for package in ("torch", "torchvision", "timm", "ray", "pyarrow", "pandas"):

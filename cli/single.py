@@ -53,7 +53,7 @@ def retrain(
     threads: ThreadsOption = 1,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Train the network of one genotype from scratch and print its accuracy."""
+    """Train one genotype from scratch."""
     from orchestrate.plan import given_trial
     from orchestrate.settings import resolve
 
@@ -77,7 +77,7 @@ def _layers(data: str, seed: int, assignments: list[str] | None) -> list[dict[st
 def _run(command: str, trial: "TrialSpec", threads: int, store: Path) -> "Store":
     from rich.console import Console
 
-    from orchestrate.live import live_view, problem_line
+    from orchestrate.live import live_view
     from orchestrate.resources import Resources
     from orchestrate.submission import submit
     from results.store import Store
@@ -94,8 +94,7 @@ def _run(command: str, trial: "TrialSpec", threads: int, store: Path) -> "Store"
 
     (status,) = interruptible("the same command", work)
     if status.status != "done":
-        print(problem_line(status))
-        raise typer.Exit(1)
+        raise typer.Exit(1)  # The view has said why.
     return results
 
 

@@ -44,7 +44,10 @@ def settings() -> None:
 
 @app.command()
 def plan(sweep: SweepArgument, set_: SetOption = None, store: StoreOption = DEFAULT_STORE) -> None:
-    """Print the trials of a sweep, what is already done, and the resources; start nothing."""
+    """Print the trials of a sweep; start nothing.
+
+    With each trial stands what is already done of it; the last line says what each trial gets.
+    """
     from orchestrate.plan import plan as plan_trials
     from orchestrate.resources import local_resources
     from orchestrate.sweep import load_sweep
@@ -66,14 +69,22 @@ def run(
     store: StoreOption = DEFAULT_STORE,
     address: AddressOption = None,
 ) -> None:
-    """Run every trial of a sweep that is not finished; run it again to continue."""
+    """Run what is not finished of a sweep.
+
+    Finished trials are skipped, unfinished ones continue from their last epoch: after an interrupt,
+    run it again.
+    """
     from orchestrate.plan import plan as plan_trials
+    from orchestrate.resources import local_resources, trial_share
     from orchestrate.submission import submit
     from orchestrate.sweep import load_sweep
     from results.store import Store
 
     loaded = load_sweep(sweep, set_)
     trials = plan_trials(loaded)
+    if address is None:
+        # Before anything is written: a trial that fits nowhere is no plan.
+        trial_share(loaded.resources, local_resources())
     results = Store.create(store)
     submission = submit(results, loaded.name, trials, loaded.resources)
     again = " ".join(["fairdarts sweep run", sweep, *(f"--set '{text}'" for text in set_ or [])])
@@ -84,7 +95,11 @@ def run(
 def resume(
     sweep: SweepArgument, store: StoreOption = DEFAULT_STORE, address: AddressOption = None
 ) -> None:
-    """Continue the newest submission of a sweep and try its failed trials once more."""
+    """Continue a sweep and retry what failed.
+
+    Takes the sweep as it was last submitted to the store. Each failed trial is tried once more, up
+    to the sweep's resources.max_attempts in all.
+    """
     from results.store import Store
 
     results = Store.open(store)
@@ -94,7 +109,7 @@ def resume(
 
 @app.command()
 def status(sweep: SweepArgument, store: StoreOption = DEFAULT_STORE) -> None:
-    """Show counts, running trials and failures, while it runs or later."""
+    """Show counts, running trials and failures."""
     from rich.console import Console
 
     from orchestrate.live import status_table

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -22,6 +23,8 @@ ENVIRONMENT = {
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
 }
 
+CONNECT_TIMEOUT_S = 10.0
+
 
 @contextmanager
 def cluster(address: str | None) -> Iterator[dict[str, float]]:
@@ -34,6 +37,8 @@ def cluster(address: str | None) -> Iterator[dict[str, float]]:
     Raises:
         ClusterError: If Ray cannot be started or joined.
     """
+    if address is not None:
+        _check_reachable(address)
     os.environ.update(ENVIRONMENT)
     old_umask = os.umask(0o077)  # Ray's token file would be readable by every user of the machine.
     import ray
@@ -59,3 +64,19 @@ def cluster(address: str | None) -> Iterator[dict[str, float]]:
         yield dict(ray.cluster_resources())  # type: ignore[no-untyped-call]
     finally:
         ray.shutdown()
+
+
+def _check_reachable(address: str) -> None:
+    """Ray itself would try for minutes."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit():
+        raise ClusterError(
+            f"address (={address!r}) must be host:port of the cluster's head, such as head:6379."
+        )
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT_S).close()
+    except OSError as error:
+        raise ClusterError(
+            f"no Ray cluster answers at {address} ({error}): start its head with "
+            "`ray start --head`, or leave out --address to run on this machine."
+        ) from None

@@ -79,10 +79,12 @@ def _progress_cells(store: Store, status: TrialStatus) -> tuple[str, str, str, s
 
 
 def _draw(store: Store, submission: Submission, console: Console, stop: threading.Event) -> None:
-    with Live(console=console, refresh_per_second=4, transient=True) as live:
-        while not stop.wait(REFRESH_S):
-            statuses = sweep_status(store, submission.trials)
-            live.update(status_table(store, statuses))
+    with Live(console=console, refresh_per_second=4) as live:
+        while True:
+            last_look = stop.wait(REFRESH_S)
+            live.update(status_table(store, sweep_status(store, submission.trials)))
+            if last_look:
+                return
 
 
 def _print_events(
@@ -97,7 +99,7 @@ def _print_events(
             if line and printed.get(status.trial.trial_id) != line:
                 printed[status.trial.trial_id] = line
                 elapsed = duration(time.monotonic() - started)
-                console.print(f"[{elapsed:>7}] {line}", markup=False, highlight=False)
+                console.print(f"[{elapsed:>7}] {line}", markup=False, soft_wrap=True)
         if last_look:
             return
 
