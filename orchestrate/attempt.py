@@ -16,6 +16,7 @@ its heartbeat, by the file system's clock, elsewhere.
 
 import contextlib
 import os
+import secrets
 import shutil
 import socket
 import tempfile
@@ -104,15 +105,18 @@ class Attempt:
         """Become the one that computes this stage.
 
         Raises:
-            Held: If another live process is at it, or was faster.
+            Held: If another live process is at it, was faster, or has finished it.
         """
         state = stage_state(stage_dir)
+        if state.status == "done":
+            raise Held("done a moment ago")
         if state.status == "running":
             raise Held(f"computed by {state.holder}")
         number = state.attempt + 1
         folder = _attempt_dir(stage_dir, number)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        claim = Path(tempfile.mkdtemp(prefix=".claim-", dir=folder.parent))
+        claim = folder.parent / f".claim-{secrets.token_hex(8)}"
+        claim.mkdir()
         try:
             write_json(claim / "LEASE.json", _this_process())
             (claim / "heartbeat").touch()

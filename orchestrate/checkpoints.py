@@ -29,7 +29,8 @@ def save_checkpoint(attempt: Attempt, epoch: int, content: bytes, bitwise_key: s
     """
     folder = attempt.stage_dir / "checkpoints"
     folder.mkdir(exist_ok=True)
-    name = f"e{epoch:06d}-a{attempt.number:04d}"
+    # The attempt first: one that starts over must not take older, damaged ones for newer.
+    name = f"a{attempt.number:04d}-e{epoch:06d}"
     attempt.check()
     write_whole(folder / f"{name}.safetensors", content)
     record = {
@@ -54,15 +55,16 @@ def load_checkpoint(attempt: Attempt) -> Checkpoint | None:
             record = read_json(record_path)
             content = content_path.read_bytes()
             intact = hashlib.sha256(content).hexdigest() == record["sha256"]
-        except (OSError, KeyError, ResultsError) as error:
+            checkpoint = Checkpoint(record["epoch"], content, record["bitwise_key"])
+        except (OSError, KeyError, TypeError, ResultsError) as error:
             attempt.log(f"checkpoint {record_path.name} cannot be read ({error}): passed over")
             continue
         if intact:
-            return Checkpoint(record["epoch"], content, record["bitwise_key"])
+            return checkpoint
         attempt.log(f"checkpoint {content_path.name} does not match its sha256: passed over")
     return None
 
 
 def _records(folder: Path) -> list[Path]:
     """Newest first."""
-    return sorted(folder.glob("e*.json"), reverse=True)
+    return sorted(folder.glob("a*.json"), reverse=True)

@@ -4,6 +4,7 @@ Tune gets one throwaway experiment a wave, no checkpoints and nothing to restore
 the same sweep is simply run again, and every trial continues from its own files.
 """
 
+import os
 import tempfile
 import time
 from collections import Counter
@@ -111,9 +112,10 @@ def _run_wave(
     from ray import tune
 
     # A local function is sent to workers by value, with no more than it names.
-    root, runtime = str(store.root), asdict(_runtime(share))
+    root, runtime, umask = str(store.root), asdict(_runtime(share)), _umask()
 
     def trainable(config: dict[str, Any]) -> dict[str, Any]:
+        os.umask(umask)  # Ray's own is stricter; colleagues share the store.
         trial = TrialSpec.from_dict(config["trial"])
         return {"outcome": run_trial(trial, Store.open(root), Runtime(**runtime))}
 
@@ -134,6 +136,13 @@ def _run_wave(
                 failure_config=tune.FailureConfig(max_failures=INFRASTRUCTURE_RETRIES),
             ),
         ).fit()
+
+
+def _umask() -> int:
+    """This process's umask, which can only be read by setting it."""
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return umask
 
 
 def _runtime(share: Share) -> Runtime:

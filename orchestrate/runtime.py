@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import platform
 import resource
 import socket
@@ -37,6 +38,7 @@ class Runtime:
         """Columns of the `attempts` table."""
         return {
             "host": socket.gethostname(),
+            "pid": os.getpid(),
             "device": self.device_name(),
             "num_threads": self.num_threads,
             "versions_json": json.dumps(versions(), sort_keys=True),

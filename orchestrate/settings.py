@@ -55,14 +55,18 @@ def full_name(name: str) -> str:
 
 
 def flatten(table: dict[str, Any], prefix: str = "") -> Settings:
-    """Nested TOML tables to full names."""
+    """Nested TOML tables to full names.
+
+    Raises:
+        SweepError: If a name is no setting, or a setting has two values.
+    """
     flat: Settings = {}
     for key, value in table.items():
         name = f"{prefix}{key}"
-        if isinstance(value, dict):
-            flat |= flatten(value, f"{name}.")
-        else:
-            flat[full_name(name)] = value
+        found = flatten(value, f"{name}.") if isinstance(value, dict) else {full_name(name): value}
+        for twice in found.keys() & flat.keys():
+            raise SweepError(f"{twice} is given twice, under two names: keep one of them.")
+        flat |= found
     return flat
 
 

@@ -112,6 +112,8 @@ def parse_sweep(table: dict[str, Any], name: str, assignments: list[str]) -> Swe
         if section == "resources":
             resources_table[field] = value
         elif section == "random":
+            if not random_tables:
+                raise SweepError(f"--set {assignment}: this sweep has no [[random]].")
             for group in random_tables:
                 group[field] = value
         elif full_name(key) in matrix or isinstance(value, list):
@@ -125,6 +127,10 @@ def parse_sweep(table: dict[str, Any], name: str, assignments: list[str]) -> Swe
         if method not in METHODS:
             raise SweepError(
                 f"methods.{method} is not a known method; allowed: {', '.join(METHODS)}."
+            )
+        if not isinstance(settings, dict):
+            raise SweepError(
+                f"methods.{method} (={settings!r}) must be a table: write it as [methods.{method}]."
             )
         methods[method] = flatten(settings)
     if not matrix and not random_tables:

@@ -1,0 +1,285 @@
+"""Sweeps on a real Ray with real processes that are really killed."""
+
+import io
+import os
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from orchestrate.plan import TrialSpec, plan
+from orchestrate.resources import Resources
+from orchestrate.runner import run_here
+from orchestrate.status import count, sweep_status
+from orchestrate.submission import Submission, submit
+from orchestrate.sweep import parse_sweep
+from results.query import trial_outcomes
+from results.store import Store
+
+DRIVER = Path(__file__).with_name("ray_driver.py")
+DEADLINE_S = 200.0
+UMASK = 0o027
+SETTINGS = {
+    "data": {"source": "digits", "num_train": 40, "num_test": 20, "image_size": 8},
+    "search": {"init_channels": 2, "num_cells": 3, "epochs": 4, "batch_size": 20},
+    "derive": {"op_threshold": 0.3},
+    "retrain": {
+        "init_channels": 2,
+        "num_cells": 3,
+        "epochs": 4,
+        "batch_size": 20,
+        "auxiliary_weight": 0.0,
+        "cutout": 2,
+    },
+}
+NUM_EPOCHS = 2 * (4 + 4) + 4
+"""Of two searches with their retrainings, and of a random baseline."""
+NOT_REPEATABLE = {"attempt", "wall_s", "images_per_s", "written_at"}
+BY_STAGE = [("stage_key", "ascending")]
+BY_EPOCH = [*BY_STAGE, ("epoch", "ascending")]
+
+
+def planned(
+    *assignments: str, methods: tuple[str, ...] = ("fairdarts", "darts")
+) -> list[TrialSpec]:
+    """A search of each method and a random baseline."""
+    table = {"settings": SETTINGS, "random": [{"models": 1}]}
+    matrix = {"matrix": {"method": list(methods)}} if methods else {}
+    return plan(parse_sweep(table | matrix, "ray", list(assignments)))
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    pause = threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {DEADLINE_S:g} s in vain for {what}"
+        pause.wait(0.2)
+
+
+class Drivers:
+    """Starts drivers and, in the end, ends every process that any of them left."""
+
+    def __init__(self, home: Path, ray_tmp: str) -> None:
+        # Ray keeps its token in the home directory, and its sessions in a folder of a short name.
+        self.env = os.environ | {
+            "HOME": str(home),
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_TMPDIR": ray_tmp,
+        }
+        self.output = home / "output.txt"
+        self.started: list[subprocess.Popen[bytes]] = []
+        self.processes: set[psutil.Process] = set()
+
+    def start(self, store: Store, *arguments: str) -> subprocess.Popen[bytes]:
+        with self.output.open("ab") as output:
+            process = subprocess.Popen(
+                [sys.executable, str(DRIVER), str(store.root), "ray", *arguments],
+                env=self.env,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                umask=UMASK,
+            )
+        self.started.append(process)
+        return process
+
+    def run(self, store: Store, *arguments: str) -> str:
+        """Run a driver to its end; returns the statuses that it printed."""
+        return self.end_of(self.start(store, *arguments))
+
+    def end_of(self, process: subprocess.Popen[bytes]) -> str:
+        wait_until(lambda: self._ended(process), "the driver to end")
+        text = self.output.read_text()
+        assert process.returncode == 0, text
+        return text.splitlines()[-1]
+
+    def kill(self, process: subprocess.Popen[bytes]) -> None:
+        """kill -9, after which Ray's own processes have to notice by themselves."""
+        self._note(process)
+        process.kill()
+        process.wait()
+
+    def clean_up(self) -> None:
+        for process in self.started:
+            self._note(process)
+            process.kill()
+            process.wait()
+        for left in self.processes:
+            if left.is_running():  # False for another process with the same pid.
+                left.kill()
+
+    def _ended(self, process: subprocess.Popen[bytes]) -> bool:
+        self._note(process)
+        return process.poll() is not None
+
+    def _note(self, process: subprocess.Popen[bytes]) -> None:
+        try:
+            self.processes.update(psutil.Process(process.pid).children(recursive=True))
+        except psutil.NoSuchProcess:
+            return
+
+
+@pytest.fixture
+def drivers(tmp_path: Path) -> Iterator[Drivers]:
+    home = tmp_path / "home"
+    home.mkdir()
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as ray_tmp:
+        drivers = Drivers(home, ray_tmp)
+        try:
+            yield drivers
+        finally:
+            drivers.clean_up()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.create(tmp_path / "store")
+
+
+@pytest.fixture(scope="module")
+def trials() -> list[TrialSpec]:
+    return planned()
+
+
+@pytest.fixture(scope="module")
+def whole(trials: list[TrialSpec], tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """The same plan, run in this process, without a break and without Ray."""
+    store = Store.create(tmp_path_factory.mktemp("whole"))
+    statuses = run_here(store, submitted(store, trials))
+    assert count(statuses) == {"done": len(trials)}
+    return store
+
+
+def submitted(store: Store, trials: list[TrialSpec]) -> Submission:
+    return submit(store, "ray", trials, Resources(gpus_per_trial=0))
+
+
+def numbers(store: Store) -> dict[str, list[dict[str, Any]]]:
+    """Every row of every stage, without what differs from run to run."""
+    tables = {"epochs": BY_EPOCH, "genotypes": BY_STAGE, "retrains": BY_STAGE}
+    return {
+        name: [
+            {column: value for column, value in row.items() if column not in NOT_REPEATABLE}
+            for row in store.read(name).sort_by(order).to_pylist()
+        ]
+        for name, order in tables.items()
+    }
+
+
+def computed(store: Store) -> Counter[tuple[str, int]]:
+    """How often each epoch of each stage was computed, from the logs of all attempts."""
+    found: Counter[tuple[str, int]] = Counter()
+    for log in store.root.glob("stages/*/*/*/attempts/a*/log.txt"):
+        key = log.parents[2].name
+        found.update(
+            (key, int(n)) for n in re.findall(r"^\S+ \S+ epoch (\d+) ", log.read_text(), re.M)
+        )
+    return found
+
+
+def live_names(store: Store, table: str) -> list[str]:
+    """Stage keys of the files of a table as they lie there, whichever attempt counts."""
+    return [path.name.partition(".")[0] for path in (store.root / "live" / table).glob("*.parquet")]
+
+
+def holder_pid(store: Store, trial: TrialSpec) -> int | None:
+    (status,) = sweep_status(store, [trial])
+    return int(status.state.holder.rpartition(" ")[2]) if status.status == "running" else None
+
+
+def write_digits(folder: Path) -> None:
+    """60 digits as stored images, half of them for testing."""
+    digits = load_digits()
+    encoded = []
+    for pixels in digits.images[:60]:
+        buffer = io.BytesIO()
+        Image.fromarray((pixels * 15).astype("uint8")).convert("RGB").save(buffer, "PNG")
+        encoded.append({"bytes": buffer.getvalue()})
+    images = pa.array(encoded, pa.struct([("bytes", pa.binary())]))
+    table = pa.table({"img": images, "label": digits.target[:60]})
+    folder.mkdir()
+    pq.write_table(table.slice(0, 30), folder / "train.parquet")
+    pq.write_table(table.slice(30), folder / "test.parquet")
+
+
+def test_a_failing_trial_leaves_its_siblings_alone_and_is_tried_again_on_request(
+    tmp_path: Path, store: Store, drivers: Drivers
+) -> None:
+    write_digits(tmp_path / "images")
+    searches = planned("search.epochs=1", "retrain.epochs=1")[:2]
+    stored = planned(f"data=parquet:{tmp_path / 'images'}", "data.num_train=20", methods=())
+    submitted(store, [*searches, *stored])
+    # The images have gone since they were planned.
+    (tmp_path / "images" / "train.parquet").rename(tmp_path / "images" / "hidden")
+
+    assert drivers.run(store) == "done done failed"
+    outcomes = trial_outcomes(store)
+    assert outcomes["outcome"].tolist() == ["ok", "ok", "failed"]
+    assert "DataError" in outcomes["reason"][2] and str(tmp_path) in outcomes["reason"][2]
+    # What workers write is as readable as what the driver writes.
+    for path in store.root.glob("stages/*/*/*/DONE.json"):
+        assert path.stat().st_mode & 0o777 == 0o666 & ~UMASK
+
+    (tmp_path / "images" / "hidden").rename(tmp_path / "images" / "train.parquet")
+    assert drivers.run(store, "retry") == "done done done"
+    assert set(computed(store).values()) == {1}
+    attempts = store.read("attempts", [stored[0].trial_id]).sort_by("attempt").to_pylist()
+    assert [row["status"] for row in attempts] == ["failed", "ok"]
+
+
+def test_a_sweep_whose_driver_is_killed_ends_with_the_numbers_of_an_uninterrupted_one(
+    store: Store, drivers: Drivers, trials: list[TrialSpec], whole: Store
+) -> None:
+    seed = time.time_ns()
+    kill_after = random.Random(seed).randint(1, NUM_EPOCHS - 4)
+    print(f"driver killed after epoch {kill_after} of {NUM_EPOCHS} (seed {seed})")
+    submission = submitted(store, trials)
+    driver = drivers.start(store)
+    wait_until(lambda: len(store.read("epochs")) >= kill_after, f"{kill_after} epochs")
+    drivers.kill(driver)
+    assert count(sweep_status(store, submission.trials)) != {"done": len(trials)}
+
+    assert drivers.run(store) == "done done done"
+    assert numbers(store) == numbers(whole)
+    again = {epoch: times for epoch, times in computed(store).items() if times > 1}
+    assert all(times == 2 for times in again.values())
+    assert len({key for key, _ in again}) == len(again), "more than the epoch in flight was lost"
+    for table in ("epochs", "genotypes", "retrains"):
+        assert len(live_names(store, table)) == len(set(live_names(store, table)))
+    assert not list(store.root.rglob("*.tmp"))
+
+
+def test_a_trial_whose_worker_is_killed_goes_on_in_the_same_run_and_its_siblings_too(
+    store: Store, drivers: Drivers, trials: list[TrialSpec], whole: Store
+) -> None:
+    submitted(store, trials)
+    victim = trials[0]
+    driver = drivers.start(store)
+    search = victim.stages[0].key
+    wait_until(lambda: len(store.read("epochs", [search])) >= 1, "the first epoch of a search")
+    pid = holder_pid(store, victim)
+    assert pid is not None
+    psutil.Process(pid).kill()
+
+    assert drivers.end_of(driver) == "done done done"
+    assert numbers(store) == numbers(whole)
+    attempts = Counter(row["stage_key"] for row in store.read("attempts").to_pylist())
+    repeated = [key for key, number in attempts.items() if number > 1]
+    assert len(repeated) == 1 and repeated[0] in [stage.key for stage in victim.stages]
+    pids = {
+        row["pid"] for row in store.read("attempts", [s.key for s in victim.stages]).to_pylist()
+    }
+    assert len(pids) == 2 and pid in pids
