@@ -132,11 +132,13 @@ def _data_sets(sources: list[str]) -> Iterator[Finding]:
 def _ray(address: str | None) -> Iterator[Finding]:
     from orchestrate.cluster import cluster
     from orchestrate.errors import ClusterError
+    from orchestrate.resources import UNITS
 
     where = f"the cluster at {address}" if address else "started here"
     try:
-        with cluster(address) as available:
-            offer = f"{available.get('CPU', 0):g} CPU, {available.get('GPU', 0):g} GPU"
+        with cluster(address) as nodes:
+            cpus, gpus = (sum(node.get(unit, 0) for node in nodes) for unit in UNITS)
+            offer = f"{len(nodes)} node(s), {cpus:g} CPU, {gpus:g} GPU"
             yield Finding("ray cluster", f"{where}: {offer}")
     except ClusterError as error:
         yield Finding(

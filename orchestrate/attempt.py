@@ -21,6 +21,7 @@ import shutil
 import socket
 import tempfile
 import threading
+import time
 import traceback
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,7 +30,7 @@ from typing import Any
 
 import psutil
 
-from orchestrate.errors import Held, Superseded
+from orchestrate.errors import Held, Superseded, first_line
 from results.files import read_json, write_json, write_whole
 
 HEARTBEAT_S = 15.0
@@ -179,13 +180,6 @@ class Attempt:
                 os.utime(self.folder / "heartbeat")
 
 
-def first_line(error: BaseException) -> str:
-    """The first line of an error's text, printable, at most 300 characters."""
-    lines = str(error).strip().splitlines()
-    text = lines[0] if lines else ""
-    return "".join(c if c.isprintable() else " " for c in text)[:300]
-
-
 def _attempt_dir(stage_dir: Path, number: int) -> Path:
     return stage_dir / "attempts" / f"a{number:04d}"
 
@@ -242,5 +236,8 @@ def _runs_here(lease: dict[str, Any]) -> bool:
 
 def _file_system_now(folder: Path) -> float:
     """The clock that heartbeats are stamped by, which may differ from this host's."""
-    with tempfile.NamedTemporaryFile(prefix=".clock-", dir=folder) as probe:
-        return os.fstat(probe.fileno()).st_mtime
+    try:
+        with tempfile.NamedTemporaryFile(prefix=".clock-", dir=folder) as probe:
+            return os.fstat(probe.fileno()).st_mtime
+    except OSError:  # A reader who may not write asks the nearest clock.
+        return time.time()

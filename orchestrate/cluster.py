@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from orchestrate.errors import ClusterError
+from orchestrate.errors import ClusterError, first_line
 from orchestrate.resources import num_cpus
 
 # Read by Ray when it is imported: our own view takes the place of its console output, and our store
@@ -27,13 +27,13 @@ CONNECT_TIMEOUT_S = 10.0
 
 
 @contextmanager
-def cluster(address: str | None) -> Iterator[dict[str, float]]:
+def cluster(address: str | None) -> Iterator[list[dict[str, float]]]:
     """Start Ray on this machine, or join a running cluster, for the length of the block.
 
     Args:
         address: `host:port` of a cluster's head; None: start one here, with the dashboard off.
     Yields:
-        What it has: `CPU`, `GPU`, ...
+        What each node has: `CPU`, `GPU`, ...
     Raises:
         ClusterError: If Ray cannot be started or joined.
     """
@@ -54,14 +54,14 @@ def cluster(address: str | None) -> Iterator[dict[str, float]]:
         )
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         target = f"join the cluster at {address}" if address else "start Ray here"
-        reason = str(error).strip().splitlines()[0]
-        raise ClusterError(f"cannot {target}: {reason}") from error
+        raise ClusterError(f"cannot {target}: {first_line(error)}") from error
     finally:
         os.umask(old_umask)
     for name in ("ray.tune", "ray.train"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    nodes = ray.nodes()  # type: ignore[no-untyped-call]
     try:
-        yield dict(ray.cluster_resources())  # type: ignore[no-untyped-call]
+        yield [dict(node["Resources"]) for node in nodes if node["Alive"]]
     finally:
         ray.shutdown()
 

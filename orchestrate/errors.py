@@ -23,3 +23,10 @@ class Superseded(OrchestrateError):
 
 class Diverged(OrchestrateError):
     """A loss that is no longer finite."""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, printable, at most 300 characters."""
+    lines = str(error).strip().splitlines()
+    text = lines[0] if lines else ""
+    return "".join(c if c.isprintable() else " " for c in text)[:300]

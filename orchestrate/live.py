@@ -15,6 +15,7 @@ from rich.text import Text
 
 from orchestrate.status import Progress, TrialStatus, count, progress, sweep_status
 from orchestrate.submission import Submission
+from results.errors import ResultsError
 from results.store import Store
 
 REFRESH_S = 1.0
@@ -26,7 +27,14 @@ def live_view(store: Store, submission: Submission, console: Console) -> Iterato
     """Show the progress of a submission for the length of the block."""
     stop = threading.Event()
     show = _draw if console.is_terminal else _print_events
-    thread = threading.Thread(target=show, args=(store, submission, console, stop), daemon=True)
+
+    def watch() -> None:
+        try:
+            show(store, submission, console, stop)
+        except (OSError, ResultsError) as error:  # The trials go on.
+            console.print(f"progress is no longer shown: {error}", markup=False)
+
+    thread = threading.Thread(target=watch, daemon=True)
     thread.start()
     try:
         yield

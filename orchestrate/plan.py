@@ -69,7 +69,7 @@ def plan(sweep: Sweep) -> list[TrialSpec]:
         if twin is not trial.label:
             raise SweepError(
                 f"the trials {twin!r} and {trial.label!r} are the same computation: an axis of "
-                "[matrix] changes nothing that they use."
+                "[matrix], or a [[random]] group, changes nothing that they use."
             )
     return trials
 
@@ -145,7 +145,8 @@ def _sample_trial(
         bounds.append(f"MultAdds <= {group.max_multadds_m:g}M")
     name = f"random ({', '.join(bounds)})"
     stages = (stage, _retrain_stage(stage, sections))
-    return _trial("random", name, shown | {"index": sample.index}, sections, stages)
+    repetition = {"index": sample.index} | ({"seed": sample.seed} if sample.seed else {})
+    return _trial("random", name, shown | repetition, sections, stages)
 
 
 def _search_stages(sections: dict[str, Config]) -> tuple[StageSpec, StageSpec]:
@@ -178,8 +179,11 @@ def _trial(
     sections: dict[str, Config],
     stages: tuple[StageSpec, ...],
 ) -> TrialSpec:
-    # Short names in labels: what a person varies is rarely ambiguous.
-    texts = {axis: f"{axis.rpartition('.')[2]}={value}" for axis, value in shown.items()}
+    fields = [axis.rpartition(".")[2] for axis in shown]
+    texts = {
+        axis: f"{axis if fields.count(field) > 1 else field}={value}"
+        for field, (axis, value) in zip(fields, shown.items(), strict=True)
+    }
     repetition = ("seed", "index", "search.seed", "retrain.seed")
     varied = [text for axis, text in texts.items() if axis not in repetition]
     return TrialSpec(

@@ -23,6 +23,9 @@ class Resources(Config):
     """How often a failing stage is tried in all; `fairdarts sweep resume` starts the next try."""
 
 
+UNITS = ("CPU", "GPU")
+
+
 @dataclass(frozen=True)
 class Share:
     """What one trial gets."""
@@ -39,7 +42,7 @@ class Share:
 
 
 def trial_share(resources: Resources, available: dict[str, float]) -> Share:
-    """What a trial gets of the CPUs and GPUs there are.
+    """What a trial gets of the CPUs and GPUs of a node.
 
     Raises:
         ClusterError: If it asks for more than there is.
@@ -50,10 +53,15 @@ def trial_share(resources: Resources, available: dict[str, float]) -> Share:
     for name, wanted in (("CPU", resources.cpus_per_trial), ("GPU", gpus)):
         if wanted > available.get(name, 0):
             raise ClusterError(
-                f"resources.{name.lower()}s_per_trial (={wanted:g}) is more than there is: "
+                f"resources.{name.lower()}s_per_trial (={wanted:g}) is more than a machine has: "
                 f"{available.get(name, 0):g} {name}. Lower it or join a larger cluster."
             )
     return Share(resources.cpus_per_trial, gpus)
+
+
+def largest(nodes: list[dict[str, float]]) -> dict[str, float]:
+    """The most that one node has of each: a trial never spans two."""
+    return {name: max((node.get(name, 0.0) for node in nodes), default=0.0) for name in UNITS}
 
 
 def local_resources() -> dict[str, float]:

@@ -14,11 +14,11 @@ from typing import Any
 
 from orchestrate.cluster import cluster
 from orchestrate.plan import TrialSpec
-from orchestrate.resources import Share, local_resources, trial_share
+from orchestrate.resources import Share, largest, local_resources, trial_share
 from orchestrate.runtime import Runtime
 from orchestrate.status import TrialStatus, sweep_status
 from orchestrate.submission import Submission
-from orchestrate.trial import run_trial
+from orchestrate.trial import record_crash, run_trial
 from results.store import Store
 
 INFRASTRUCTURE_RETRIES = 4
@@ -47,8 +47,8 @@ def run_sweep(
     tries: Counter[str] = Counter()
     if not (_to_run(store, submission, tries, retry_failed) or _held_elsewhere(store, submission)):
         return sweep_status(store, submission.trials)
-    with cluster(address) as available:
-        share = trial_share(submission.resources, available)
+    with cluster(address) as nodes:
+        share = trial_share(submission.resources, largest(nodes))
         while True:
             wave = _to_run(store, submission, tries, retry_failed)
             if wave:
@@ -120,7 +120,7 @@ def _run_wave(
         return {"outcome": run_trial(trial, Store.open(root), Runtime(**runtime))}
 
     with tempfile.TemporaryDirectory(prefix="fairdarts-tune-") as scratch:
-        tune.Tuner(
+        grid = tune.Tuner(
             tune.with_resources(trainable, {"cpu": share.cpus, "gpu": share.gpus}),
             param_space={"trial": tune.grid_search([asdict(trial) for trial in trials])},
             tune_config=tune.TuneConfig(
@@ -136,6 +136,11 @@ def _run_wave(
                 failure_config=tune.FailureConfig(max_failures=INFRASTRUCTURE_RETRIES),
             ),
         ).fit()
+    for index in range(len(grid)):
+        result = grid[index]
+        if result.error is not None and result.config is not None:
+            trial = TrialSpec.from_dict(result.config["trial"])
+            record_crash(trial, store, _runtime(share), result.error)
 
 
 def _umask() -> int:

@@ -23,8 +23,7 @@ from fairdarts.config import (
 )
 from fairdarts.cost import derived_network_cost
 from fairdarts.data.fingerprint import fingerprint
-from fairdarts.data.images import ImageSet
-from fairdarts.data.sources import load
+from fairdarts.data.sources import load, load_train
 from fairdarts.dominance import cell_gates, dominant_operations
 from fairdarts.errors import DataError
 from fairdarts.genotype import Genotype, derive
@@ -88,7 +87,7 @@ def _stage_rows(store: Store, table: str, key: str) -> list[Row]:
 def run_search(run: StageRun) -> Outcome:
     """The search: one row an epoch, with all alphas in full precision."""
     config = SearchConfig.build(run.stage.config["search"], "search")
-    train, _ = _load_images(run.stage.config["data"])
+    train = load_train(_checked_data(run.stage.config["data"]))
     history = _History(run)
 
     def on_epoch(epoch: SearchEpoch, state: SearchState) -> None:
@@ -150,7 +149,7 @@ def run_retrain(run: StageRun) -> Outcome:
     """Training from scratch: one row an epoch, and one with what came of it."""
     config = RetrainConfig.build(run.stage.config["retrain"], "retrain")
     genotype = Genotype.from_json(run.parent_rows("genotypes")[0]["genotype_json"])
-    train, test = _load_images(run.stage.config["data"])
+    train, test = load(_checked_data(run.stage.config["data"]))
     history = _History(run)
 
     def on_epoch(epoch: RetrainEpoch, state: RetrainState) -> None:
@@ -284,7 +283,8 @@ def _record_genotype(run: StageRun, genotype: Genotype, row: Row) -> Outcome:
     return Outcome() if reason is None else Outcome("invalid", reason)
 
 
-def _load_images(config: dict[str, Any]) -> tuple[ImageSet, ImageSet]:
+def _checked_data(config: dict[str, Any]) -> DataConfig:
+    """The data set's settings, if its images are still those that were planned with."""
     planned = config["fingerprint"]
     data = DataConfig.build({k: v for k, v in config.items() if k != "fingerprint"}, "data")
     if fingerprint(data) != planned:
@@ -292,4 +292,4 @@ def _load_images(config: dict[str, Any]) -> tuple[ImageSet, ImageSet]:
             f"{data.source} has changed since the sweep was planned: submit the sweep again to "
             "search on the new images."
         )
-    return load(data)
+    return data

@@ -4,7 +4,6 @@
 unchanged plan adds nothing. The same trials, as rows, are the denominator of every table.
 """
 
-import getpass
 import json
 import os
 import secrets
@@ -13,6 +12,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from orchestrate.errors import SweepError
 from orchestrate.plan import TrialSpec
@@ -43,7 +44,7 @@ def submit(store: Store, sweep: str, trials: list[TrialSpec], resources: Resourc
     planned_at = datetime.now(UTC).isoformat()
     plan = {
         "planned_at": planned_at,
-        "user": getpass.getuser(),
+        "user": psutil.Process().username(),
         "host": socket.gethostname(),
         "resources": resources.model_dump(),
         "trials": [asdict(trial) for trial in trials],

@@ -84,7 +84,10 @@ def load_sweep(name_or_path: str, assignments: list[str] | None = None) -> Sweep
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SweepError(f"{name_or_path} is not TOML: {error}.") from None
+        hint = ""
+        if "overwrite" in str(error):
+            hint = ' (beside other data.* settings write data.source = "..." instead of data)'
+        raise SweepError(f"{name_or_path} is not TOML: {error}{hint}.") from None
     try:
         return parse_sweep(table, name, assignments or [])
     except SweepError as error:

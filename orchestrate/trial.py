@@ -4,6 +4,7 @@ For every stage of its chain a trial tries, in this order: done, so skip it; its
 checkpoint, so continue; else from scratch. Nothing here knows of Ray.
 """
 
+import contextlib
 import errno
 import time
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from typing import Any
 import torch
 
 from fairdarts.errors import CheckpointError
-from orchestrate.attempt import Attempt, first_line, stage_state
+from orchestrate.attempt import Attempt, stage_state
 from orchestrate.errors import Diverged, Held, Superseded
 from orchestrate.plan import StageSpec, TrialSpec
 from orchestrate.runtime import Runtime
@@ -22,6 +23,9 @@ from orchestrate.stages import STAGES, StageRun
 from results.files import write_json
 from results.layout import live_name
 from results.store import Store
+from results.text import clean_text
+
+MAX_MESSAGE_BYTES = 2000
 
 
 def run_trial(
@@ -42,7 +46,6 @@ def run_trial(
     Returns:
         ok, invalid, failed, or held (another process computes one of its stages).
     """
-    runtime.apply()
     for stage in trial.stages:
         state = stage_state(store.stage_dir(stage.kind, stage.key))
         outcome = state.outcome if state.status == "done" else None
@@ -67,6 +70,7 @@ def run_stage(
     run = StageRun(stage, store, attempt, runtime, on_epoch)
     record = _AttemptRecord(run)
     try:
+        runtime.apply()
         attempt.log(f"attempt {attempt.number} at {stage.kind} {stage.key} on {runtime.device}")
         record.write(status="running")
         outcome = STAGES[stage.kind](run)
@@ -78,12 +82,40 @@ def run_stage(
         attempt.abandon()
         return "held"
     except Exception as error:
-        record.write_failure(error)
-        attempt.fail(failure_kind(error), error)
+        _fail(run, record, failure_kind(error), error)
         return "failed"
     except BaseException:  # Ctrl-C: the stage is free at once, its last epoch is kept.
         attempt.release()
         raise
+
+
+def record_crash(trial: TrialSpec, store: Store, runtime: Runtime, error: Exception) -> None:
+    """Mark a trial's stage as failed whose process died, again and again, before it could."""
+    for stage in trial.stages:
+        stage_dir = store.stage_dir(stage.kind, stage.key)
+        if stage_state(stage_dir).status == "done":
+            continue
+        try:
+            attempt = Attempt.take(stage_dir)
+        except Held:
+            return
+        run = StageRun(stage, store, attempt, runtime, lambda: None)
+        _fail(run, _AttemptRecord(run), "crash", error)
+        return
+
+
+def _fail(run: StageRun, record: "_AttemptRecord", kind: str, error: Exception) -> None:
+    """The row first, then the mark; on a full disk, as much of that as fits."""
+    with contextlib.suppress(OSError):
+        record.write(
+            status="failed",
+            ended=True,
+            failure_kind=kind,
+            error_type=type(error).__name__,
+            error_message=clean_text(str(error), MAX_MESSAGE_BYTES),
+        )
+    with contextlib.suppress(OSError):
+        run.attempt.fail(kind, error)
 
 
 def failure_kind(error: Exception) -> str:
@@ -127,16 +159,3 @@ class _AttemptRecord:
             }
         name = live_name(run.stage.key, run.attempt.number)
         run.store.write_rows("attempts", name, [row | failure])
-
-    def write_failure(self, error: Exception) -> None:
-        """Write the row of a failed attempt; a full disk must not hide the failure's mark."""
-        try:
-            self.write(
-                status="failed",
-                ended=True,
-                failure_kind=failure_kind(error),
-                error_type=type(error).__name__,
-                error_message=first_line(error),
-            )
-        except OSError as second:
-            self.run.attempt.log(f"the attempts row could not be written: {second}")

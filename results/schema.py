@@ -98,7 +98,7 @@ ATTEMPTS = Table(
         Column("attempt", I16, "number of the attempt, from 1"),
         Column("kind", STR, "search, sample, given, derive or retrain"),
         Column("status", STR, "running, ok or failed"),
-        Column("failure_kind", STR, "exception, oom, diverged, disk_full or bad_checkpoint"),
+        Column("failure_kind", STR, "exception, oom, diverged, disk_full, bad_checkpoint, crash"),
         Column("error_type", STR, "class of the error"),
         Column("error_message", STR, "text of the error, at most 2 kB, no control characters"),
         Column("resumed_from_epoch", I32, "last epoch taken over; null: from scratch"),

@@ -39,6 +39,8 @@ class Source:
     class_names: tuple[str, ...]
     mirror: bool = True
     """Whether a mirror image keeps its label; images from files are taken to."""
+    default_size: int | None = None
+    """Pixels a side unless told otherwise; None: as stored."""
 
 
 def load(
@@ -61,33 +63,52 @@ def load(
     root = (root or download_root()).expanduser()
     if download and config.source in PUBLISHED_STATISTICS:
         _cifar_split(config.source, root, train=True, download=True)
-    return _load(config, root)
+    train = _train_images(config.source, root, config.num_train, config.image_size)
+    return train, _test_images(config, root)
+
+
+def load_train(config: DataConfig) -> ImageSet:
+    """The training images alone, see `load`: a search decodes no test image.
+
+    Raises:
+        DataError: If the source is missing or damaged, or has too few images.
+    """
+    root = download_root().expanduser()
+    return _train_images(config.source, root, config.num_train, config.image_size)
 
 
 @lru_cache(maxsize=2)
-def _load(config: DataConfig, root: Path) -> tuple[ImageSet, ImageSet]:
-    kind, _, directory = config.source.partition(":")
-    if kind == "digits":
-        source = _digits()
-    elif kind == "parquet":
-        source = _parquet(directory)
-    elif kind == "folder":
-        source = _folder(directory)
-    else:
-        source = _cifar(kind, root)
-    size = config.image_size or (DIGITS_SIZE if kind == "digits" else None)
-    train, train_labels = _decoded(source.train, config.num_train, size)
-    test, test_labels = _decoded(source.test, config.num_test, size)
-    if train.shape[1:] != test.shape[1:]:
+def _train_images(source: str, root: Path, count: int | None, size: int | None) -> ImageSet:
+    stored = _source(source, root)
+    images, labels = _decoded(stored.train, count, size or stored.default_size)
+    mean, std = PUBLISHED_STATISTICS.get(source) or pixel_statistics(images)
+    return ImageSet(images, labels, stored.class_names, mean, std, stored.mirror)
+
+
+@lru_cache(maxsize=2)
+def _test_images(config: DataConfig, root: Path) -> ImageSet:
+    train = _train_images(config.source, root, config.num_train, config.image_size)
+    stored = _source(config.source, root)
+    size = config.image_size or stored.default_size
+    images, labels = _decoded(stored.test, config.num_test, size)
+    if images.shape[1:] != train.images.shape[1:]:
         raise DataError(
-            f"{config.source}: training images are {train.shape[-1]} pixels wide and test images "
-            f"{test.shape[-1]}: set data.image_size to resize them all."
+            f"{config.source}: training images are {train.image_size} pixels wide and test images "
+            f"{images.shape[-1]}: set data.image_size to resize them all."
         )
-    mean, std = PUBLISHED_STATISTICS.get(kind) or pixel_statistics(train)
-    return (
-        ImageSet(train, train_labels, source.class_names, mean, std, source.mirror),
-        ImageSet(test, test_labels, source.class_names, mean, std, source.mirror),
-    )
+    return ImageSet(images, labels, train.class_names, train.mean, train.std, train.mirror)
+
+
+@lru_cache(maxsize=1)
+def _source(source: str, root: Path) -> Source:
+    kind, _, directory = source.partition(":")
+    if kind == "digits":
+        return _digits()
+    if kind == "parquet":
+        return _parquet(directory)
+    if kind == "folder":
+        return _folder(directory)
+    return _cifar(kind, root)
 
 
 def pixel_statistics(images: Tensor) -> tuple[Channels, Channels]:
@@ -136,6 +157,7 @@ def _digits() -> Source:
         test=_array_split(levels[cut:], labels[cut:]),
         class_names=tuple(map(str, range(10))),
         mirror=False,
+        default_size=DIGITS_SIZE,
     )
 
 
