@@ -74,19 +74,20 @@ def _machine(store: Path) -> Iterator[Finding]:
     import psutil
     import torch
 
-    from orchestrate.resources import local_resources, num_cpus
+    from orchestrate.resources import num_cpus, this_machine
 
-    available = local_resources()
+    machine = this_machine()
+    yield Finding("cuda", torch.version.cuda or "none: this torch is a CPU build")
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
             memory_gib = torch.cuda.get_device_properties(index).total_memory / 2**30
             yield Finding(
                 f"gpu {index}", f"{torch.cuda.get_device_name(index)}, {memory_gib:.0f} GiB"
             )
-    elif available["GPU"]:
+    elif machine["GPU"]:
         yield Finding(
             "gpu",
-            f"{available['GPU']:g} present, but torch {torch.__version__} cannot use them",
+            f"{machine['GPU']:g} present, but torch {torch.__version__} cannot use them",
             "install an NVIDIA driver that supports CUDA "
             f"{torch.version.cuda or '(this torch is a CPU build)'}, or a matching torch build",
         )
@@ -132,12 +133,11 @@ def _data_sets(sources: list[str]) -> Iterator[Finding]:
 def _ray(address: str | None) -> Iterator[Finding]:
     from orchestrate.cluster import cluster
     from orchestrate.errors import ClusterError
-    from orchestrate.resources import UNITS
 
     where = f"the cluster at {address}" if address else "started here"
     try:
         with cluster(address) as nodes:
-            cpus, gpus = (sum(node.get(unit, 0) for node in nodes) for unit in UNITS)
+            cpus, gpus = (sum(node.get(unit, 0) for node in nodes) for unit in ("CPU", "GPU"))
             offer = f"{len(nodes)} node(s), {cpus:g} CPU, {gpus:g} GPU"
             yield Finding("ray cluster", f"{where}: {offer}")
     except ClusterError as error:

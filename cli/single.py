@@ -21,6 +21,7 @@ DataOption = Annotated[
     str, typer.Option(help="digits, cifar10, cifar100, parquet:DIR or folder:DIR.")
 ]
 SeedOption = Annotated[int, typer.Option(help="Seed of everything random.")]
+ANY_NUMBER = 10**6
 ThreadsOption = Annotated[int, typer.Option(help="CPU threads.", min=1)]
 
 
@@ -77,13 +78,14 @@ def _layers(data: str, seed: int, assignments: list[str] | None) -> list[dict[st
 def _run(command: str, trial: "TrialSpec", threads: int, store: Path) -> "Store":
     from rich.console import Console
 
-    from orchestrate.live import live_view
+    from orchestrate.live import live_view, problem_line
     from orchestrate.resources import Resources
     from orchestrate.submission import submit
     from results.store import Store
 
     results = Store.create(store)
-    resources = Resources(cpus_per_trial=threads)
+    # Whoever calls again wants another try.
+    resources = Resources(cpus_per_trial=threads, max_attempts=ANY_NUMBER)
     submission = submit(results, _sweep_name(command, trial), [trial], resources)
 
     def work() -> "list[TrialStatus]":
@@ -94,7 +96,9 @@ def _run(command: str, trial: "TrialSpec", threads: int, store: Path) -> "Store"
 
     (status,) = interruptible("the same command", work)
     if status.status != "done":
-        raise typer.Exit(1)  # The view has said why.
+        by = f"{status.state.holder} computes it" if status.status == "running" else ""
+        print(by or problem_line(status))
+        raise typer.Exit(1)
     return results
 
 
@@ -108,7 +112,9 @@ def _read_genotype(text: str, store: Path) -> tuple[str, dict[str, Any]]:
 
     path = Path(text)
     if path.suffix == ".json" or path.is_file():
-        return path.stem, Genotype.from_json(path.read_text("utf-8")).to_dict()
+        # Bytes that are no text become signs that are no JSON.
+        text = path.read_text("utf-8", errors="replace")
+        return path.stem, Genotype.from_json(text).to_dict()
     if len(text) == 16 and all(c in "0123456789abcdef" for c in text):
         from results.store import Store
 

@@ -1,6 +1,9 @@
 """`fairdarts sweep`: plan, run, resume and watch sweeps."""
 
+import re
+from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -48,8 +51,9 @@ def plan(sweep: SweepArgument, set_: SetOption = None, store: StoreOption = DEFA
 
     With each trial stands what is already done of it; the last line says what each trial gets.
     """
+    from orchestrate.errors import ClusterError
     from orchestrate.plan import plan as plan_trials
-    from orchestrate.resources import local_resources
+    from orchestrate.resources import this_machine
     from orchestrate.sweep import load_sweep
 
     loaded = load_sweep(sweep, set_)
@@ -59,7 +63,10 @@ def plan(sweep: SweepArgument, set_: SetOption = None, store: StoreOption = DEFA
     for trial, status in zip(trials, statuses, strict=True):
         print(f"{trial.trial_id}  {trial.label:<{width}}  {status}")
     print(_summary(loaded.name, statuses))
-    print(_resources_line(loaded.resources, local_resources(), "this machine"))
+    try:
+        print(_resources_line(loaded.resources, this_machine()))
+    except ClusterError as error:  # A plan for a cluster may be made anywhere.
+        print(f"Not on this machine: {error}")
 
 
 @app.command()
@@ -75,7 +82,7 @@ def run(
     run it again.
     """
     from orchestrate.plan import plan as plan_trials
-    from orchestrate.resources import local_resources, trial_share
+    from orchestrate.resources import this_machine, trial_share
     from orchestrate.submission import submit
     from orchestrate.sweep import load_sweep
     from results.store import Store
@@ -84,7 +91,7 @@ def run(
     trials = plan_trials(loaded)
     if address is None:
         # Before anything is written: a trial that fits nowhere is no plan.
-        trial_share(loaded.resources, local_resources())
+        trial_share(loaded.resources, [this_machine()])
     results = Store.create(store)
     submission = submit(results, loaded.name, trials, loaded.resources)
     again = " ".join(["fairdarts sweep run", sweep, *(f"--set '{text}'" for text in set_ or [])])
@@ -93,17 +100,29 @@ def run(
 
 @app.command()
 def resume(
-    sweep: SweepArgument, store: StoreOption = DEFAULT_STORE, address: AddressOption = None
+    sweep: SweepArgument,
+    store: StoreOption = DEFAULT_STORE,
+    address: AddressOption = None,
+    max_attempts: Annotated[
+        int | None, typer.Option(min=1, help="Instead of the sweep's resources.max_attempts.")
+    ] = None,
 ) -> None:
     """Continue a sweep and retry what failed.
 
     Takes the sweep as it was last submitted to the store. Each failed trial is tried once more, up
     to the sweep's resources.max_attempts in all.
     """
+    from dataclasses import replace
+
+    from orchestrate.submission import write_trials
     from results.store import Store
 
     results = Store.open(store)
     submission = _newest_submission(results, sweep)
+    write_trials(results, submission)
+    if max_attempts is not None:
+        resources = submission.resources.model_copy(update={"max_attempts": max_attempts})
+        submission = replace(submission, resources=resources)
     _run(results, submission, address, f"fairdarts sweep resume {sweep}", retry_failed=True)
 
 
@@ -138,12 +157,13 @@ def report(
     for status in statuses:
         if status.status in ("invalid", "failed", "lost"):
             print(problem_line(status))
-    if any(status.status == "failed" for status in unfinished):
+    failures = [status.state.num_failures for status in unfinished if status.status == "failed"]
+    if failures:
+        resume = f"fairdarts sweep resume {submission.sweep} --store {store.root}"
         attempts = submission.resources.max_attempts
-        print(
-            f"Failed trials are tried up to {attempts} times: "
-            f"`fairdarts sweep resume {submission.sweep} --store {store.root}`."
-        )
+        if min(failures) >= attempts:
+            resume += f" --max-attempts {max(failures) + 1}"
+        print(f"Failed trials are tried up to {attempts} times in all; once more: `{resume}`.")
     elif unfinished:
         print(f"{len(unfinished)} trials are not finished; continue with `{again}`.")
     raise typer.Exit(1 if unfinished else 0)
@@ -151,9 +171,9 @@ def report(
 
 def print_table(store: "Store", sweeps: list[str]) -> None:
     """Print the aggregated table of some sweeps."""
+    from results.aggregate import aggregate
     from results.query import trial_outcomes
     from results.render import render
-    from results.table import aggregate
 
     print(render(aggregate(trial_outcomes(store, sweeps))))
 
@@ -173,12 +193,12 @@ def _run(
     from rich.console import Console
 
     from orchestrate.live import live_view
-    from orchestrate.resources import local_resources
+    from orchestrate.resources import this_machine
 
     statuses = _statuses_if_store(store.root, submission.trials)
     print(_summary(submission.sweep, statuses))
     if address is None:
-        print(_resources_line(submission.resources, local_resources(), "this machine"))
+        print(_resources_line(submission.resources, this_machine()))
     again += f" --store {store.root}" + (f" --address {address}" if address else "")
 
     def work() -> "list[TrialStatus]":
@@ -198,36 +218,33 @@ def _newest_submission(store: "Store", sweep: str) -> "Submission":
     return load_submission(store, name)
 
 
-def _statuses_if_store(store: "StoreOption", trials: "list[TrialSpec]") -> list[str]:
+def _statuses_if_store(folder: Path, trials: "list[TrialSpec]") -> list[str]:
     from orchestrate.status import sweep_status
     from results.layout import STORE_FILE
     from results.store import Store
 
-    if not (store / STORE_FILE).exists():
-        return ["new" for _ in trials]
-    return [_status_text(status) for status in sweep_status(Store.open(store), trials)]
+    if not (folder.expanduser() / STORE_FILE).exists():
+        return ["pending" for _ in trials]
+    return [_status_text(status) for status in sweep_status(Store.open(folder), trials)]
 
 
 def _status_text(status: "TrialStatus") -> str:
     if status.status == "running":
         return f"running by {status.state.holder}"
-    if status.status in ("pending", "lost"):
-        return f"continues at {status.stage.kind}" if status.started else "new"
+    if status.status in ("pending", "lost") and status.started:
+        return f"{status.status}, continues at {status.stage.kind}"
     return status.status
 
 
 def _summary(name: str, statuses: list[str]) -> str:
-    counts: dict[str, int] = {}
-    for status in statuses:
-        word = status.split()[0]
-        counts[word] = counts.get(word, 0) + 1
+    counts = Counter(re.split("[ ,]", status)[0] for status in statuses)
     return f"{name}: {len(statuses)} trials: " + ", ".join(f"{n} {w}" for w, n in counts.items())
 
 
-def _resources_line(resources: "Resources", available: dict[str, float], where: str) -> str:
+def _resources_line(resources: "Resources", machine: dict[str, float]) -> str:
     from orchestrate.resources import trial_share
 
-    share = trial_share(resources, available)
-    at_once = min(share.at_once(available), resources.max_concurrent or share.at_once(available))
+    share = trial_share(resources, [machine])
+    at_once = min(share.fits(machine), resources.max_concurrent or share.fits(machine))
     gpus = f", {share.gpus:g} GPU" if share.gpus else ""
-    return f"Each trial gets {share.cpus} CPU{gpus}; {at_once} at a time on {where}."
+    return f"Each trial gets {share.cpus} CPU{gpus}; {at_once} at a time on this machine."

@@ -18,10 +18,10 @@ import torch
 from fairdarts.config import SampleConfig
 from fairdarts.cost import multadds_by_layer
 from fairdarts.errors import ConfigError
-from fairdarts.genotype import NUM_INPUTS, Edge, Genotype
+from fairdarts.genotype import Edge, Genotype
 from fairdarts.network import DerivedCell, DerivedNetwork
 from fairdarts.seeding import mix_seed
-from fairdarts.spaces import CELL_KINDS, SKIP, CellSpace, get_space
+from fairdarts.spaces import CELL_KINDS, NUM_INPUTS, SKIP, CellSpace, get_space
 
 INPUTS_PER_NODE = 2
 MAX_MISSES = 10_000

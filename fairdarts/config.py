@@ -55,8 +55,8 @@ class DataConfig(Config):
     """Use only the first so many training images, spread evenly over the classes; None: all."""
     num_test: int | None = Field(default=None, ge=2)
     """Likewise for the test images."""
-    image_size: int | None = Field(default=None, ge=8, le=512)
-    """Height and width in pixels; None: as stored (digits: 32)."""
+    image_size: int | None = Field(default=None, ge=8, le=512, multiple_of=4)
+    """Height and width in pixels, halved twice by the networks; None: as stored (digits: 32)."""
 
     @field_validator("source")
     @classmethod

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from fairdarts.genotype import NUM_INPUTS, Edge
-from fairdarts.spaces import CELL_KINDS, S1, CellSpace
+from fairdarts.genotype import Edge
+from fairdarts.spaces import CELL_KINDS, NUM_INPUTS, S1, CellSpace
 
 DOMINANT_GATE = 0.75
 
@@ -34,14 +34,3 @@ def dominant_operations(
             into_node.sort(key=lambda candidate: -candidate[0])  # stable: ties by index
             dominant += [edge for _, edge in into_node[:2]]
     return dominant
-
-
-def cell_gates(flat: Sequence[float], space: CellSpace = S1) -> dict[str, list[list[float]]]:
-    """Flat gates, normal cell first, row by row, as (E, O) rows of each cell kind."""
-    width = len(space.operations)
-    rows = [list(flat[start : start + width]) for start in range(0, len(flat), width)]
-    num_edges = len(space.edges)
-    return {
-        kind: rows[index * num_edges : (index + 1) * num_edges]
-        for index, kind in enumerate(CELL_KINDS)
-    }

@@ -12,10 +12,7 @@ from typing import Any, Self
 
 from fairdarts.config import DeriveConfig
 from fairdarts.errors import GenotypeError
-from fairdarts.spaces import CELL_KINDS, S1, SKIP, CellSpace
-
-NUM_INPUTS = 2
-"""Nodes of a cell that are outputs of earlier cells."""
+from fairdarts.spaces import CELL_KINDS, NUM_INPUTS, S1, SKIP, CellSpace
 
 
 @dataclass(frozen=True, order=True)
@@ -257,3 +254,14 @@ def _checked_gates(
             "of alpha; nan means that the search diverged and has to be run again."
         )
     return rows
+
+
+def cell_gates(flat: Sequence[float], space: CellSpace = S1) -> dict[str, list[list[float]]]:
+    """Flat gates, normal cell first, row by row, as (E, O) rows of each cell kind."""
+    width = len(space.operations)
+    rows = [list(flat[start : start + width]) for start in range(0, len(flat), width)]
+    num_edges = len(space.edges)
+    return {
+        kind: rows[index * num_edges : (index + 1) * num_edges]
+        for index, kind in enumerate(CELL_KINDS)
+    }

@@ -11,8 +11,9 @@ from timm.layers.drop import drop_path
 from torch import Tensor, nn
 
 from fairdarts.errors import ConfigError, GenotypeError
-from fairdarts.genotype import NUM_INPUTS, Genotype
+from fairdarts.genotype import Genotype
 from fairdarts.operations import FactorizedReduce, ReLUConvBN, build_operation
+from fairdarts.spaces import NUM_INPUTS
 
 DropPathMode = Literal["node", "edge"]
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from fairdarts.errors import ConfigError
 
 CELL_KINDS = ("normal", "reduce")
+NUM_INPUTS = 2
+"""Nodes of a cell that are outputs of earlier cells."""
 SKIP = "skip_connect"
 
 
@@ -25,12 +27,8 @@ class CellSpace:
     @property
     def edges(self) -> tuple[tuple[int, int], ...]:
         """(source node, destination node) of every edge, in the order of the rows of alpha."""
-        return tuple((src, dst) for dst in range(2, 2 + self.num_nodes) for src in range(dst))
-
-    @property
-    def num_alphas(self) -> int:
-        """Gates in both cells together: N of Eq. 7 (196 in S1)."""
-        return len(CELL_KINDS) * len(self.edges) * len(self.operations)
+        nodes = range(NUM_INPUTS, NUM_INPUTS + self.num_nodes)
+        return tuple((src, dst) for dst in nodes for src in range(dst))
 
 
 S1 = CellSpace(

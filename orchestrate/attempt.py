@@ -198,13 +198,8 @@ def _failure(stage_dir: Path, number: int) -> Failure | None:
 
 
 def _this_process() -> dict[str, Any]:
-    process = psutil.Process()
-    return {
-        "host": socket.gethostname(),
-        "boot_time": int(psutil.boot_time()),
-        "pid": process.pid,
-        "process_started": process.create_time(),
-    }
+    pid = os.getpid()
+    return {"host": socket.gethostname(), "pid": pid, "started": _started(pid), **_process_table()}
 
 
 def _live_holder(folder: Path) -> str:
@@ -213,25 +208,41 @@ def _live_holder(folder: Path) -> str:
         return ""
     lease = read_json(folder / "LEASE.json")
     name = f"{lease['host']} pid {lease['pid']}"
-    if lease["host"] == socket.gethostname():
-        return name if _runs_here(lease) else ""
+    here = {"host": socket.gethostname(), **_process_table()}
+    if all(lease[key] == value for key, value in here.items()):
+        return name if _started(lease["pid"]) == lease["started"] else ""
     try:
         age_s = _file_system_now(folder) - (folder / "heartbeat").stat().st_mtime
-    except OSError:
+    except FileNotFoundError:
         return ""
     return name if age_s < STALE_S else ""
 
 
-def _runs_here(lease: dict[str, Any]) -> bool:
-    if abs(lease["boot_time"] - psutil.boot_time()) > 5:
-        return False
+def _process_table() -> dict[str, str]:
+    """What two processes share that see each other's pids: the boot and the pid namespace."""
     try:
-        process = psutil.Process(lease["pid"])
-        # A pid is used again; a process that began at another time is another process.
-        same = abs(process.create_time() - lease["process_started"]) < 1
-        return bool(same and process.status() != psutil.STATUS_ZOMBIE)
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        return {"boot": boot, "pid_namespace": str(Path("/proc/self/ns/pid").readlink())}
+    except OSError:  # Not Linux: one namespace, and the boot time will do.
+        return {"boot": f"{psutil.boot_time():.0f}", "pid_namespace": ""}
+
+
+def _started(pid: int) -> str:
+    """When a process began, in a form that no clock can move; nothing if it is gone.
+
+    A pid is used again; a process that began at another time is another process.
+    """
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return ""
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace")
+        except OSError:
+            return f"{process.create_time():.0f}"
+        return stat.rpartition(")")[2].split()[19]  # starttime of proc(5), ticks since the boot
     except psutil.NoSuchProcess:
-        return False
+        return ""
 
 
 def _file_system_now(folder: Path) -> float:

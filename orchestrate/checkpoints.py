@@ -40,8 +40,8 @@ def save_checkpoint(attempt: Attempt, epoch: int, content: bytes, bitwise_key: s
     }
     write_json(folder / f"{name}.json", record)
     for record_path in _records(folder)[KEEP:]:
-        record_path.unlink(missing_ok=True)
         record_path.with_suffix(".safetensors").unlink(missing_ok=True)
+        record_path.unlink(missing_ok=True)
 
 
 def load_checkpoint(attempt: Attempt) -> Checkpoint | None:
@@ -49,7 +49,10 @@ def load_checkpoint(attempt: Attempt) -> Checkpoint | None:
 
     Damaged ones are named in the attempt's log and passed over; nothing unverified is parsed.
     """
-    for record_path in _records(attempt.stage_dir / "checkpoints"):
+    folder = attempt.stage_dir / "checkpoints"
+    for leftover in folder.glob(".*.tmp"):  # of an attempt that was killed while it wrote
+        leftover.unlink(missing_ok=True)
+    for record_path in _records(folder):
         content_path = record_path.with_suffix(".safetensors")
         try:
             record = read_json(record_path)

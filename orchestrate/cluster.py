@@ -2,7 +2,9 @@
 
 import logging
 import os
+import signal
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -40,6 +42,7 @@ def cluster(address: str | None) -> Iterator[list[dict[str, float]]]:
     if address is not None:
         _check_reachable(address)
     os.environ.update(ENVIRONMENT)
+    old_handler = signal.getsignal(signal.SIGTERM)
     old_umask = os.umask(0o077)  # Ray's token file would be readable by every user of the machine.
     import ray
 
@@ -52,18 +55,40 @@ def cluster(address: str | None) -> Iterator[list[dict[str, float]]]:
             logging_level=logging.ERROR,
             **({} if address else local),
         )
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+    except (RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
         target = f"join the cluster at {address}" if address else "start Ray here"
         raise ClusterError(f"cannot {target}: {first_line(error)}") from error
     finally:
         os.umask(old_umask)
     for name in ("ray.tune", "ray.train"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    # Ray puts its own handler of SIGTERM in the place of ours.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, old_handler)
     nodes = ray.nodes()  # type: ignore[no-untyped-call]
     try:
         yield [dict(node["Resources"]) for node in nodes if node["Alive"]]
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def ray_faults() -> Iterator[None]:
+    """Say in one sentence that Ray itself failed inside the block.
+
+    Raises:
+        ClusterError: If it did.
+    """
+    import ray
+    from ray.tune import TuneError
+
+    try:
+        yield
+    except (ray.exceptions.RayError, TuneError) as error:
+        raise ClusterError(
+            f"Ray stopped working ({first_line(error)}); all finished epochs are kept: run the "
+            "same command again."
+        ) from error
 
 
 def _check_reachable(address: str) -> None:

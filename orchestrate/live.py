@@ -19,6 +19,8 @@ from results.errors import ResultsError
 from results.store import Store
 
 REFRESH_S = 1.0
+SHARE = 0.2
+"""Part of the driver's time that looking may take: many trials are looked at less often."""
 MAX_ROWS = 30
 
 
@@ -43,8 +45,14 @@ def live_view(store: Store, submission: Submission, console: Console) -> Iterato
         thread.join()
 
 
-def status_table(store: Store, statuses: list[TrialStatus]) -> Group:
-    """Counts by status, a line for each running trial, and the failures with their logs."""
+def status_table(store: Store, statuses: list[TrialStatus], max_rows: int | None = None) -> Group:
+    """Counts by status, a line for each running trial, and the failures with their logs.
+
+    Args:
+        store: Where they are.
+        statuses: The trials.
+        max_rows: Show so many running trials, and as many failures; None: all.
+    """
     counts = ", ".join(f"{n} {name}" for name, n in count(statuses).items())
     parts: list[Text | Table] = [Text(f"{len(statuses)} trials: {counts}")]
     running = [status for status in statuses if status.status == "running"]
@@ -52,14 +60,16 @@ def status_table(store: Store, statuses: list[TrialStatus]) -> Group:
         table = Table(box=None, pad_edge=False)
         for name in ("running", "stage", "epoch", "last", "left in stage", "by"):
             table.add_column(name, justify="right" if name == "epoch" else "left")
-        for status in running[:MAX_ROWS]:
-            table.add_row(status.trial.label, status.stage.kind, *_progress_cells(store, status))
-        if len(running) > MAX_ROWS:
-            table.add_row(f"... and {len(running) - MAX_ROWS} more")
+        for status in running[:max_rows]:
+            cells = (status.trial.label, status.stage.kind, *_progress_cells(store, status))
+            table.add_row(*map(Text, cells))  # A label is text, whatever brackets are in it.
+        if max_rows is not None and len(running) > max_rows:
+            table.add_row(f"... and {len(running) - max_rows} more")
         parts.append(table)
-    for status in statuses:
-        if status.status in ("failed", "invalid", "lost"):
-            parts.append(Text(problem_line(status)))
+    problems = [status for status in statuses if status.status in ("failed", "invalid", "lost")]
+    parts += [Text(problem_line(status)) for status in problems[:max_rows]]
+    if max_rows is not None and len(problems) > max_rows:
+        parts.append(Text(f"... and {len(problems) - max_rows} more"))
     return Group(*parts)
 
 
@@ -87,10 +97,15 @@ def _progress_cells(store: Store, status: TrialStatus) -> tuple[str, str, str, s
 
 
 def _draw(store: Store, submission: Submission, console: Console, stop: threading.Event) -> None:
+    finished: dict[str, TrialStatus] = {}
+    pause_s = REFRESH_S
     with Live(console=console, refresh_per_second=4) as live:
         while True:
-            last_look = stop.wait(REFRESH_S)
-            live.update(status_table(store, sweep_status(store, submission.trials)))
+            last_look = stop.wait(pause_s)
+            started = time.monotonic()
+            statuses = sweep_status(store, submission.trials, finished)
+            live.update(status_table(store, statuses, MAX_ROWS))
+            pause_s = max(REFRESH_S, (time.monotonic() - started) / SHARE)
             if last_look:
                 return
 
@@ -98,16 +113,22 @@ def _draw(store: Store, submission: Submission, console: Console, stop: threadin
 def _print_events(
     store: Store, submission: Submission, console: Console, stop: threading.Event
 ) -> None:
-    started = time.monotonic()
-    printed: dict[str, str] = {}
+    began = time.monotonic()
+    finished: dict[str, TrialStatus] = {}
+    # What is so from the start is no event.
+    statuses = sweep_status(store, submission.trials, finished)
+    printed = {status.trial.trial_id: _event(store, status) for status in statuses}
+    pause_s = REFRESH_S
     while True:
-        last_look = stop.wait(REFRESH_S)
-        for status in sweep_status(store, submission.trials):
+        last_look = stop.wait(pause_s)
+        started = time.monotonic()
+        for status in sweep_status(store, submission.trials, finished):
             line = _event(store, status)
-            if line and printed.get(status.trial.trial_id) != line:
+            if line and printed[status.trial.trial_id] != line:
                 printed[status.trial.trial_id] = line
-                elapsed = duration(time.monotonic() - started)
+                elapsed = duration(started - began)
                 console.print(f"[{elapsed:>7}] {line}", markup=False, soft_wrap=True)
+        pause_s = max(REFRESH_S, (time.monotonic() - started) / SHARE)
         if last_look:
             return
 

@@ -4,16 +4,22 @@ A trial is a chain of stages; each stage is named by a key (see `identity`), so 
 what they have in common and a finished stage is never computed again.
 """
 
+import functools
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
 from fairdarts.config import Config, DataConfig, RetrainConfig, SampleConfig
+from fairdarts.data.files import Split
 from fairdarts.data.fingerprint import fingerprint
 from orchestrate.errors import SweepError
 from orchestrate.identity import group_id, stage_key
-from orchestrate.settings import Settings, recipe_label, resolve, resolve_sample
+from orchestrate.settings import Settings, data_label, recipe_label, resolve, resolve_sample
 from orchestrate.sweep import RandomBaseline, Sweep
+
+Identify = Callable[[DataConfig, Split], str]
+"""What takes the fingerprint of a data set's images, see `fairdarts.data.fingerprint`."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,8 @@ def plan(sweep: Sweep) -> list[TrialSpec]:
         SweepError, ConfigError: If a combination cannot be used.
         DataError: If a data set is not there.
     """
-    trials = [*_searches(sweep), *_random_baselines(sweep)]
+    identify = functools.cache(fingerprint)  # A thousand trials share their images.
+    trials = [*_searches(sweep, identify), *_random_baselines(sweep, identify)]
     seen: dict[str, str] = {}
     for trial in trials:
         twin = seen.setdefault(trial.trial_id, trial.label)
@@ -74,7 +81,7 @@ def plan(sweep: Sweep) -> list[TrialSpec]:
     return trials
 
 
-def _searches(sweep: Sweep) -> list[TrialSpec]:
+def _searches(sweep: Sweep, identify: Identify) -> list[TrialSpec]:
     if not sweep.matrix:
         return []
     trials = []
@@ -87,11 +94,11 @@ def _searches(sweep: Sweep) -> list[TrialSpec]:
         layers.insert(1, sweep.methods.get(str(method), {}))
         sections = resolve(str(method), layers)
         shown = {axis: value for axis, value in point.items() if axis != "method"}
-        trials.append(search_trial(str(method), sections, shown))
+        trials.append(search_trial(str(method), sections, shown, identify))
     return trials
 
 
-def _random_baselines(sweep: Sweep) -> list[TrialSpec]:
+def _random_baselines(sweep: Sweep, identify: Identify) -> list[TrialSpec]:
     # Random genotypes are trained like searched ones, so they follow the axes of training.
     axes = {a: v for a, v in sweep.matrix.items() if a.startswith(("retrain.", "data."))}
     trials = []
@@ -100,41 +107,55 @@ def _random_baselines(sweep: Sweep) -> list[TrialSpec]:
             point = dict(zip(axes, values, strict=True))
             for index in range(group.models):
                 layers = [{"seed": index}, sweep.settings, point, sweep.overrides]
-                sections = resolve("fairdarts", layers)
+                sections = resolve("fairdarts", [_without_method(layer) for layer in layers])
                 sample = resolve_sample(group.model_dump(exclude={"models"}) | {"index": index})
-                trials.append(_sample_trial(group, sample, sections, point))
+                trials.append(_sample_trial(group, sample, sections, point, identify))
     return trials
 
 
-def search_trial(method: str, sections: dict[str, Config], shown: Settings) -> TrialSpec:
+def _without_method(settings: Settings) -> Settings:
+    return {name: value for name, value in settings.items() if name != "method"}
+
+
+def search_trial(
+    method: str,
+    sections: dict[str, Config],
+    shown: Settings,
+    identify: Identify = fingerprint,
+) -> TrialSpec:
     """The pipeline search -> derive -> retrain of one resolved setting.
 
     Args:
         method: Name of the search method.
         sections: The resolved sections, see `orchestrate.settings.resolve`.
         shown: Settings that tell it from its siblings, by full name.
+        identify: What takes the fingerprint of the images.
     """
-    search, derive = _search_stages(sections)
-    retrain = _retrain_stage(derive, sections)
+    search, derive = _search_stages(sections, identify)
+    retrain = _retrain_stage(derive, sections, identify)
     return _trial(method, method, shown, sections, (search, derive, retrain))
 
 
 def search_only_trial(method: str, sections: dict[str, Config], shown: Settings) -> TrialSpec:
     """The pipeline search -> derive, without retraining."""
-    return _trial(method, method, shown, sections, _search_stages(sections))
+    return _trial(method, method, shown, sections, _search_stages(sections, fingerprint))
 
 
 def given_trial(name: str, genotype: dict[str, Any], sections: dict[str, Config]) -> TrialSpec:
     """Retrain a genotype that a person gives: a published one or one from a file."""
     config = {"genotype": genotype}
     given = StageSpec("given", stage_key("given", config, None), config, None)
-    stages = (given, _retrain_stage(given, sections))
+    stages = (given, _retrain_stage(given, sections, fingerprint))
     shown = {"seed": cast(RetrainConfig, sections["retrain"]).seed}
     return _trial("given", name, shown, sections, stages)
 
 
 def _sample_trial(
-    group: RandomBaseline, sample: SampleConfig, sections: dict[str, Config], shown: Settings
+    group: RandomBaseline,
+    sample: SampleConfig,
+    sections: dict[str, Config],
+    shown: Settings,
+    identify: Identify,
 ) -> TrialSpec:
     config = sample.model_dump()
     stage = StageSpec("sample", stage_key("sample", config, None), config, None)
@@ -144,17 +165,15 @@ def _sample_trial(
     if group.max_multadds_m is not None:
         bounds.append(f"MultAdds <= {group.max_multadds_m:g}M")
     name = f"random ({', '.join(bounds)})"
-    stages = (stage, _retrain_stage(stage, sections))
+    stages = (stage, _retrain_stage(stage, sections, identify))
     repetition = {"index": sample.index} | ({"seed": sample.seed} if sample.seed else {})
     return _trial("random", name, shown | repetition, sections, stages)
 
 
-def _search_stages(sections: dict[str, Config]) -> tuple[StageSpec, StageSpec]:
-    config = {
-        "search": sections["search"].model_dump(),
-        # The search never sees a test image.
-        "data": _data(sections) | {"num_test": None},
-    }
+def _search_stages(sections: dict[str, Config], identify: Identify) -> tuple[StageSpec, StageSpec]:
+    # The search never sees a test image.
+    data = _data(sections, ("train",), identify) | {"num_test": None}
+    config = {"search": sections["search"].model_dump(), "data": data}
     search = StageSpec("search", stage_key("search", config, None), config, None)
     rule = sections["derive"].model_dump()
     if rule["rule"] == "darts":
@@ -162,14 +181,17 @@ def _search_stages(sections: dict[str, Config]) -> tuple[StageSpec, StageSpec]:
     return search, StageSpec("derive", stage_key("derive", rule, search.key), rule, search.key)
 
 
-def _retrain_stage(parent: StageSpec, sections: dict[str, Config]) -> StageSpec:
-    config = {"retrain": sections["retrain"].model_dump(), "data": _data(sections)}
+def _retrain_stage(parent: StageSpec, sections: dict[str, Config], identify: Identify) -> StageSpec:
+    data = _data(sections, ("train", "test"), identify)
+    config = {"retrain": sections["retrain"].model_dump(), "data": data}
     return StageSpec("retrain", stage_key("retrain", config, parent.key), config, parent.key)
 
 
-def _data(sections: dict[str, Config]) -> dict[str, Any]:
+def _data(
+    sections: dict[str, Config], splits: tuple[Split, ...], identify: Identify
+) -> dict[str, Any]:
     data = cast(DataConfig, sections["data"])
-    return data.model_dump() | {"fingerprint": fingerprint(data)}
+    return data.model_dump() | {"fingerprints": {split: identify(data, split) for split in splits}}
 
 
 def _trial(
@@ -191,7 +213,7 @@ def _trial(
         group_label=" ".join([name, *varied]),
         group_id=group_id(method, [(stage.kind, stage.config) for stage in stages]),
         method=method,
-        dataset=cast(DataConfig, sections["data"]).source,
+        dataset=data_label(cast(DataConfig, sections["data"])),
         recipe=recipe_label(cast(RetrainConfig, sections["retrain"])),
         stages=stages,
     )

@@ -1,10 +1,11 @@
 """What a trial asks for, and what there is to give it."""
 
+import itertools
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from fairdarts.config import Config
 from orchestrate.errors import ClusterError
@@ -16,14 +17,22 @@ class Resources(Config):
     cpus_per_trial: int = Field(default=1, ge=1)
     """CPU cores, and threads of torch, per trial."""
     gpus_per_trial: float | None = Field(default=None, ge=0)
-    """GPUs per trial, fractions too; None: one where the cluster has any, else none."""
+    """GPUs per trial, fractions below 1 too; None: one where there is any, else none."""
     max_concurrent: int | None = Field(default=None, ge=1)
     """Trials at once; None: as many as fit."""
     max_attempts: int = Field(default=3, ge=1)
     """How often a failing stage is tried in all; `fairdarts sweep resume` starts the next try."""
 
+    @field_validator("gpus_per_trial")
+    @classmethod
+    def _whole_above_one(cls, gpus: float | None) -> float | None:
+        if gpus is not None and gpus > 1 and gpus != int(gpus):
+            raise ValueError(f"gpus_per_trial (={gpus}) above 1 must be a whole number.")
+        return gpus
 
-UNITS = ("CPU", "GPU")
+
+Node = dict[str, float]
+"""What a machine has: `CPU` and `GPU`, absent if none."""
 
 
 @dataclass(frozen=True)
@@ -33,47 +42,55 @@ class Share:
     cpus: int
     gpus: float
 
-    def at_once(self, available: dict[str, float]) -> int:
-        """How many trials fit at a time."""
-        fits = [available["CPU"] / self.cpus]
-        if self.gpus:
-            fits.append(available["GPU"] / self.gpus)
-        return int(min(fits))
+    def fits(self, node: Node) -> int:
+        """How many trials a node holds at a time; a fraction of a GPU never spans two."""
+        by_cpu = int(node.get("CPU", 0) // self.cpus)
+        if not self.gpus:
+            return by_cpu
+        gpus = int(node.get("GPU", 0))
+        by_gpu = gpus * int(1 / self.gpus) if self.gpus < 1 else int(gpus // self.gpus)
+        return min(by_cpu, by_gpu)
 
 
-def trial_share(resources: Resources, available: dict[str, float]) -> Share:
+def trial_share(resources: Resources, nodes: list[Node]) -> Share:
     """What a trial gets of the CPUs and GPUs of a node.
 
     Raises:
-        ClusterError: If it asks for more than there is.
+        ClusterError: If it asks for more than any node has, for a trial never spans two.
     """
     gpus = resources.gpus_per_trial
     if gpus is None:
-        gpus = 1.0 if available.get("GPU", 0) >= 1 else 0.0
-    for name, wanted in (("CPU", resources.cpus_per_trial), ("GPU", gpus)):
-        if wanted > available.get(name, 0):
-            raise ClusterError(
-                f"resources.{name.lower()}s_per_trial (={wanted:g}) is more than a machine has: "
-                f"{available.get(name, 0):g} {name}. Lower it or join a larger cluster."
-            )
-    return Share(resources.cpus_per_trial, gpus)
+        gpus = 1.0 if any(node.get("GPU", 0) >= 1 for node in nodes) else 0.0
+    share = Share(resources.cpus_per_trial, gpus)
+    if not any(share.fits(node) for node in nodes):
+        offers = "; ".join(f"{n.get('CPU', 0):g} CPU, {n.get('GPU', 0):g} GPU" for n in nodes)
+        raise ClusterError(
+            f"a trial asks for resources.cpus_per_trial (={share.cpus}) and "
+            f"resources.gpus_per_trial (={share.gpus:g}), and no machine has both ({offers}). "
+            "Lower them, or join a larger cluster with --address."
+        )
+    return share
 
 
-def largest(nodes: list[dict[str, float]]) -> dict[str, float]:
-    """The most that one node has of each: a trial never spans two."""
-    return {name: max((node.get(name, 0.0) for node in nodes), default=0.0) for name in UNITS}
-
-
-def local_resources() -> dict[str, float]:
+def this_machine() -> Node:
     """CPUs and GPUs of this machine, without Ray or torch."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        num_gpus = len([part for part in visible.split(",") if part.strip()])
-    else:
+    if visible is None:
         num_gpus = len(list(Path("/dev").glob("nvidia[0-9]*")))
+    else:
+        # As CUDA reads it: what follows an invalid index, such as -1, is not visible.
+        names = [name.strip() for name in visible.split(",")]
+        num_gpus = len(list(itertools.takewhile(lambda name: name and name[0] != "-", names)))
     return {"CPU": float(num_cpus()), "GPU": float(num_gpus)}
 
 
 def num_cpus() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores this process may use: its affinity and, in a container, its quota."""
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text("ascii").split()
+    except (OSError, ValueError):
+        return cores
+    return cores if quota == "max" else max(1, min(cores, int(quota) // int(period)))

@@ -8,21 +8,23 @@ import os
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from orchestrate.cluster import cluster
+from orchestrate.attempt import STALE_S
+from orchestrate.cluster import cluster, ray_faults
 from orchestrate.plan import TrialSpec
-from orchestrate.resources import Share, largest, local_resources, trial_share
+from orchestrate.resources import Share, this_machine, trial_share
 from orchestrate.runtime import Runtime
 from orchestrate.status import TrialStatus, sweep_status
 from orchestrate.submission import Submission
 from orchestrate.trial import record_crash, run_trial
 from results.store import Store
 
-INFRASTRUCTURE_RETRIES = 4
+MAX_RESTARTS = 4
 """Restarts of a trial whose process or node died, within one wave; they are no failed attempts."""
+MAX_WAVES = 5
+"""Waves in which one trial may be started, within one run."""
 POLL_S = 2.0
 
 
@@ -48,7 +50,7 @@ def run_sweep(
     if not (_to_run(store, submission, tries, retry_failed) or _held_elsewhere(store, submission)):
         return sweep_status(store, submission.trials)
     with cluster(address) as nodes:
-        share = trial_share(submission.resources, largest(nodes))
+        share = trial_share(submission.resources, nodes)
         while True:
             wave = _to_run(store, submission, tries, retry_failed)
             if wave:
@@ -65,7 +67,7 @@ def run_here(
 ) -> list[TrialStatus]:
     """The same in this process, one trial after the other, without Ray."""
     tries: Counter[str] = Counter()
-    share = trial_share(submission.resources, local_resources())
+    share = trial_share(submission.resources, [this_machine()])
     while wave := _to_run(store, submission, tries, retry_failed):
         tries.update(trial.trial_id for trial in wave)
         for trial in wave:
@@ -80,7 +82,7 @@ def _to_run(
     claimed: set[str] = set()
     wave = []
     for status in sweep_status(store, submission.trials):
-        unfinished = [s.key for s in _remaining_stages(status)]
+        unfinished = [stage.key for stage in status.remaining]
         if status.status == "running":
             claimed.update(unfinished)
         if not claimed.isdisjoint(unfinished):
@@ -90,16 +92,11 @@ def _to_run(
             has_attempts = status.state.num_failures < submission.resources.max_attempts
             wanted = retry_failed and has_attempts and not tried
         else:
-            wanted = status.status in ("pending", "lost") and tried <= INFRASTRUCTURE_RETRIES
+            wanted = status.status in ("pending", "lost") and tried < MAX_WAVES
         if wanted:
             claimed.update(unfinished)
             wave.append(status.trial)
     return wave
-
-
-def _remaining_stages(status: TrialStatus) -> Iterable[Any]:
-    stages = status.trial.stages
-    return () if status.finished else stages[stages.index(status.stage) :]
 
 
 def _held_elsewhere(store: Store, submission: Submission) -> bool:
@@ -117,9 +114,15 @@ def _run_wave(
     def trainable(config: dict[str, Any]) -> dict[str, Any]:
         os.umask(umask)  # Ray's own is stricter; colleagues share the store.
         trial = TrialSpec.from_dict(config["trial"])
-        return {"outcome": run_trial(trial, Store.open(root), Runtime(**runtime))}
+        # Its stage may be held by its own last attempt, on a node that died a moment ago.
+        patience = time.monotonic() + STALE_S + POLL_S
+        outcome = run_trial(trial, Store.open(root), Runtime(**runtime))
+        while outcome == "held" and time.monotonic() < patience:
+            time.sleep(POLL_S)
+            outcome = run_trial(trial, Store.open(root), Runtime(**runtime))
+        return {"outcome": outcome}
 
-    with tempfile.TemporaryDirectory(prefix="fairdarts-tune-") as scratch:
+    with ray_faults(), tempfile.TemporaryDirectory(prefix="fairdarts-tune-") as scratch:
         grid = tune.Tuner(
             tune.with_resources(trainable, {"cpu": share.cpus, "gpu": share.gpus}),
             param_space={"trial": tune.grid_search([asdict(trial) for trial in trials])},
@@ -133,14 +136,14 @@ def _run_wave(
                 name="wave",
                 storage_path=scratch,
                 verbose=0,
-                failure_config=tune.FailureConfig(max_failures=INFRASTRUCTURE_RETRIES),
+                failure_config=tune.FailureConfig(max_failures=MAX_RESTARTS),
             ),
         ).fit()
     for index in range(len(grid)):
         result = grid[index]
         if result.error is not None and result.config is not None:
             trial = TrialSpec.from_dict(result.config["trial"])
-            record_crash(trial, store, _runtime(share), result.error)
+            record_crash(trial, store, result.error)
 
 
 def _umask() -> int:

@@ -46,11 +46,13 @@ class Runtime:
 
     def device_name(self) -> str:
         """The GPU's product name, or `cpu`."""
-        return torch.cuda.get_device_name() if self.device == "cuda" else self.device
+        if self.device == "cuda" and torch.cuda.is_available():
+            return torch.cuda.get_device_name()
+        return self.device
 
     def peak_memory_mib(self) -> float:
         """Highest memory so far, in MiB: of the GPU's tensors, or of this process."""
-        if self.device == "cuda":
+        if self.device == "cuda" and torch.cuda.is_available():
             return float(torch.cuda.max_memory_allocated() / 2**20)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
@@ -69,13 +71,29 @@ def versions() -> dict[str, str]:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if commit.returncode == 0:
-        found["commit"] = commit.stdout.strip()
+    commit = _commit()
+    if commit:
+        found["commit"] = commit
     return found
+
+
+def _commit() -> str:
+    """Commit of the checkout this code runs from, "-dirty" if it was edited; else nothing."""
+    root = Path(__file__).parents[1]
+    if not (root / ".git").exists():
+        return ""
+    command = [
+        "git",
+        "-C",
+        str(root),
+        "describe",
+        "--always",
+        "--dirty",
+        "--abbrev=40",
+        "--exclude=*",
+    ]
+    try:
+        described = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:  # There need be no git.
+        return ""
+    return described.stdout.strip()

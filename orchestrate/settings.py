@@ -99,6 +99,8 @@ def resolve(method: str, layers: list[Settings]) -> dict[str, Config]:
     merged: Settings = {}
     for layer in layers:
         merged |= layer
+    if merged.pop("method", method) != method:
+        raise SweepError(f"method cannot be set here: it is {method!r} by now.")
     seed = merged.pop("seed", None)
     values: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
     for section, preset in METHODS[method].items():
@@ -110,17 +112,37 @@ def resolve(method: str, layers: list[Settings]) -> dict[str, Config]:
         values["search"]["seed"] = values["retrain"]["seed"] = seed
     for name, value in merged.items():
         section, _, field = name.partition(".")
-        if section in SECTIONS:
-            values[section][field] = value
-    return {
+        values[section][field] = value
+    sections = {
         section: config.build(_absolute(values[section]), section)
         for section, config in SECTIONS.items()
     }
+    _check_auxiliary_head(sections)
+    return sections
 
 
 def resolve_sample(values: dict[str, Any]) -> SampleConfig:
     """The settings of one random-sampling baseline."""
     return SampleConfig.build(values, "random")
+
+
+def _check_auxiliary_head(sections: dict[str, Config]) -> None:
+    data, retrain = sections["data"].model_dump(), sections["retrain"].model_dump()
+    if data["image_size"] and data["image_size"] < 32 and retrain["auxiliary_weight"]:
+        raise SweepError(
+            f"retrain.auxiliary_weight (={retrain['auxiliary_weight']}) needs images of 32 x 32 or "
+            f"more, and data.image_size is {data['image_size']}: set retrain.auxiliary_weight=0."
+        )
+
+
+def data_label(config: DataConfig) -> str:
+    """The source, with every other setting of the images that is not the default."""
+    changed = [
+        f"{field}={value}"
+        for field, value in config.model_dump(exclude={"source"}).items()
+        if value is not None
+    ]
+    return f"{config.source}[{','.join(changed)}]" if changed else config.source
 
 
 def recipe_label(config: RetrainConfig) -> str:

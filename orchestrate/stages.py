@@ -24,9 +24,9 @@ from fairdarts.config import (
 from fairdarts.cost import derived_network_cost
 from fairdarts.data.fingerprint import fingerprint
 from fairdarts.data.sources import load, load_train
-from fairdarts.dominance import cell_gates, dominant_operations
+from fairdarts.dominance import dominant_operations
 from fairdarts.errors import DataError
-from fairdarts.genotype import Genotype, derive
+from fairdarts.genotype import Genotype, cell_gates, derive
 from fairdarts.retrain import RetrainEpoch, RetrainState, retrain
 from fairdarts.search import SearchEpoch, SearchState, search
 from fairdarts.spaces import SKIP
@@ -35,7 +35,6 @@ from orchestrate.checkpoints import load_checkpoint, save_checkpoint
 from orchestrate.errors import Diverged
 from orchestrate.plan import StageSpec
 from orchestrate.runtime import Runtime
-from orchestrate.settings import recipe_label
 from results.errors import DamagedFile
 from results.layout import live_name
 from results.store import Store
@@ -75,8 +74,15 @@ class StageRun:
 
     def parent_rows(self, table: str) -> list[Row]:
         """The rows that the parent stage left."""
-        assert self.stage.parent is not None
-        return _stage_rows(self.store, table, self.stage.parent)
+        parent = self.stage.parent
+        assert parent is not None
+        rows = _stage_rows(self.store, table, parent)
+        if not rows:
+            raise DataError(
+                f"the {table} rows of stage {parent} are gone though it is done: delete its "
+                "DONE.json and run the sweep again."
+            )
+        return rows
 
 
 def _stage_rows(store: Store, table: str, key: str) -> list[Row]:
@@ -176,7 +182,7 @@ def run_retrain(run: StageRun) -> Outcome:
     row = {
         "stage_key": run.stage.key,
         "derive_key": run.stage.parent,
-        "recipe": recipe_label(config),
+        "drop_path_mode": config.drop_path_mode,
         "epochs": config.epochs,
         "test_top1_pct": history.rows[-1]["test_top1_pct"],
         "best_test_top1_pct": best["test_top1_pct"],
@@ -285,11 +291,11 @@ def _record_genotype(run: StageRun, genotype: Genotype, row: Row) -> Outcome:
 
 def _checked_data(config: dict[str, Any]) -> DataConfig:
     """The data set's settings, if its images are still those that were planned with."""
-    planned = config["fingerprint"]
-    data = DataConfig.build({k: v for k, v in config.items() if k != "fingerprint"}, "data")
-    if fingerprint(data) != planned:
-        raise DataError(
-            f"{data.source} has changed since the sweep was planned: submit the sweep again to "
-            "search on the new images."
-        )
+    data = DataConfig.build({k: v for k, v in config.items() if k != "fingerprints"}, "data")
+    for split, planned in config["fingerprints"].items():
+        if fingerprint(data, split) != planned:
+            raise DataError(
+                f"the {split} images of {data.source} have changed since the sweep was planned: "
+                "run the sweep again to plan with the new ones."
+            )
     return data

@@ -27,6 +27,12 @@ class TrialStatus:
         return self.status in ("done", "invalid")
 
     @property
+    def remaining(self) -> tuple[StageSpec, ...]:
+        """The stages still to compute."""
+        stages = self.trial.stages
+        return () if self.finished else stages[stages.index(self.stage) :]
+
+    @property
     def started(self) -> bool:
         """Whether some of it has been computed."""
         return self.stage is not self.trial.stages[0] or self.status != "pending"
@@ -55,9 +61,21 @@ def trial_status(store: Store, trial: TrialSpec) -> TrialStatus:
     return TrialStatus(trial, "done", stage, state)
 
 
-def sweep_status(store: Store, trials: list[TrialSpec]) -> list[TrialStatus]:
-    """The status of every trial, in the order of the plan."""
-    return [trial_status(store, trial) for trial in trials]
+def sweep_status(
+    store: Store, trials: list[TrialSpec], finished: dict[str, TrialStatus] | None = None
+) -> list[TrialStatus]:
+    """The status of every trial, in the order of the plan.
+
+    Args:
+        store: Where they are.
+        trials: The plan.
+        finished: Trials known to be finished, by id; they are not looked at again, and newly
+            finished ones are added.
+    """
+    known = {} if finished is None else finished
+    statuses = [known.get(trial.trial_id) or trial_status(store, trial) for trial in trials]
+    known.update((s.trial.trial_id, s) for s in statuses if s.finished)
+    return statuses
 
 
 def count(statuses: list[TrialStatus]) -> dict[str, int]:

@@ -31,6 +31,7 @@ class Submission:
     number: int
     trials: list[TrialSpec]
     resources: Resources
+    planned_at: str
 
 
 def submit(store: Store, sweep: str, trials: list[TrialSpec], resources: Resources) -> Submission:
@@ -39,7 +40,7 @@ def submit(store: Store, sweep: str, trials: list[TrialSpec], resources: Resourc
     if newest:
         previous = load_submission(store, sweep)
         if previous.trials == trials and previous.resources == resources:
-            _write_trials(store, previous, _read(store, sweep, newest)["planned_at"])
+            write_trials(store, previous)
             return previous
     planned_at = datetime.now(UTC).isoformat()
     plan = {
@@ -50,8 +51,8 @@ def submit(store: Store, sweep: str, trials: list[TrialSpec], resources: Resourc
         "trials": [asdict(trial) for trial in trials],
     }
     number = _claim(store.sweep_dir(sweep), newest + 1, plan)
-    submission = Submission(sweep, number, trials, resources)
-    _write_trials(store, submission, planned_at)
+    submission = Submission(sweep, number, trials, resources, planned_at)
+    write_trials(store, submission)
     return submission
 
 
@@ -74,6 +75,7 @@ def load_submission(store: Store, sweep: str) -> Submission:
         number,
         [TrialSpec.from_dict(trial) for trial in plan["trials"]],
         Resources.build(plan["resources"], "resources"),
+        plan["planned_at"],
     )
 
 
@@ -105,7 +107,8 @@ def _claim(folder: Path, number: int, plan: dict[str, Any]) -> int:
         temporary.unlink()
 
 
-def _write_trials(store: Store, submission: Submission, planned_at: str) -> None:
+def write_trials(store: Store, submission: Submission) -> None:
+    """Write the plan's rows, if they are not there: a crash may have come between it and them."""
     name = plan_name(submission.sweep, submission.number)
     if store.live_path("trials", name).exists():
         return
@@ -113,7 +116,7 @@ def _write_trials(store: Store, submission: Submission, planned_at: str) -> None
         {
             "sweep": submission.sweep,
             "submission": submission.number,
-            "planned_at": datetime.fromisoformat(planned_at),
+            "planned_at": datetime.fromisoformat(submission.planned_at),
         }
         | trial_row(trial)
         for trial in submission.trials

@@ -24,7 +24,6 @@ cpus_per_trial = 1
 ```
 """
 
-import re
 import tomllib
 from dataclasses import dataclass
 from importlib import resources
@@ -38,9 +37,9 @@ from fairdarts.config import METHODS, Config
 from orchestrate.errors import SweepError
 from orchestrate.resources import Resources
 from orchestrate.settings import Settings, flatten, full_name, parse_assignment
+from results.layout import is_sweep
 
 KEYS = ("name", "description", "cost", "settings", "methods", "matrix", "random", "resources")
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
 class RandomBaseline(Config):
@@ -100,7 +99,7 @@ def parse_sweep(table: dict[str, Any], name: str, assignments: list[str]) -> Swe
         if key not in KEYS:
             raise SweepError(f"{key} is not a section of a sweep; allowed: {', '.join(KEYS)}.")
     name = table.get("name", name)
-    if not isinstance(name, str) or not NAME.fullmatch(name):
+    if not isinstance(name, str) or not is_sweep(name):
         raise SweepError(
             f"name (={name!r}) must be 1 to 63 of a-z, 0-9, - and _, starting with a letter or "
             "digit: it names a folder."

@@ -82,14 +82,14 @@ def run_stage(
         attempt.abandon()
         return "held"
     except Exception as error:
-        _fail(run, record, failure_kind(error), error)
+        _fail(run, record, error)
         return "failed"
     except BaseException:  # Ctrl-C: the stage is free at once, its last epoch is kept.
         attempt.release()
         raise
 
 
-def record_crash(trial: TrialSpec, store: Store, runtime: Runtime, error: Exception) -> None:
+def record_crash(trial: TrialSpec, store: Store, error: Exception) -> None:
     """Mark a trial's stage as failed whose process died, again and again, before it could."""
     for stage in trial.stages:
         stage_dir = store.stage_dir(stage.kind, stage.key)
@@ -99,23 +99,37 @@ def record_crash(trial: TrialSpec, store: Store, runtime: Runtime, error: Except
             attempt = Attempt.take(stage_dir)
         except Held:
             return
-        run = StageRun(stage, store, attempt, runtime, lambda: None)
-        _fail(run, _AttemptRecord(run), "crash", error)
+        now = datetime.now(UTC)
+        row = {
+            "stage_key": stage.key,
+            "attempt": attempt.number,
+            "kind": stage.kind,
+            "status": "failed",
+            "started_at": now,
+            "ended_at": now,
+        }
+        store.write_rows(
+            "attempts", live_name(stage.key, attempt.number), [row | _failure("crash", error)]
+        )
+        attempt.fail("crash", error)
         return
 
 
-def _fail(run: StageRun, record: "_AttemptRecord", kind: str, error: Exception) -> None:
+def _fail(run: StageRun, record: "_AttemptRecord", error: Exception) -> None:
     """The row first, then the mark; on a full disk, as much of that as fits."""
+    kind = failure_kind(error)
     with contextlib.suppress(OSError):
-        record.write(
-            status="failed",
-            ended=True,
-            failure_kind=kind,
-            error_type=type(error).__name__,
-            error_message=clean_text(str(error), MAX_MESSAGE_BYTES),
-        )
+        record.write(status="failed", ended=True, **_failure(kind, error))
     with contextlib.suppress(OSError):
         run.attempt.fail(kind, error)
+
+
+def _failure(kind: str, error: Exception) -> dict[str, Any]:
+    return {
+        "failure_kind": kind,
+        "error_type": type(error).__name__,
+        "error_message": clean_text(str(error), MAX_MESSAGE_BYTES),
+    }
 
 
 def failure_kind(error: Exception) -> str:

@@ -19,7 +19,7 @@ def write_whole(path: Path, content: bytes) -> None:
         OSError: If it cannot be written (a full disk, say). The old file is then still in place
             and no temporary file is left.
     """
-    make_folder(path.parent)
+    _make_folder(path.parent)
     temporary = path.parent / f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
     try:
         with temporary.open("xb") as file:
@@ -55,11 +55,11 @@ def read_json(path: Path) -> Any:
         ) from None
 
 
-def make_folder(path: Path) -> None:
+def _make_folder(path: Path) -> None:
     """Create `path` and its missing parents so that they outlive a loss of power."""
     if path.is_dir():
         return
-    make_folder(path.parent)
+    _make_folder(path.parent)
     path.mkdir(exist_ok=True)
     _sync_folder(path.parent)
 

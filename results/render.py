@@ -46,7 +46,7 @@ def render(aggregated: "pd.DataFrame", format: Format = "text") -> str:
     """The table in one of four formats, ending with a line break; empty if there is no group.
 
     Args:
-        aggregated: What `results.table.aggregate` returns.
+        aggregated: What `results.aggregate.aggregate` returns.
         format: `csv` holds every number in full precision; the others are for reading.
     """
     if format == "csv":

@@ -171,7 +171,7 @@ RETRAINS = Table(
     (
         STAGE_KEY,
         Column("derive_key", STR, "key of the parent: a derive, sample or given stage"),
-        Column("recipe", STR, "retraining recipe"),
+        Column("drop_path_mode", STR, "what drop path drops: node (the sum of a node) or edge"),
         Column("epochs", I32, "epochs trained"),
         Column("test_top1_pct", F64, "test accuracy of the last epoch: the headline", "%"),
         Column("best_test_top1_pct", F64, "best test accuracy of any epoch: biased upwards", "%"),

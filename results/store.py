@@ -5,6 +5,7 @@ own; readers take the highest attempt of each stage, so an old attempt that wake
 """
 
 import errno
+import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 # pyarrow is imported where Parquet is touched: planning a sweep needs paths only.
 
+SUFFIX = ".parquet"
 NUM_RETRIES = 3
 GONE = (errno.ENOENT, errno.ESTALE)
 """A file replaced by a higher attempt between listing and opening; ESTALE: the same on NFS."""
@@ -108,7 +110,7 @@ class Store:
     def live_path(self, table: str, name: str) -> Path:
         """File of one writer of a table."""
         layout.check_live_name(table, name)
-        return self.root / "live" / table / f"{name}.parquet"
+        return self.root / "live" / table / f"{name}{SUFFIX}"
 
     def write_rows(self, table: str, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write the whole file of one writer, replacing what it wrote before.
@@ -122,23 +124,10 @@ class Store:
             SchemaError: If the rows do not fit the table.
             OSError: If the disk refuses; the file written before is then still there.
         """
-        from results.tables import encode
+        from results.codec import encode
 
         path = self.live_path(table, name)
         write_whole(path, encode(table, rows))
-
-    def read_rows(self, table: str, name: str) -> list[dict[str, Any]]:
-        """The rows that one writer wrote last.
-
-        Raises:
-            DamagedFile: If its file is damaged.
-            FileNotFoundError: If it wrote none.
-        """
-        from results.tables import decode
-
-        path = self.live_path(table, name)
-        rows: list[dict[str, Any]] = decode(table, path, path.read_bytes()).to_pylist()
-        return rows
 
     def read(
         self,
@@ -158,7 +147,7 @@ class Store:
             StoreError: If there is no such table.
             DamagedFile: If a file is damaged.
         """
-        from results.tables import concat, decode
+        from results.codec import concat, decode
 
         for _ in range(1 + NUM_RETRIES):
             try:
@@ -180,15 +169,12 @@ class Store:
         `read` ignores them anyway; pandas or DuckDB on the bare folder would see epochs twice.
         """
         layout.check_key(key)
-        for path in self._files(table):
-            if path.name.startswith(f"{key}.") and layout.split_live_name(path.stem)[1] < attempt:
+        for path in self._files(table, [key]):
+            if layout.split_live_name(path.stem)[1] < attempt:
                 path.unlink(missing_ok=True)
 
     def _live_files(self, table: str, names: Collection[str] | None) -> list[Path]:
-        files = self._files(table)
-        if names is not None:
-            wanted = frozenset(names)
-            files = [path for path in files if path.name.partition(".")[0] in wanted]
+        files = self._files(table, names)
         if table not in layout.STAGE_TABLES:
             return files
         highest: dict[str, tuple[int, Path]] = {}
@@ -198,9 +184,20 @@ class Store:
                 highest[key] = attempt, path
         return [path for _, path in highest.values()]
 
-    def _files(self, table: str) -> list[Path]:
+    def _files(self, table: str, names: Collection[str] | None) -> list[Path]:
+        """Files of the given stages or sweeps, sorted; None: of all."""
         folder = self.root / "live" / layout.check_table(table)
-        if not folder.is_dir():
+        wanted = None if names is None else frozenset(names)
+        try:
+            with os.scandir(folder) as entries:
+                # The view of a running sweep asks for one stage among thousands, every second for
+                # each trial: names are compared before anything dearer is done with them.
+                found = [
+                    entry.name
+                    for entry in entries
+                    if wanted is None or entry.name.partition(".")[0] in wanted
+                ]
+        except FileNotFoundError:
             return []
-        paths = (path for path in folder.iterdir() if path.suffix == ".parquet")
-        return sorted(path for path in paths if layout.is_live_name(table, path.stem))
+        paths = (folder / name for name in sorted(found) if name.endswith(SUFFIX))
+        return [path for path in paths if layout.is_live_name(table, path.stem)]

@@ -11,6 +11,9 @@ from torch import Tensor
 
 from fairdarts.errors import DataError
 
+SIDE_MULTIPLE = 4
+"""Pixels that the side of an image must be a multiple of: two reduction cells halve it."""
+
 
 @dataclass(frozen=True)
 class StoredSplit:
@@ -45,23 +48,33 @@ def decode(split: StoredSplit, indices: Tensor, size: int | None) -> Tensor:
         split: Where the images come from.
         indices: int64, (M,), at least one.
         size: Height and width to resize to (bilinear; the aspect ratio is not kept); None: as
-            stored, when all are square and of one size.
+            stored, when all are square, of one size and a multiple of SIDE_MULTIPLE.
     Returns:
         uint8, (M, 3, size, size).
     Raises:
-        DataError: If an image is damaged, or sizes differ and none is given.
+        DataError: If an image is damaged, or no size is given and theirs cannot be used.
     """
     images, side = np.empty(0, np.uint8), 0
     for position, (where, image) in enumerate(split.read(indices.tolist())):
         if position == 0:
             side = size or image.width
             images = np.empty((len(indices), 3, side, side), np.uint8)
-        if image.size != (side, side):
-            if size is None:
-                raise DataError(
-                    f"{where} is {image.width} x {image.height} pixels, not {side} x {side}: set "
-                    f"data.image_size to resize them all to one square."
-                )
+        if size is None:
+            _check_size(image, side, where)
+        elif image.size != (side, side):
             image = image.resize((side, side), Image.Resampling.BILINEAR)
         images[position] = np.asarray(image).transpose(2, 0, 1)
     return torch.from_numpy(images)
+
+
+def _check_size(image: Image.Image, side: int, where: str) -> None:
+    given = f"{where} is {image.width} x {image.height} pixels"
+    if image.size != (side, side):
+        raise DataError(
+            f"{given}, not {side} x {side}: set data.image_size to resize them all to one square."
+        )
+    if side % SIDE_MULTIPLE:
+        raise DataError(
+            f"{given}, but the sides must be a multiple of {SIDE_MULTIPLE}, because two reduction "
+            f"cells halve them: set data.image_size to resize them all."
+        )

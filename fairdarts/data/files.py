@@ -5,21 +5,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from fairdarts.errors import DataError
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 """What counts as an image in a `folder:` source; torchvision's list."""
+Split = Literal["train", "test"]
 TEST_NAMES = ("test", "validation", "val")
 """How the test split may be called, in order of preference."""
-
-
-@dataclass(frozen=True)
-class ParquetFiles:
-    """The shards of both splits, each in order of name."""
-
-    train: tuple[Path, ...]
-    test: tuple[Path, ...]
+CIFAR_FILES: dict[str, tuple[str, ...]] = {
+    "cifar10": (
+        *(f"cifar-10-batches-py/data_batch_{number}" for number in range(1, 6)),
+        "cifar-10-batches-py/test_batch",
+        "cifar-10-batches-py/batches.meta",
+    ),
+    "cifar100": ("cifar-100-python/train", "cifar-100-python/test", "cifar-100-python/meta"),
+}
+"""What torchvision unpacks from the archives and reads, below `download_root()`."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,24 @@ def download_root() -> Path:
     return Path(os.environ.get("FAIRDARTS_DATA") or "~/.cache/fairdarts").expanduser()
 
 
+def check_cifar(kind: str) -> None:
+    """See to it that the files of `cifar10` or `cifar100` are there; their content is not read.
+
+    Raises:
+        DataError: If one is missing.
+    """
+    if not all((download_root() / name).is_file() for name in CIFAR_FILES[kind]):
+        raise unusable_cifar(kind)
+
+
+def unusable_cifar(kind: str) -> DataError:
+    """Say where CIFAR was looked for and how to get it."""
+    return DataError(
+        f"{kind} is missing or damaged in {download_root()}: fetch it with `fairdarts doctor "
+        f"--download {kind}`, or set FAIRDARTS_DATA to where it lies."
+    )
+
+
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
     """Turn a failure to read `path` inside the block into a DataError."""
@@ -44,11 +65,12 @@ def reading(path: Path) -> Iterator[None]:
         raise DataError(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def parquet_files(directory: str) -> ParquetFiles:
-    """Find the Parquet files of a `parquet:` source.
+def parquet_files(directory: str, split: Split) -> tuple[Path, ...]:
+    """Find the Parquet files of one split of a `parquet:` source, in order of name.
 
     Args:
         directory: DIR of the source; the files lie in it or in its `data` folder.
+        split: Which files to return; those of the other must be there too.
     Raises:
         DataError: If the directory or the files of a split are missing.
     """
@@ -60,26 +82,31 @@ def parquet_files(directory: str) -> ParquetFiles:
         raise DataError(f"parquet:{directory} has no train*.parquet in {top} or {top / 'data'}.")
     for name in TEST_NAMES:
         if test := tuple(sorted(place.glob(f"{name}*.parquet"))):
-            return ParquetFiles(train, test)
+            return train if split == "train" else test
     wanted = ", ".join(f"{name}*.parquet" for name in TEST_NAMES)
     raise DataError(f"parquet:{directory} has no test images in {place}: it needs one of {wanted}.")
 
 
-def folder_files(directory: str) -> tuple[ClassFiles, ClassFiles]:
-    """Find the images of a `folder:` source: DIR/train/CLASS/* and DIR/test/CLASS/*.
+def folder_files(directory: str, split: Split) -> ClassFiles:
+    """Find the images of one split of a `folder:` source: DIR/train/CLASS/* or DIR/test/CLASS/*.
 
+    Args:
+        directory: DIR of the source.
+        split: Which images to find; the other split must have the same classes.
     Raises:
         DataError: If a directory is missing, a class is empty or the splits' classes differ.
     """
     top = _existing(directory, "folder", "train/CLASS/* and test/CLASS/*")
-    train = _class_files(_split_directory(top, ("train",)))
-    test = _class_files(_split_directory(top, TEST_NAMES))
-    if differing := train.by_class.keys() ^ test.by_class.keys():
+    train, test = _split_directory(top, ("train",)), _split_directory(top, TEST_NAMES)
+    train_folders, test_folders = _class_folders(train), _class_folders(test)
+    if differing := train_folders.keys() ^ test_folders.keys():
         raise DataError(
-            f"{train.directory} and {test.directory} must hold the same classes, but only one of "
-            f"them has {', '.join(sorted(differing))}."
+            f"{train} and {test} must hold the same classes, but only one of them has "
+            f"{', '.join(sorted(differing))}."
         )
-    return train, test
+    if split == "train":
+        return ClassFiles(train, _images_by_class(train_folders))
+    return ClassFiles(test, _images_by_class(test_folders))
 
 
 def _existing(directory: str, kind: str, content: str) -> Path:
@@ -99,16 +126,20 @@ def _split_directory(top: Path, names: tuple[str, ...]) -> Path:
     raise DataError(f"{top} has no folder {' or '.join(names)}, with one folder of images a class.")
 
 
-def _class_files(directory: Path) -> ClassFiles:
+def _class_folders(directory: Path) -> dict[str, Path]:
     folders = sorted(
         path for path in directory.iterdir() if path.is_dir() and not path.name.startswith(".")
     )
     if not folders:
         raise DataError(f"{directory} has no class folders: it needs one folder of images a class.")
+    return {folder.name: folder for folder in folders}
+
+
+def _images_by_class(folders: dict[str, Path]) -> dict[str, tuple[Path, ...]]:
     by_class = {}
-    for folder in folders:
+    for name, folder in folders.items():
         images = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
         if not images:
             raise DataError(f"{folder} has no images: allowed are {', '.join(IMAGE_SUFFIXES)}.")
-        by_class[folder.name] = tuple(images)
-    return ClassFiles(directory, by_class)
+        by_class[name] = tuple(images)
+    return by_class

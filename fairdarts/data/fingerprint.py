@@ -1,4 +1,4 @@
-"""What identifies the images of a data set, wherever they lie; cheap enough for planning.
+"""What identifies the images of one split, wherever they lie; cheap enough for planning.
 
 Nothing here imports torch, scikit-learn or pyarrow.
 """
@@ -10,45 +10,45 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from fairdarts.config import DataConfig
-from fairdarts.data.files import folder_files, parquet_files, reading
+from fairdarts.data.files import Split, check_cifar, folder_files, parquet_files, reading
 from fairdarts.errors import DataError
 
 
-def fingerprint(config: DataConfig) -> str:
-    """Identify the content of the data source, as in `parquet-0123456789abcdef`.
+def fingerprint(config: DataConfig, split: Split) -> str:
+    """Identify the images of one split of the data source, as in `parquet-train-0123456789abcdef`.
 
-    Neither the place of the files nor `num_train`, `num_test` and `image_size` matter.
+    Neither the images of the other split, nor the place of the files, nor `num_train`, `num_test`
+    and `image_size` matter.
 
     Raises:
         DataError: If files are missing; the sentence is that of `fairdarts.data.sources.load`.
     """
     kind, _, directory = config.source.partition(":")
+    name = f"{kind}-{split}"
     if kind == "digits":
-        return _identity(kind, [_content_hash(_digits_file())])
+        return f"{name}-{_digest([_content_hash(_digits_file())])}"
     if kind == "parquet":
-        files = parquet_files(directory)
-        shards = files.train + files.test
-        return _identity(kind, [f"{shard.name} {_content_hash(shard)}" for shard in shards])
+        shards = parquet_files(directory, split)
+        return f"{name}-{_digest(f'{shard.name} {_content_hash(shard)}' for shard in shards)}"
     if kind == "folder":
+        files = folder_files(directory, split)
         # Sizes stand for the content: reading millions of images would take longer than planning.
-        return _identity(
-            kind,
-            (
-                f"{split} {path.relative_to(files.directory).as_posix()} {_size(path)}"
-                for split, files in zip(("train", "test"), folder_files(directory), strict=True)
-                for paths in files.by_class.values()
-                for path in paths
-            ),
+        lines = (
+            f"{path.relative_to(files.directory).as_posix()} {_size(path)}"
+            for paths in files.by_class.values()
+            for path in paths
         )
+        return f"{name}-{_digest(lines)}"
     # CIFAR: torchvision checks the MD5 of every file before it reads one, so the name is enough.
-    return kind
+    check_cifar(kind)
+    return name
 
 
-def _identity(kind: str, lines: Iterable[str]) -> str:
+def _digest(lines: Iterable[str]) -> str:
     digest = hashlib.sha256()
     for line in lines:
         digest.update(f"{line}\n".encode())
-    return f"{kind}-{digest.hexdigest()[:16]}"
+    return digest.hexdigest()[:16]
 
 
 def _content_hash(path: Path) -> str:

@@ -72,11 +72,6 @@ class ImageSet:
         """Height and width in pixels."""
         return self.images.shape[-1]
 
-    def select(self, indices: Tensor) -> Self:
-        """The images at `indices` (int64, (M,)), in that order."""
-        indices = indices.to(self.images.device)
-        return replace(self, images=self.images[indices], labels=self.labels[indices])
-
     def to(self, device: torch.device | str) -> Self:
         """The same images on `device`."""
         return replace(self, images=self.images.to(device), labels=self.labels.to(device))

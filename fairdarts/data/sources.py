@@ -14,7 +14,14 @@ from torch import Tensor
 
 from fairdarts.config import DataConfig
 from fairdarts.data.decode import StoredSplit, decode, open_image
-from fairdarts.data.files import ClassFiles, download_root, folder_files, parquet_files, reading
+from fairdarts.data.files import (
+    Split,
+    download_root,
+    folder_files,
+    parquet_files,
+    reading,
+    unusable_cifar,
+)
 from fairdarts.data.images import Channels, ImageSet, class_turns, first_per_class
 from fairdarts.data.parquet import parquet_split, stored_class_names
 from fairdarts.errors import DataError
@@ -32,20 +39,18 @@ PUBLISHED_STATISTICS: dict[str, tuple[Channels, Channels]] = {
 
 @dataclass(frozen=True)
 class Source:
-    """A data set before it is decoded."""
+    """One split of a data set before it is decoded."""
 
-    train: StoredSplit
-    test: StoredSplit
+    images: StoredSplit
     class_names: tuple[str, ...]
+    """Those that the split itself names or shows; the ones of the training images are used."""
     mirror: bool = True
     """Whether a mirror image keeps its label; images from files are taken to."""
     default_size: int | None = None
     """Pixels a side unless told otherwise; None: as stored."""
 
 
-def load(
-    config: DataConfig, *, download: bool = False, root: Path | None = None
-) -> tuple[ImageSet, ImageSet]:
+def load(config: DataConfig, *, download: bool = False) -> tuple[ImageSet, ImageSet]:
     """Load the training and the test images of a source.
 
     A set stored class by class is reordered to take the classes in turn: a search trains weights on
@@ -54,17 +59,14 @@ def load(
     Args:
         config: Source, number of images and their size.
         download: Fetch CIFAR if it is not there.
-        root: Where CIFAR lies; None: $FAIRDARTS_DATA, else ~/.cache/fairdarts.
     Returns:
         (train, test) on the CPU. A second call returns the same tensors: do not write to them.
     Raises:
         DataError: If the source is missing or damaged, or has too few images.
     """
-    root = (root or download_root()).expanduser()
     if download and config.source in PUBLISHED_STATISTICS:
-        _cifar_split(config.source, root, train=True, download=True)
-    train = _train_images(config.source, root, config.num_train, config.image_size)
-    return train, _test_images(config, root)
+        _cifar_arrays(config.source, download_root(), "train", download=True)
+    return load_train(config), _test_images(config, download_root())
 
 
 def load_train(config: DataConfig) -> ImageSet:
@@ -73,24 +75,26 @@ def load_train(config: DataConfig) -> ImageSet:
     Raises:
         DataError: If the source is missing or damaged, or has too few images.
     """
-    root = download_root().expanduser()
-    return _train_images(config.source, root, config.num_train, config.image_size)
+    return _train_images(config.source, download_root(), config.num_train, config.image_size)
 
 
+# Only decoded images are kept, so that those as stored are let go.
 @lru_cache(maxsize=2)
 def _train_images(source: str, root: Path, count: int | None, size: int | None) -> ImageSet:
-    stored = _source(source, root)
-    images, labels = _decoded(stored.train, count, size or stored.default_size)
+    stored = _open(source, root, "train")
+    _check_labels(f"{source}: a training image", stored.images.labels, stored.class_names)
+    images, labels = _decoded(stored.images, count, size or stored.default_size)
     mean, std = PUBLISHED_STATISTICS.get(source) or pixel_statistics(images)
     return ImageSet(images, labels, stored.class_names, mean, std, stored.mirror)
 
 
 @lru_cache(maxsize=2)
 def _test_images(config: DataConfig, root: Path) -> ImageSet:
-    train = _train_images(config.source, root, config.num_train, config.image_size)
-    stored = _source(config.source, root)
+    train = load_train(config)
+    stored = _open(config.source, root, "test")
+    _check_labels(f"{config.source}: a test image", stored.images.labels, train.class_names)
     size = config.image_size or stored.default_size
-    images, labels = _decoded(stored.test, config.num_test, size)
+    images, labels = _decoded(stored.images, config.num_test, size)
     if images.shape[1:] != train.images.shape[1:]:
         raise DataError(
             f"{config.source}: training images are {train.image_size} pixels wide and test images "
@@ -99,16 +103,15 @@ def _test_images(config: DataConfig, root: Path) -> ImageSet:
     return ImageSet(images, labels, train.class_names, train.mean, train.std, train.mirror)
 
 
-@lru_cache(maxsize=1)
-def _source(source: str, root: Path) -> Source:
+def _open(source: str, root: Path, split: Split) -> Source:
     kind, _, directory = source.partition(":")
     if kind == "digits":
-        return _digits()
+        return _digits(split)
     if kind == "parquet":
-        return _parquet(directory)
+        return _parquet(directory, split)
     if kind == "folder":
-        return _folder(directory)
-    return _cifar(kind, root)
+        return _folder(directory, split)
+    return _cifar(kind, root, split)
 
 
 def pixel_statistics(images: Tensor) -> tuple[Channels, Channels]:
@@ -128,6 +131,14 @@ def pixel_statistics(images: Tensor) -> tuple[Channels, Channels]:
     return (means[0], means[1], means[2]), (stds[0], stds[1], stds[2])
 
 
+def _check_labels(which: str, labels: Tensor, class_names: tuple[str, ...]) -> None:
+    if (highest := int(labels.max())) >= len(class_names):
+        raise DataError(
+            f"{which} has the label {highest}, but the training files have {len(class_names)} "
+            f"classes: correct the labels, or the class names in their metadata."
+        )
+
+
 def _decoded(split: StoredSplit, count: int | None, size: int | None) -> tuple[Tensor, Tensor]:
     indices = torch.arange(len(split.labels))
     if count is not None:
@@ -145,44 +156,41 @@ def _stored_class_by_class(labels: Tensor) -> bool:
     )
 
 
-def _digits() -> Source:
+def _digits(split: Split) -> Source:
     from sklearn.datasets import load_digits
 
     digits = load_digits()
     levels = np.rint(digits.images * (255 / 16)).astype(np.uint8)
     labels = digits.target.astype(np.int64)
     cut = NUM_DIGITS_TRAIN
+    part = slice(None, cut) if split == "train" else slice(cut, None)
     return Source(
-        train=_array_split(levels[:cut], labels[:cut]),
-        test=_array_split(levels[cut:], labels[cut:]),
+        images=_array_split(levels[part], labels[part]),
         class_names=tuple(map(str, range(10))),
         mirror=False,
         default_size=DIGITS_SIZE,
     )
 
 
-def _cifar(kind: str, root: Path) -> Source:
-    train, test = _cifar_split(kind, root, train=True), _cifar_split(kind, root, train=False)
+def _cifar(kind: str, root: Path, split: Split) -> Source:
+    stored = _cifar_arrays(kind, root, split)
     return Source(
-        train=_array_split(train.data, np.array(train.targets, np.int64)),
-        test=_array_split(test.data, np.array(test.targets, np.int64)),
-        class_names=tuple(train.classes),
+        images=_array_split(stored.data, np.array(stored.targets, np.int64)),
+        class_names=tuple(stored.classes),
     )
 
 
-def _cifar_split(kind: str, root: Path, train: bool, download: bool = False) -> Any:
+def _cifar_arrays(kind: str, root: Path, split: Split, download: bool = False) -> Any:
     from torchvision.datasets import CIFAR10, CIFAR100
 
+    dataset = CIFAR10 if kind == "cifar10" else CIFAR100
     try:
         # torchvision compares each file with its published MD5 before it unpickles anything.
-        return (CIFAR10 if kind == "cifar10" else CIFAR100)(root, train=train, download=download)
+        return dataset(root, train=split == "train", download=download)
     except (RuntimeError, OSError) as error:
         if download:
             raise DataError(f"{kind} could not be fetched into {root}: {error}.") from error
-        raise DataError(
-            f"{kind} is missing or damaged in {root}: fetch it with `fairdarts doctor --download "
-            f"{kind}`, or set FAIRDARTS_DATA to where it lies."
-        ) from error
+        raise unusable_cifar(kind) from error
 
 
 def _array_split(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -> StoredSplit:
@@ -193,25 +201,15 @@ def _array_split(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -
     return StoredSplit(torch.from_numpy(labels), read)
 
 
-def _parquet(directory: str) -> Source:
-    files = parquet_files(directory)
-    train, test = parquet_split(files.train), parquet_split(files.test)
-    num_classes = 1 + int(torch.cat([train.labels, test.labels]).max())
-    names = stored_class_names(files.train[0]) or tuple(map(str, range(num_classes)))
-    if num_classes > len(names):
-        raise DataError(
-            f"parquet:{directory} has the label {num_classes - 1}, but {files.train[0]} names "
-            f"{len(names)} classes: correct its labels or its metadata."
-        )
-    return Source(train, test, names)
+def _parquet(directory: str, split: Split) -> Source:
+    shards = parquet_files(directory, split)
+    images = parquet_split(shards)
+    counted = map(str, range(1 + int(images.labels.max())))
+    return Source(images, stored_class_names(shards[0]) or tuple(counted))
 
 
-def _folder(directory: str) -> Source:
-    train, test = folder_files(directory)
-    return Source(_folder_split(train), _folder_split(test), tuple(train.by_class))
-
-
-def _folder_split(files: ClassFiles) -> StoredSplit:
+def _folder(directory: str, split: Split) -> Source:
+    files = folder_files(directory, split)
     paths = [path for of_class in files.by_class.values() for path in of_class]
     sizes = torch.tensor([len(of_class) for of_class in files.by_class.values()])
     labels = torch.arange(len(sizes)).repeat_interleave(sizes)
@@ -222,4 +220,4 @@ def _folder_split(files: ClassFiles) -> StoredSplit:
                 data = path.read_bytes()
             yield str(path), open_image(data, str(path))
 
-    return StoredSplit(labels, read)
+    return Source(StoredSplit(labels, read), tuple(files.by_class))

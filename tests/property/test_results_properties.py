@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from results.aggregate import COUNTS, aggregate
+from results.codec import decode, encode
 from results.errors import DamagedFile, StoreError
 from results.layout import live_name, plan_name
 from results.query import OUTCOMES, trial_outcomes
@@ -19,11 +21,9 @@ from results.render import render
 from results.schema import SCHEMA, Column
 from results.stats import mean_std, mean_std_over_searches
 from results.store import Store
-from results.table import COUNTS, aggregate
-from results.tables import decode, encode
 from results.text import clean_text
 
-PATH = Path("file.parquet")
+PATH = Path("00112233445566ff.a0001.parquet")
 PERCENT = st.floats(0, 100)
 
 VALUES: dict[pa.DataType, st.SearchStrategy[Any]] = {

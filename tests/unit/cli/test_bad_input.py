@@ -94,11 +94,11 @@ def test_a_faulty_sweep_file_is_refused_and_nothing_is_written(
         (["sweep", "run", "quickstart", "--set", "seeds=3"], ["seeds"]),
         (
             ["sweep", "run", "quickstart", "--set", "resources.cpus_per_trial=4096"],
-            ["4096", "Lower it"],
+            ["4096", "Lower them"],
         ),
         (
             ["sweep", "run", "quickstart", "--set", "resources.gpus_per_trial=512"],
-            ["512", "Lower it"],
+            ["512", "Lower them"],
         ),
         (["search", "--method", "foo"], ["foo", "fairdarts, darts"]),
         (["search", "--data", "folder:/nowhere"], ["/nowhere"]),

@@ -51,12 +51,6 @@ def test_a_set_without_images_is_refused() -> None:
         image_set([], images=empty, labels=torch.zeros(0, dtype=torch.int64))
 
 
-def test_select_keeps_the_order_of_the_indices() -> None:
-    chosen = image_set([0, 1, 2]).select(torch.tensor([2, 0]))
-    assert chosen.labels.tolist() == [2, 0]
-    assert chosen.images[:, 0, 0, 0].tolist() == [2, 0]
-
-
 def test_halves_split_by_index_and_share_memory() -> None:
     data = image_set([0, 1, 2, 0, 1])
     weights, alphas = halves(data)

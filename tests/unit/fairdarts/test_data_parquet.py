@@ -13,7 +13,7 @@ from PIL import Image
 from fairdarts.config import DataConfig
 from fairdarts.data.decode import decode
 from fairdarts.data.parquet import parquet_split
-from fairdarts.data.sources import load
+from fairdarts.data.sources import load, load_train
 from fairdarts.errors import DataError
 
 REAL_CIFAR10 = Path(__file__).parents[3] / "../shared/data/cifar10"
@@ -112,7 +112,26 @@ def test_class_names_come_from_hugging_face_metadata(tmp_path: Path) -> None:
 def test_a_label_without_a_name_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "train.parquet", [0, 1], class_names=["ant", "bee"])
     write(tmp_path / "test.parquet", [0, 2])
-    with pytest.raises(DataError, match=r"has the label 2, but .* names 2 classes"):
+    with pytest.raises(DataError, match=r"a test image has the label 2, but .* have 2 classes"):
+        load(config_of(tmp_path))
+    write(tmp_path / "train.parquet", [0, 3], class_names=["ant", "bee"])
+    with pytest.raises(DataError, match="a training image has the label 3"):
+        load_train(config_of(tmp_path, num_train=4))
+
+
+def test_only_training_images_say_how_many_classes_there_are(tmp_path: Path) -> None:
+    write(tmp_path / "train.parquet", [0, 1, 0, 1])
+    write(tmp_path / "test.parquet", [0, 2])
+    assert load_train(config_of(tmp_path)).num_classes == 2
+    with pytest.raises(DataError, match="a test image has the label 2"):
+        load(config_of(tmp_path))
+
+
+def test_training_images_are_loaded_without_reading_the_test_files(tmp_path: Path) -> None:
+    write(tmp_path / "train.parquet", [0, 1, 0, 1])
+    (tmp_path / "test.parquet").write_bytes(b"damaged")
+    assert len(load_train(config_of(tmp_path))) == 4
+    with pytest.raises(DataError, match=r"test\.parquet is no readable Parquet file"):
         load(config_of(tmp_path))
 
 

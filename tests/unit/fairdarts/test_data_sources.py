@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from fairdarts.config import DataConfig
-from fairdarts.data.sources import load, pixel_statistics
+from fairdarts.data.sources import load, load_train, pixel_statistics
 from fairdarts.errors import DataError
 
 
@@ -54,6 +54,11 @@ def test_a_second_load_returns_the_same_tensors() -> None:
     assert load(config)[0].images is load(DataConfig(num_train=10, num_test=10))[0].images
 
 
+def test_a_search_and_a_retraining_share_the_training_images() -> None:
+    searched = load_train(DataConfig(num_train=12))
+    assert load(DataConfig(num_train=12, num_test=10))[0] is searched
+
+
 def test_more_images_than_there_are_is_refused() -> None:
     with pytest.raises(DataError, match="5000 images are asked for, but there are 1437"):
         load(DataConfig(num_train=5000))
@@ -70,27 +75,25 @@ def test_statistics_are_those_of_the_pixels() -> None:
 
 
 @pytest.mark.parametrize("kind", ["cifar10", "cifar100"])
-def test_missing_cifar_says_where_it_looked_and_how_to_get_it(tmp_path: Path, kind: str) -> None:
+def test_missing_cifar_says_where_it_looked_and_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setenv("FAIRDARTS_DATA", str(tmp_path))
     with pytest.raises(DataError, match=f"doctor --download {kind}") as caught:
-        load(DataConfig(source=kind), root=tmp_path)
+        load(DataConfig(source=kind))
     assert str(tmp_path) in str(caught.value)
 
 
-def test_cifar_is_looked_for_where_the_environment_says(
+def test_a_cifar_file_with_another_checksum_is_never_unpickled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("FAIRDARTS_DATA", str(tmp_path / "here"))
-    with pytest.raises(DataError, match="here"):
-        load(DataConfig(source="cifar10"))
-
-
-def test_a_cifar_file_with_another_checksum_is_never_unpickled(tmp_path: Path) -> None:
+    monkeypatch.setenv("FAIRDARTS_DATA", str(tmp_path))
     folder = tmp_path / "cifar-10-batches-py"
     folder.mkdir()
     for name in ["test_batch", *(f"data_batch_{number}" for number in range(1, 6))]:
         (folder / name).write_bytes(b"cos\nsystem\n.")
     with pytest.raises(DataError, match="missing or damaged"):
-        load(DataConfig(source="cifar10"), root=tmp_path)
+        load(DataConfig(source="cifar10"))
 
 
 @pytest.mark.parametrize("test", ["test", "val", "validation"])
@@ -119,10 +122,20 @@ def test_oblong_images_need_a_size(tmp_path: Path) -> None:
         load(DataConfig(source=f"folder:{tmp_path}"))
 
 
+def test_images_that_cannot_be_halved_twice_need_a_size(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        write_folder(tmp_path, split, {"a": [png(1, (10, 10))], "b": [png(2, (10, 10))]})
+    with pytest.raises(
+        DataError, match=r"a/0\.png is 10 x 10 pixels.* multiple of 4.* set data\.image_size"
+    ):
+        load(DataConfig(source=f"folder:{tmp_path}"))
+    assert load(DataConfig(source=f"folder:{tmp_path}", image_size=12))[0].image_size == 12
+
+
 def test_splits_of_different_size_need_a_size(tmp_path: Path) -> None:
     write_folder(tmp_path, "train", {"a": [png(1)], "b": [png(2)]})
-    write_folder(tmp_path, "test", {"a": [png(1, (9, 9))], "b": [png(2, (9, 9))]})
-    with pytest.raises(DataError, match=r"8 pixels wide and test images 9: set data\.image_size"):
+    write_folder(tmp_path, "test", {"a": [png(1, (12, 12))], "b": [png(2, (12, 12))]})
+    with pytest.raises(DataError, match=r"8 pixels wide and test images 12: set data\.image_size"):
         load(DataConfig(source=f"folder:{tmp_path}"))
 
 
@@ -169,11 +182,14 @@ def test_missing_parts_of_a_folder_source_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="has no folder train"):
         load(config)
     (tmp_path / "train").mkdir()
-    with pytest.raises(DataError, match="has no class folders"):
+    with pytest.raises(DataError, match="has no folder test or validation or val"):
+        load(config)
+    (tmp_path / "test").mkdir()
+    with pytest.raises(DataError, match="train has no class folders"):
         load(config)
     (tmp_path / "train" / "ant").mkdir()
-    with pytest.raises(DataError, match="ant has no images"):
+    with pytest.raises(DataError, match="test has no class folders"):
         load(config)
-    (tmp_path / "train" / "ant" / "0.png").write_bytes(png(1))
-    with pytest.raises(DataError, match="has no folder test or validation or val"):
+    (tmp_path / "test" / "ant").mkdir()
+    with pytest.raises(DataError, match="train/ant has no images"):
         load(config)

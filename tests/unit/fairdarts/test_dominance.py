@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from fairdarts.config import SearchConfig
-from fairdarts.dominance import cell_gates, dominant_operations
-from fairdarts.genotype import Edge
+from fairdarts.dominance import dominant_operations
+from fairdarts.genotype import Edge, cell_gates
 from fairdarts.spaces import CellSpace
 from fairdarts.supernet import Supernet, flat_gates
 

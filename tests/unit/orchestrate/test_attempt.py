@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from tiny_sweeps import wait_until
 
-from orchestrate.attempt import STALE_S, Attempt, first_line, stage_state
-from orchestrate.errors import Held, Superseded
+from orchestrate.attempt import STALE_S, Attempt, stage_state
+from orchestrate.errors import Held, Superseded, first_line
 
 CONTENDER = Path(__file__).with_name("contender.py")
 
@@ -123,7 +123,7 @@ def test_a_done_stage_is_not_taken_again(tmp_path: Path) -> None:
 def test_an_old_attempt_is_superseded_at_its_next_commit(tmp_path: Path) -> None:
     old = Attempt.take(tmp_path)
     old.check()
-    edit_lease(tmp_path, 1, process_started=0.0)  # As if its process were gone.
+    edit_lease(tmp_path, 1, started="0")  # As if its process were gone.
     new = Attempt.take(tmp_path)
     with pytest.raises(Superseded, match="attempt 1 was superseded"):
         old.check()
@@ -194,13 +194,18 @@ def test_looking_at_another_hosts_holder_leaves_no_file(tmp_path: Path) -> None:
 
 def test_a_process_that_has_the_pid_of_a_dead_holder_is_not_taken_for_it(tmp_path: Path) -> None:
     Attempt.take(tmp_path)
-    edit_lease(tmp_path, 1, process_started=time.time() - 5000)
+    edit_lease(tmp_path, 1, started="0")
     assert stage_state(tmp_path).status == "lost"
 
 
-def test_a_holder_from_before_a_reboot_is_dead(tmp_path: Path) -> None:
+@pytest.mark.parametrize("entry", ["boot", "pid_namespace"])
+def test_a_holder_whose_pid_means_nothing_here_is_judged_by_its_heartbeat(
+    entry: str, tmp_path: Path
+) -> None:
     Attempt.take(tmp_path)
-    edit_lease(tmp_path, 1, boot_time=1)
+    folder = edit_lease(tmp_path, 1, **{entry: "another"})
+    assert stage_state(tmp_path).status == "running"
+    os.utime(folder / "heartbeat", (1, 1))
     assert stage_state(tmp_path).status == "lost"
 
 

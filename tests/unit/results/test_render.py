@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, get_args
 import pytest
 from small_sweep import Trial, finish, submit, write_example
 
+from results.aggregate import aggregate
 from results.query import trial_outcomes
 from results.render import Format, render
 from results.store import Store
-from results.table import aggregate
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -141,7 +141,6 @@ def test_hostile_names_never_become_paths(store: Store, name: str) -> None:
         lambda: store.write_rows("epochs", f"{name}.a0001", []),
         lambda: store.write_rows("trials", name, []),
         lambda: store.write_rows(name, live_name(KEY, 1), []),
-        lambda: store.read_rows("trials", name),
         lambda: store.read(name),
         lambda: store.supersede("epochs", name, 1),
         lambda: live_name(name, 1),
@@ -166,7 +165,7 @@ def test_rows_survive_the_round_trip(store: Store) -> None:
     row = epoch(0, train_loss=math.nan, alphas=[0.5, -1.25], written_at=written_at, kind="search")
 
     store.write_rows("epochs", live_name(KEY, 1), [row])
-    (found,) = store.read_rows("epochs", live_name(KEY, 1))
+    (found,) = store.read("epochs").to_pylist()
 
     assert list(found) == SCHEMA["epochs"].arrow.names
     assert math.isnan(found.pop("train_loss")), "NaN is a value"
@@ -182,7 +181,7 @@ def test_a_writer_replaces_its_own_file(store: Store) -> None:
     store.write_rows("epochs", name, [epoch(0)])
     store.write_rows("epochs", name, [epoch(0), epoch(1)])
 
-    assert [row["epoch"] for row in store.read_rows("epochs", name)] == [0, 1]
+    assert store.read("epochs")["epoch"].to_pylist() == [0, 1]
     assert names_in(store.root / "live" / "epochs") == [f"{name}.parquet"]
 
 
@@ -332,11 +331,32 @@ def test_every_damaged_byte_and_every_truncation_is_noticed(store: Store) -> Non
 
 def test_text_that_looks_like_the_checksum_of_a_file_is_just_text(store: Store) -> None:
     text = f"sha256-of-file-with-zeros-here:{'0' * 64}"
+
+    store.write_rows("trials", plan_name("exp", 1), [{"label": text, "config_json": text}])
+
+    assert store.read("trials")["label"].to_pylist() == [text]
+
+
+def test_a_damaged_file_is_to_be_deleted_together_with_the_mark_of_its_stage(store: Store) -> None:
+    name = live_name(KEY, 1)
+    store.write_rows("retrains", name, [{"stage_key": KEY}])
+    store.live_path("retrains", name).write_bytes(b"junk")
+    remedy = (
+        r"restore it from a copy, or delete it together with DONE\.json of its stage "
+        rf"\(stages/\*/00/{KEY}\) and run the sweep again\.$"
+    )
+
+    with pytest.raises(DamagedFile, match=remedy):
+        store.read("retrains")
+
+
+def test_a_damaged_plan_has_no_stage_to_compute_again(store: Store) -> None:
     name = plan_name("exp", 1)
+    store.write_rows("trials", name, [{"sweep": "exp"}])
+    store.live_path("trials", name).write_bytes(b"junk")
 
-    store.write_rows("trials", name, [{"label": text, "config_json": text}])
-
-    assert store.read_rows("trials", name)[0]["label"] == text
+    with pytest.raises(DamagedFile, match=r"copy, or delete it and run the sweep again\.$"):
+        store.read("trials")
 
 
 def test_a_parquet_file_of_another_program_is_refused(store: Store) -> None:
@@ -374,7 +394,7 @@ def test_columns_that_differ_between_minor_versions_are_tolerated(
     store.write_rows("retrains", live_name(KEY, 1), [{"stage_key": KEY, "epochs": 5}])
     monkeypatch.setitem(SCHEMA, "retrains", ours)
 
-    (found,) = store.read_rows("retrains", live_name(KEY, 1))
+    (found,) = store.read("retrains").to_pylist()
     assert (found["epochs"], found["wall_s"]) == (5, None)
 
 

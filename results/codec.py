@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from results.errors import DamagedFile, SchemaError
+from results.layout import PLAN_TABLE, split_live_name
 from results.schema import SCHEMA
 
 DIGEST_KEY = "fairdarts_digest"
@@ -52,7 +53,7 @@ def decode(
 
     Args:
         table: Name of the table.
-        path: Where the bytes come from, for the error.
+        path: The live file they come from, for the error.
         content: The whole file.
         columns: Read these only; None: all.
     Returns:
@@ -62,7 +63,7 @@ def decode(
         DamagedFile: If the bytes are not what `encode` made.
     """
     if _sign(content) != content:
-        raise _damaged(path, "its checksum does not match")
+        raise _damaged(table, path, "its checksum does not match")
     schema = _schema(table, columns)
     try:
         file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
@@ -75,7 +76,7 @@ def decode(
         ]
         return pa.Table.from_arrays(arrays, schema=schema)
     except (pa.ArrowException, OSError, TypeError) as error:
-        raise _damaged(path, " ".join(str(error).split())) from None
+        raise _damaged(table, path, " ".join(str(error).split())) from None
 
 
 def concat(table: str, parts: Sequence[pa.Table], columns: Sequence[str] | None) -> pa.Table:
@@ -116,8 +117,13 @@ def _sign(content: bytes) -> bytes:
     return head + mark + digest + rest
 
 
-def _damaged(path: Path, reason: str) -> DamagedFile:
+def _damaged(table: str, path: Path, reason: str) -> DamagedFile:
+    mark = ""
+    if table != PLAN_TABLE:
+        # A stage marked as done is not computed again, and would be left without its rows.
+        key, _ = split_live_name(path.stem)
+        mark = f" together with DONE.json of its stage (stages/*/{key[:2]}/{key})"
     return DamagedFile(
-        f"{path} is damaged ({reason}): restore it from a copy, or delete it to read the other "
-        "results without it."
+        f"{path} is damaged ({reason}): restore it from a copy, or delete it{mark} and run the "
+        "sweep again."
     )

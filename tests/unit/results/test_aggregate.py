@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 from small_sweep import Trial, finish, finish_genotype, finish_search, submit, write_example
 
+from results.aggregate import COLUMNS, aggregate
 from results.query import trial_outcomes
 from results.store import Store
-from results.table import COLUMNS, aggregate
 
 
 @pytest.fixture
