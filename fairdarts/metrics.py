@@ -25,4 +25,4 @@ class EpochMeter:
 
 def top1_pct(logits: Tensor, labels: Tensor) -> Tensor:
     """Share of images whose highest logit is the label, a scalar in [0, 100]."""
-    return 100 * (logits.argmax(dim=1) == labels).float().mean()
+    return 100 * (logits.argmax(dim=1) == labels).double().mean()

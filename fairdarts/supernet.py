@@ -43,23 +43,22 @@ class SearchCell(nn.Module):
         in_channels: tuple[int, int],
         channels: int,
         reduction: bool,
-        previous_reduction: bool,
+        halve_older: bool,
     ) -> None:
         super().__init__()
         self.num_nodes = space.num_nodes
-        before_last, last = in_channels
         # The output of cell k-2 is twice as large where cell k-1 was a reduction cell.
-        adapt = FactorizedReduce if previous_reduction else ReLUConvBN
-        self.adapt_0 = adapt(before_last, channels, affine=False)
-        self.adapt_1 = ReLUConvBN(last, channels, affine=False)
+        fit_older = FactorizedReduce if halve_older else ReLUConvBN
+        self.fit_older = fit_older(in_channels[0], channels, affine=False)
+        self.fit_newer = ReLUConvBN(in_channels[1], channels, affine=False)
         self.mixed_ops = nn.ModuleList(
             MixedOp(space, channels, stride=2 if reduction and src < 2 else 1)
             for src, _ in space.edges
         )
 
-    def forward(self, before_last: Tensor, last: Tensor, gates: Tensor) -> Tensor:
+    def forward(self, older: Tensor, newer: Tensor, gates: Tensor) -> Tensor:
         """Outputs of cells k-2 and k-1 and gates (E, O) to (B, num_nodes * C, H', W')."""
-        nodes = [self.adapt_0(before_last), self.adapt_1(last)]
+        nodes = [self.fit_older(older), self.fit_newer(newer)]
         edge = iter(zip(self.mixed_ops, gates, strict=True))
         for _ in range(self.num_nodes):
             # Edges are ordered by destination, so the next len(nodes) ones lead to this node.
@@ -90,16 +89,16 @@ class Supernet(nn.Module):
         self.cells = nn.ModuleList()
         self.cell_kinds: list[str] = []
         in_channels = (stem_channels, stem_channels)
-        previous_reduction = False
+        follows_reduction = False
         for index in range(config.num_cells):
             reduction = index in (config.num_cells // 3, 2 * config.num_cells // 3)
             if reduction:
                 channels *= 2
-            cell = SearchCell(space, in_channels, channels, reduction, previous_reduction)
+            cell = SearchCell(space, in_channels, channels, reduction, follows_reduction)
             self.cells.append(cell)
             self.cell_kinds.append("reduce" if reduction else "normal")
             in_channels = (in_channels[1], space.num_nodes * channels)
-            previous_reduction = reduction
+            follows_reduction = reduction
         self.classifier = nn.Linear(in_channels[1], num_classes)
 
         draw = generator("cpu", config.seed, "alphas")
@@ -122,10 +121,10 @@ class Supernet(nn.Module):
 
     def forward(self, images: Tensor, gates: dict[str, Tensor]) -> Tensor:
         """Images (B, 3, H, W) and the gates of both cell kinds to logits (B, classes)."""
-        before_last = last = self.stem(images)
+        older = newer = self.stem(images)
         for kind, cell in zip(self.cell_kinds, self.cells, strict=True):
-            before_last, last = last, cell(before_last, last, gates[kind])
-        logits: Tensor = self.classifier(last.mean(dim=(2, 3)))
+            older, newer = newer, cell(older, newer, gates[kind])
+        logits: Tensor = self.classifier(newer.mean(dim=(2, 3)))
         return logits
 
     def architecture_parameters(self) -> list[nn.Parameter]:

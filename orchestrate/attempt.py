@@ -138,6 +138,13 @@ class Attempt:
         if _attempt_dir(self.stage_dir, self.number + 1).exists():
             raise Superseded(f"attempt {self.number} was superseded by a newer one")
 
+    def remove_leftovers(self) -> None:
+        """Delete what earlier attempts were writing in the stage's folder when they were killed."""
+        # Not inside `.claim-*`: another process may be about to try for the stage.
+        for pattern in (".*.tmp", "checkpoints/.*.tmp", "attempts/a*/.*.tmp"):
+            for path in self.stage_dir.glob(pattern):
+                path.unlink(missing_ok=True)
+
     def log(self, line: str) -> None:
         """Append a line to the attempt's log."""
         stamp = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")

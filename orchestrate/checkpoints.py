@@ -50,8 +50,6 @@ def load_checkpoint(attempt: Attempt) -> Checkpoint | None:
     Damaged ones are named in the attempt's log and passed over; nothing unverified is parsed.
     """
     folder = attempt.stage_dir / "checkpoints"
-    for leftover in folder.glob(".*.tmp"):  # of an attempt that was killed while it wrote
-        leftover.unlink(missing_ok=True)
     for record_path in _records(folder):
         content_path = record_path.with_suffix(".safetensors")
         try:

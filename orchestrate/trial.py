@@ -70,6 +70,8 @@ def run_stage(
     run = StageRun(stage, store, attempt, runtime, on_epoch)
     record = _AttemptRecord(run)
     try:
+        attempt.remove_leftovers()
+        store.remove_leftovers(stage.key)
         runtime.apply()
         attempt.log(f"attempt {attempt.number} at {stage.kind} {stage.key} on {runtime.device}")
         record.write(status="running")

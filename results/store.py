@@ -173,6 +173,16 @@ class Store:
             if layout.split_live_name(path.stem)[1] < attempt:
                 path.unlink(missing_ok=True)
 
+    def remove_leftovers(self, key: str) -> None:
+        """Delete what earlier attempts at a stage were writing to its tables when they were killed.
+
+        Only for the process that holds the stage.
+        """
+        layout.check_key(key)
+        for table in (*layout.STAGE_TABLES, "attempts"):
+            for path in (self.root / "live" / table).glob(f".{key}.*.tmp"):
+                path.unlink(missing_ok=True)
+
     def _live_files(self, table: str, names: Collection[str] | None) -> list[Path]:
         files = self._files(table, names)
         if table not in layout.STAGE_TABLES:

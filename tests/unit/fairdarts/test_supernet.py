@@ -36,7 +36,7 @@ def plain_logits(supernet: Supernet, images: Tensor, gates: dict[str, Tensor]) -
     for index, cell in enumerate(supernet.cells):
         assert isinstance(cell, SearchCell)
         gate = gates["reduce" if index in (num_cells // 3, 2 * num_cells // 3) else "normal"]
-        nodes: list[Tensor] = [cell.adapt_0(outputs[-2]), cell.adapt_1(outputs[-1])]
+        nodes: list[Tensor] = [cell.fit_older(outputs[-2]), cell.fit_newer(outputs[-1])]
         for j in range(4):
             total: Tensor | int = 0
             for edge, (node, incoming) in enumerate(TABLE_2):

@@ -425,3 +425,19 @@ print(sorted({"pyarrow", "pandas", "numpy"} & set(sys.modules)))
     output = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=True)
 
     assert output.stdout == "[]\n"
+
+
+def test_what_a_killed_writer_of_a_stage_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    store = Store.create(tmp_path)
+    key, other = "00" * 8, "ff" * 8
+    left = store.live_path("epochs", f"{key}.a0001").with_name(f".{key}.a0001.parquet.1-ab.tmp")
+    foreign = left.with_name(f".{other}.a0001.parquet.1-ab.tmp")
+    store.write_rows("epochs", f"{key}.a0001", [{"stage_key": key, "epoch": 0}])
+    left.write_bytes(b"half")
+    foreign.write_bytes(b"half")
+
+    store.remove_leftovers(key)
+
+    assert not left.exists()
+    assert foreign.exists()
+    assert store.read("epochs", [key]).num_rows == 1
