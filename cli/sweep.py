@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -143,7 +143,7 @@ def status(sweep: SweepArgument, store: StoreOption = DEFAULT_STORE) -> None:
 
 def report(
     store: "Store", submission: "Submission", statuses: "list[TrialStatus]", again: str
-) -> None:
+) -> NoReturn:
     """Print the aggregated table, what was written and what is left, and exit accordingly.
 
     Exit code 0 if every trial is finished, else 1.
@@ -194,12 +194,15 @@ def _run(
 
     from orchestrate.live import live_view
     from orchestrate.resources import this_machine
+    from orchestrate.status import sweep_status
 
-    statuses = _statuses_if_store(store.root, submission.trials)
-    print(_summary(submission.sweep, statuses))
+    statuses = sweep_status(store, submission.trials)
+    print(_summary(submission.sweep, [_status_text(status) for status in statuses]))
+    again += f" --store {store.root}" + (f" --address {address}" if address else "")
+    if all(status.finished for status in statuses):  # Without a wait for torch and Ray.
+        report(store, submission, statuses, again)
     if address is None:
         print(_resources_line(submission.resources, this_machine()))
-    again += f" --store {store.root}" + (f" --address {address}" if address else "")
 
     def work() -> "list[TrialStatus]":
         from orchestrate.runner import run_sweep
