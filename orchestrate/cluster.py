@@ -56,8 +56,11 @@ def cluster(address: str | None) -> Iterator[list[dict[str, float]]]:
             **({} if address else local),
         )
     except (RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
-        target = f"join the cluster at {address}" if address else "start Ray here"
-        raise ClusterError(f"cannot {target}: {first_line(error)}") from error
+        target, remedy = "start Ray here", "`fairdarts doctor` checks this machine"
+        if address:
+            target = f"join the cluster at {address}"
+            remedy = "its token must be on this machine too (`ray get-auth-token` on the head)"
+        raise ClusterError(f"cannot {target} ({first_line(error)}): {remedy}.") from error
     finally:
         os.umask(old_umask)
     for name in ("ray.tune", "ray.train"):
