@@ -30,6 +30,15 @@ class CellSpace:
         nodes = range(NUM_INPUTS, NUM_INPUTS + self.num_nodes)
         return tuple((src, dst) for dst in nodes for src in range(dst))
 
+    @property
+    def edges_from(self) -> tuple[tuple[int, ...], ...]:
+        """Numbers of the edges that leave each node, for all nodes but the last."""
+        sources = range(NUM_INPUTS + self.num_nodes - 1)
+        return tuple(
+            tuple(number for number, (src, _) in enumerate(self.edges) if src == source)
+            for source in sources
+        )
+
 
 S1 = CellSpace(
     name="s1",

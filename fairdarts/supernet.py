@@ -1,7 +1,6 @@
-"""The S1 supernet: every candidate operation on every edge, each scaled by its gate.
+"""The S1 supernet: cells whose nodes sum the mixed operations of their incoming edges.
 
-Written as the paper reads, one module per edge and candidate.
-B batch, C channels, H W space, E = 14 edges, O = 7 operations.
+Shapes: B batch, C channels, H W space, E = 14 edges, O = 7 operations.
 """
 
 from collections.abc import Iterator
@@ -10,28 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from fairdarts.config import SearchConfig
-from fairdarts.operations import FactorizedReduce, ReLUConvBN, build_operation
+from fairdarts.mixed_ops import MixedOps
+from fairdarts.operations import FactorizedReduce, ReLUConvBN
 from fairdarts.seeding import generator
-from fairdarts.spaces import CELL_KINDS, CellSpace, get_space
+from fairdarts.spaces import CELL_KINDS, NUM_INPUTS, CellSpace, get_space
 
 STEM_MULTIPLIER = 3
-
-
-class MixedOp(nn.Module):
-    """The candidates of one edge, summed by their gates (Eq. 6; Eq. 2 with softmax gates)."""
-
-    def __init__(self, space: CellSpace, channels: int, stride: int) -> None:
-        super().__init__()
-        self.candidates = nn.ModuleList()
-        for name in space.operations:
-            operation = build_operation(name, channels, stride, affine=False)
-            if "pool" in name:  # Keep: pooling has no norm of its own, and gates compare scales.
-                operation = nn.Sequential(operation, nn.BatchNorm2d(channels, affine=False))
-            self.candidates.append(operation)
-
-    def forward(self, x: Tensor, gates: Tensor) -> Tensor:
-        """(B, C, H, W) and gates (O,) to (B, C, H / stride, W / stride)."""
-        return _sum([gate * op(x) for gate, op in zip(gates, self.candidates, strict=True)])
 
 
 class SearchCell(nn.Module):
@@ -52,26 +35,26 @@ class SearchCell(nn.Module):
         self.fit_older = fit_older(in_channels[0], channels, affine=False)
         self.fit_newer = ReLUConvBN(in_channels[1], channels, affine=False)
         self.mixed_ops = nn.ModuleList(
-            MixedOp(space, channels, stride=2 if reduction and src < 2 else 1)
-            for src, _ in space.edges
+            MixedOps(space, channels, len(edges), stride=2 if reduction and source < 2 else 1)
+            for source, edges in enumerate(space.edges_from)
         )
+        self.destinations = [[space.edges[edge][1] for edge in edges] for edges in space.edges_from]
 
-    def forward(self, older: Tensor, newer: Tensor, gates: Tensor) -> Tensor:
-        """Outputs of cells k-2 and k-1 and gates (E, O) to (B, num_nodes * C, H', W')."""
-        nodes = [self.fit_older(older), self.fit_newer(newer)]
-        edge = iter(zip(self.mixed_ops, gates, strict=True))
-        for _ in range(self.num_nodes):
-            # Edges are ordered by destination, so the next len(nodes) ones lead to this node.
-            incoming = zip(list(nodes), edge, strict=False)
-            nodes.append(_sum([mixed_op(x, gate) for x, (mixed_op, gate) in incoming]))
-        return torch.cat(nodes[2:], dim=1)
+    def forward(self, older: Tensor, newer: Tensor, gates: list[Tensor]) -> Tensor:
+        """Outputs of cells k-2 and k-1 to (B, num_nodes * C, H', W').
 
-
-def _sum(tensors: list[Tensor]) -> Tensor:
-    total = tensors[0]
-    for tensor in tensors[1:]:
-        total = total + tensor
-    return total
+        `gates` has those of the edges that leave each node, (edges, O).
+        """
+        nodes = {0: self.fit_older(older), 1: self.fit_newer(newer)}
+        # Edges leave a node only for later ones: when its turn comes, its sum is complete.
+        for source, mixed_ops in enumerate(self.mixed_ops):
+            mixed = mixed_ops(nodes[source], gates[source])
+            for destination, features in zip(self.destinations[source], mixed, strict=True):
+                if destination in nodes:
+                    nodes[destination].add_(features)
+                else:
+                    nodes[destination] = features
+        return torch.cat([nodes[NUM_INPUTS + node] for node in range(self.num_nodes)], dim=1)
 
 
 class Supernet(nn.Module):
@@ -121,9 +104,13 @@ class Supernet(nn.Module):
 
     def forward(self, images: Tensor, gates: dict[str, Tensor]) -> Tensor:
         """Images (B, 3, H, W) and the gates of both cell kinds to logits (B, classes)."""
+        by_source = {
+            kind: [torch.stack([rows[edge] for edge in edges]) for edges in self.space.edges_from]
+            for kind, rows in ((kind, gate.unbind()) for kind, gate in gates.items())
+        }
         older = newer = self.stem(images)
         for kind, cell in zip(self.cell_kinds, self.cells, strict=True):
-            older, newer = newer, cell(older, newer, gates[kind])
+            older, newer = newer, cell(older, newer, by_source[kind])
         logits: Tensor = self.classifier(newer.mean(dim=(2, 3)))
         return logits
 

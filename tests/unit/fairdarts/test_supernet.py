@@ -4,9 +4,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fairdarts.config import METHODS, SearchConfig
+from fairdarts.mixed_ops import MixedOps, StackedConv
 from fairdarts.operations import FactorizedReduce
 from fairdarts.spaces import S1
-from fairdarts.supernet import MixedOp, SearchCell, Supernet, flat_gates
+from fairdarts.supernet import Supernet, flat_gates
 
 # Supplementary Table 2: edge number to (intermediate node, incoming node).
 TABLE_2 = (
@@ -27,30 +28,6 @@ def tiny_supernet(relaxation: str = "sigmoid", num_cells: int = 3) -> Supernet:
     torch.manual_seed(0)
     config = SearchConfig.build({**values, "relaxation": relaxation})
     return Supernet(config, num_classes=5).double()
-
-
-def plain_logits(supernet: Supernet, images: Tensor, gates: dict[str, Tensor]) -> Tensor:
-    """The supernet as the paper writes it: every node sums the gated candidates of its edges."""
-    outputs = [supernet.stem(images)] * 2
-    num_cells = len(supernet.cells)
-    for index, cell in enumerate(supernet.cells):
-        assert isinstance(cell, SearchCell)
-        gate = gates["reduce" if index in (num_cells // 3, 2 * num_cells // 3) else "normal"]
-        nodes: list[Tensor] = [cell.fit_older(outputs[-2]), cell.fit_newer(outputs[-1])]
-        for j in range(4):
-            total: Tensor | int = 0
-            for edge, (node, incoming) in enumerate(TABLE_2):
-                if node != j:
-                    continue
-                mixed_op = cell.mixed_ops[edge]
-                assert isinstance(mixed_op, MixedOp)
-                for o in range(7):
-                    total = total + gate[edge, o] * mixed_op.candidates[o](nodes[incoming])
-            assert isinstance(total, Tensor)
-            nodes.append(total)
-        outputs.append(torch.cat(nodes[2:], dim=1))
-    logits: Tensor = supernet.classifier(outputs[-1].mean(dim=(2, 3)))
-    return logits
 
 
 def test_edges_are_those_of_supplementary_table_2() -> None:
@@ -112,42 +89,51 @@ def test_flat_gates_put_the_normal_cell_first_row_by_row() -> None:
     assert flat_gates(gates).tolist() == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
-@pytest.mark.parametrize("stride", [1, 2])
-def test_mixed_op_is_the_sum_of_its_candidates_by_gates(stride: int) -> None:
+def mixed_ops(num_edges: int = 3, channels: int = 4, stride: int = 1) -> MixedOps:
     torch.manual_seed(0)
-    mixed_op = MixedOp(S1, channels=4, stride=stride).double()
-    x, gates = random(2, 4, 8, 8), random(7, seed=1)
-    op = list(mixed_op.candidates)
-    expected = (
-        gates[0] * op[0](x)
-        + gates[1] * op[1](x)
-        + gates[2] * op[2](x)
-        + gates[3] * op[3](x)
-        + gates[4] * op[4](x)
-        + gates[5] * op[5](x)
-        + gates[6] * op[6](x)
-    )
-    output = mixed_op(x, gates)
-    assert output.shape == (2, 4, 8 // stride, 8 // stride)
-    torch.testing.assert_close(output, expected, rtol=1e-12, atol=1e-12)
+    return MixedOps(S1, channels, num_edges, stride).double()
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_mixed_features_are_the_sum_of_the_candidates_by_gates(stride: int) -> None:
+    module, x, gates = mixed_ops(stride=stride), random(2, 4, 8, 8), random(3, 7, seed=1)
+    outputs = module(x, gates)
+    alone = [module(x, torch.eye(7, dtype=torch.float64)[[o] * 3]) for o in range(7)]
+    for edge, output in enumerate(outputs):
+        assert output.shape == (2, 4, 8 // stride, 8 // stride)
+        expected = sum(gates[edge, o] * alone[o][edge] for o in range(7))
+        torch.testing.assert_close(output, expected, rtol=1e-9, atol=1e-9)
 
 
 def test_candidates_come_in_the_order_of_the_space() -> None:
-    kernels: list[object] = []
-    for candidate in MixedOp(S1, channels=4, stride=1).candidates:
-        first = next(m for m in candidate.modules() if not isinstance(m, nn.Sequential | nn.ReLU))
-        assert isinstance(first, nn.MaxPool2d | nn.AvgPool2d | nn.Identity | nn.Conv2d)
-        if isinstance(first, nn.Conv2d):
-            kernels.append((first.kernel_size[0], first.dilation[0]))
-        else:
-            kernels.append(type(first).__name__)
-    assert kernels == ["MaxPool2d", "AvgPool2d", "Identity", (3, 1), (5, 1), (3, 2), (5, 2)]
+    x, norm = random(2, 4, 8, 8), nn.BatchNorm2d(4, affine=False).double()
+
+    def only(operation: int) -> Tensor:
+        gates = torch.zeros(1, 7, dtype=torch.float64)
+        gates[0, operation] = 1
+        (output,) = mixed_ops(num_edges=1)(x, gates)
+        assert isinstance(output, Tensor)
+        return output
+
+    candidates = mixed_ops(num_edges=1).separate
+    for kernel, dilation, operation in ((3, 2, 5), (5, 2, 6)):
+        conv = candidates[f"dil_conv_{kernel}x{kernel}"]
+        assert isinstance(conv, StackedConv)
+        padding = dilation * (kernel - 1) // 2
+        spread = F.conv2d(x.relu(), conv.depthwise, None, 1, padding, dilation, groups=4)
+        torch.testing.assert_close(only(operation), norm(F.conv2d(spread, conv.pointwise)))
+    torch.testing.assert_close(only(0), norm(F.max_pool2d(x, 3, 1, 1)))
+    pooled = F.avg_pool2d(x, 3, 1, 1, count_include_pad=False)
+    torch.testing.assert_close(only(1), norm(pooled))
+    torch.testing.assert_close(only(2), x)
 
 
 def test_pooling_is_normalised_like_the_other_candidates() -> None:
     x = 5 + 3 * random(8, 4, 8, 8)
-    for pool in list(MixedOp(S1, channels=4, stride=1).double().candidates)[:2]:
-        output = pool(x)
+    for operation in (0, 1):
+        gates = torch.zeros(1, 7, dtype=torch.float64)
+        gates[0, operation] = 1
+        (output,) = mixed_ops(num_edges=1)(x, gates)
         assert output.mean(dim=(0, 2, 3)).tolist() == pytest.approx([0.0] * 4, abs=1e-9)
         assert output.var(dim=(0, 2, 3)).tolist() == pytest.approx([1.0] * 4, rel=0.01)
 
@@ -160,15 +146,6 @@ def test_supernet_has_no_affine_norm_but_in_the_stem() -> None:
         if isinstance(module, nn.BatchNorm2d) and module.affine
     ]
     assert affine == ["stem.1"]
-
-
-@pytest.mark.parametrize("num_cells", [3, 5])
-def test_supernet_equals_a_plain_loop_over_nodes_and_edges(num_cells: int) -> None:
-    supernet = tiny_supernet(num_cells=num_cells)
-    images = random(3, 3, 8, 8)
-    gates = {"normal": random(14, 7, seed=1), "reduce": random(14, 7, seed=2)}
-    expected = plain_logits(supernet, images, gates)
-    torch.testing.assert_close(supernet(images, gates), expected, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize(("num_cells", "reductions"), [(3, [1, 2]), (4, [1, 2]), (8, [2, 5])])
