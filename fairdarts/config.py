@@ -96,6 +96,14 @@ class SearchConfig(Config):
     """Alphas start at N(0, std^2); FairDARTS starts every gate at 0.5."""
     channels_last: bool = True
     """Memory format of images and weights; changes rounding, hence part of a trial's identity."""
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
+    """Of convolutions and matrix products: `tf32` rounds their factors (CUDA only), `bfloat16`
+    computes under autocast. Weights, alphas and losses stay float32."""
+    recompute_cells: bool = False
+    """Keep only the cells' inputs for the gradient and compute each cell a second time: the same
+    numbers in a fifth of the memory, for a third more time."""
+    cuda_graph: bool = False
+    """Replay the search step as one CUDA graph (CUDA only)."""
     seed: int = Field(default=0, ge=0, lt=2**31)
 
     @model_validator(mode="after")

@@ -106,18 +106,17 @@ class Norm(nn.Module):
         super().__init__()
         self.register_buffer("running_mean", torch.zeros(channels))
         self.register_buffer("running_var", torch.ones(channels))
-        self.tracking = True
-        """Whether a forward in training mode updates the running statistics."""
+        self.momentum = 0.1
 
     def forward(self, x: Tensor, part: Channels = ..., scale: Tensor | None = None) -> Tensor:
         """Normalise (B, C', H, W), C' the channels of `part`, and multiply by `scale` (C')."""
-        track = self.tracking or not self.training
         return F.batch_norm(
             x,
-            self.running_mean[part] if track else None,
-            self.running_var[part] if track else None,
+            self.running_mean[part],
+            self.running_var[part],
             weight=scale,
             training=self.training,
+            momentum=self.momentum,
         )
 
 

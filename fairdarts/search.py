@@ -4,24 +4,27 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fairdarts.capture import CapturedStep, Step
 from fairdarts.checkpoint import restore_state, state_to_bytes
 from fairdarts.config import SearchConfig
 from fairdarts.data.augment import Augmentation
 from fairdarts.data.images import ImageSet, halves
+from fairdarts.data.stream import Batch as Batch
 from fairdarts.data.stream import BatchStream
 from fairdarts.loss import architecture_loss
 from fairdarts.metrics import EpochMeter, top1_pct
+from fairdarts.precision import float32_products
 from fairdarts.schedule import cosine, set_lr
 from fairdarts.seeding import seed_everything
 from fairdarts.spaces import CELL_KINDS
 from fairdarts.supernet import Supernet, flat_gates
 
-Batch = tuple[Tensor, Tensor]
 WEIGHT_METRICS = ("train_loss", "train_top1_pct")
 ARCH_METRICS = ("arch_loss", "arch_top1_pct", "zero_one_loss")
 
@@ -60,6 +63,7 @@ class SearchState:
             lr=config.alpha_lr,
             betas=(config.alpha_beta1, 0.999),
             weight_decay=config.alpha_weight_decay,
+            capturable=config.cuda_graph and device.type == "cuda",
         )
         self.device = device
         self.epoch = 0
@@ -178,8 +182,9 @@ def search(
         for half, name in zip(halves(images), ("weights", "alphas"), strict=True)
     )
     state.supernet.train()
-    while state.epoch < config.epochs:
-        on_epoch(_search_epoch(state, train, val, config), state)
+    with float32_products(config.precision):
+        while state.epoch < config.epochs:
+            on_epoch(_search_epoch(state, train, val, config), state)
     return state
 
 
@@ -192,10 +197,13 @@ def _search_epoch(
     set_lr(state.weight_optimizer, lr)
     weight_meter = EpochMeter(WEIGHT_METRICS, state.device)
     arch_meter = EpochMeter(ARCH_METRICS, state.device)
+    take_step: Step = partial(search_step, state, config=config)
+    if config.cuda_graph and state.device.type == "cuda":
+        take_step = CapturedStep(take_step)
     for step in range(epoch * len(train), (epoch + 1) * len(train)):
         # The halves may differ in size: the alphas' stream cycles at its own pace.
         train_batch, val_batch = train.batch(step), val.batch(step)
-        weight_metrics, arch_metrics = search_step(state, train_batch, val_batch, config)
+        weight_metrics, arch_metrics = take_step(train_batch, val_batch)
         weight_meter.add(len(train_batch[1]), *weight_metrics)
         arch_meter.add(len(val_batch[1]), *arch_metrics)
     state.epoch = epoch + 1

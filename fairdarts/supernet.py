@@ -4,6 +4,7 @@ Shapes: B batch, C channels, H W space, E = 14 edges, O = 7 operations.
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,8 @@ from torch import Tensor, nn
 from fairdarts.config import SearchConfig
 from fairdarts.mixed_ops import MixedOps
 from fairdarts.operations import FactorizedReduce, ReLUConvBN
+from fairdarts.precision import autocast
+from fairdarts.recompute import recomputed
 from fairdarts.seeding import generator
 from fairdarts.spaces import CELL_KINDS, NUM_INPUTS, CellSpace, get_space
 
@@ -64,6 +67,8 @@ class Supernet(nn.Module):
         super().__init__()
         self.space = space = get_space(config.space)
         self.relaxation = config.relaxation
+        self.precision = config.precision
+        self.recompute_cells = config.recompute_cells
         channels = config.init_channels
         stem_channels = STEM_MULTIPLIER * channels
         self.stem = nn.Sequential(
@@ -108,11 +113,13 @@ class Supernet(nn.Module):
             kind: [torch.stack([rows[edge] for edge in edges]) for edges in self.space.edges_from]
             for kind, rows in ((kind, gate.unbind()) for kind, gate in gates.items())
         }
-        older = newer = self.stem(images)
-        for kind, cell in zip(self.cell_kinds, self.cells, strict=True):
-            older, newer = newer, cell(older, newer, by_source[kind])
-        logits: Tensor = self.classifier(newer.mean(dim=(2, 3)))
-        return logits
+        with autocast(images.device, self.precision):
+            older = newer = self.stem(images)
+            for kind, cell in zip(self.cell_kinds, self.cells, strict=True):
+                compute = partial(recomputed, cell) if self.recompute_cells else cell
+                older, newer = newer, compute(older, newer, by_source[kind])
+            logits: Tensor = self.classifier(newer.mean(dim=(2, 3)))
+        return logits.to(images.dtype)
 
     def architecture_parameters(self) -> list[nn.Parameter]:
         """The alphas of both cell kinds."""

@@ -13,6 +13,9 @@ from fairdarts.data.images import ImageSet
 from fairdarts.errors import DataError
 from fairdarts.seeding import generator
 
+Batch = tuple[Tensor, Tensor]
+"""Images, float32, (B, 3, H, W), and their labels, int64, (B,)."""
+
 
 class BatchStream:
     """An endless stream of shuffled, augmented batches, without replacement within a pass."""
@@ -57,12 +60,8 @@ class BatchStream:
         """Batches in one pass over the data."""
         return self._num_batches
 
-    def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Batch number `step` of the stream, the same whenever it is asked for.
-
-        Returns:
-            Images, float32, (B, 3, H, W), and their labels, int64, (B,).
-        """
+    def batch(self, step: int) -> Batch:
+        """Batch number `step` of the stream, the same whenever it is asked for."""
         number, position = divmod(step, len(self))
         start = position * self._batch_size
         chosen = self._order_of_pass(number)[start : start + self._batch_size]
@@ -80,14 +79,15 @@ class BatchStream:
             # Drawn on the CPU, so that the order is the same on every device.
             chance = generator("cpu", self._seed, self._name, "order", number)
             order = torch.randperm(len(self._data), generator=chance)
-            self._order = order.to(self._data.images.device)
+            device = self._data.images.device
+            if device.type == "cuda":  # pinned, the copy does not wait for the GPU
+                order = order.pin_memory()
+            self._order = order.to(device, non_blocking=True)
             self._pass_of_order = number
         return self._order
 
 
-def evaluation_batches(
-    data: ImageSet, batch_size: int, channels_last: bool
-) -> Iterator[tuple[Tensor, Tensor]]:
+def evaluation_batches(data: ImageSet, batch_size: int, channels_last: bool) -> Iterator[Batch]:
     """Every image once, in order, only normalised; shapes as in `BatchStream.batch`."""
     memory_format = _memory_format(channels_last)
     for start in range(0, len(data), batch_size):
