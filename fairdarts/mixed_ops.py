@@ -21,6 +21,9 @@ from fairdarts.spaces import SKIP, CellSpace
 Channels = slice | EllipsisType
 """Which of the stacked E * C channels: those of some edges, or all (`...`)."""
 
+CPU_CACHE_BYTES = 2 << 20
+"""A CPU computes so many bytes of features at once: the next operation finds them in its cache."""
+
 
 class MixedOps(nn.Module):
     """The mixed operations of all edges that leave one node (Eq. 6; Eq. 2 with softmax gates)."""
@@ -70,11 +73,17 @@ class MixedOps(nn.Module):
         return [a + b for a, b in zip(shared, separate, strict=True)]
 
     def _parts(self, x: Tensor) -> list[tuple[int, Channels]]:
-        # A CPU is fastest where its cache holds an edge's features; a GPU wants few, large kernels.
-        if x.device.type != "cpu" or self.num_edges == 1:
+        """Edges to compute at once: how many, and which of the stacked channels are theirs."""
+        together = self.num_edges
+        if x.device.type == "cpu":  # a GPU wants few, large kernels
+            together = min(max(1, CPU_CACHE_BYTES // x.nbytes), self.num_edges)
+        if together == self.num_edges:
             return [(self.num_edges, ...)]
-        starts = range(0, self.num_edges * self.channels, self.channels)
-        return [(1, slice(start, start + self.channels)) for start in starts]
+        parts: list[tuple[int, Channels]] = []
+        for first in range(0, self.num_edges, together):
+            last = min(first + together, self.num_edges)
+            parts.append((last - first, slice(first * self.channels, last * self.channels)))
+        return parts
 
 
 def gated_sums(gates: Tensor, features: list[Tensor]) -> tuple[Tensor, ...]:
