@@ -13,9 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmarks.plain import PlainState, PlainSupernet, plain_step
+from benchmarks.plain import PlainState, plain_step
+from benchmarks.plain_supernet import PlainSupernet
 from benchmarks.timing import Timings, interleaved, ratio, table
-from fairdarts import convolution, mixed_ops
+from fairdarts import functional, mixed_ops
 from fairdarts.capture import CapturedStep
 from fairdarts.config import SearchConfig
 from fairdarts.data.stream import Batch
@@ -157,16 +158,16 @@ def ideas(batch_size: int, device: torch.device) -> dict[str, Variant]:
         state, (train, val) = plain_state(config, device), batches(config, device)
         step = _trimmed_plain_step if trim else plain_step
         variants[name] = partial(step, state, train, val, config)
-    state, (train, val) = fast_state(last, device), batches(last, device)
-    fast = partial(search_step, state, train, val, last)
+    fast_twin, (train, val) = fast_state(last, device), batches(last, device)
+    fast = partial(search_step, fast_twin, train, val, last)
     variants["fairdarts - depthwise gradients"] = _patched(
-        fast, mixed_ops, "depthwise_conv", convolution._conv
+        fast, mixed_ops, "depthwise_conv", functional._conv
     )
     variants["fairdarts - an edge at a time"] = _patched(
         fast, mixed_ops.MixedOps, "_parts", lambda self, _: [(self.num_edges, ...)]
     )
     variants["fairdarts - only the gradients that a level needs"] = partial(
-        _untrimmed_step, state, train, val, last
+        _untrimmed_step, fast_twin, train, val, last
     )
     variants["fairdarts - channels last"] = fast_variant(batch_size, device, channels_last=False)
     variants["fairdarts + recompute_cells"] = fast_variant(batch_size, device, recompute_cells=True)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fairdarts.convolution import depthwise_conv
+from fairdarts.functional import depthwise_conv, every_second_pixel
 from fairdarts.spaces import SKIP, CellSpace
 
 Channels = slice | EllipsisType
@@ -187,28 +187,20 @@ class StackedSepConv(nn.Module):
 
 
 class StackedReduce(nn.Module):
-    """Factorised reduction of E edges: 1x1 convolutions of even and of odd pixels, half of C each.
-
-    Computed as one convolution of 2x2 kernels of which one entry is not zero.
-    """
-
-    pixel: Tensor
+    """Factorised reduction: 1x1 convolutions of even and of odd pixels, half of C each."""
 
     def __init__(self, channels: int, num_edges: int, stride: int) -> None:
         super().__init__()
         self.channels = channels
-        self.stride = stride
         self.pointwise = _conv_weight(num_edges * channels, channels, 1)
         self.norm = Norm(num_edges * channels)
-        pixel = torch.zeros(channels, 1, 2, 2)
-        pixel[: channels // 2, :, 0, 0] = 1
-        pixel[channels // 2 :, :, 1, 1] = 1
-        self.register_buffer("pixel", pixel.repeat(num_edges, 1, 1, 1), persistent=False)
 
     def forward(self, x: Tensor, part: Channels, scale: Tensor) -> Tensor:
-        """Shapes as in `StackedConv`; H and W must be even."""
-        kernels = self.pointwise[part] * self.pixel[part]
-        x = F.conv2d(x, kernels, stride=self.stride, groups=x.shape[1] // self.channels)
+        """Shapes as in `StackedConv`; C, H and W must be even."""
+        even = torch.split(every_second_pixel(x, 0), self.channels, dim=1)
+        odd = torch.split(every_second_pixel(x, 1), self.channels, dim=1)
+        pixels = [half for edge in zip(even, odd, strict=True) for half in edge]
+        x = F.conv2d(torch.cat(pixels, dim=1), self.pointwise[part], groups=len(pixels))
         normalised: Tensor = self.norm(x, part, scale)
         return normalised
 

@@ -6,11 +6,11 @@ Cells at a third and two thirds of the depth halve H and W and double the channe
 
 from typing import Literal
 
-import torch
 from timm.layers.drop import drop_path
 from torch import Tensor, nn
 
 from fairdarts.errors import ConfigError, GenotypeError
+from fairdarts.functional import concatenate
 from fairdarts.genotype import Genotype
 from fairdarts.operations import FactorizedReduce, ReLUConvBN, build_operation
 from fairdarts.spaces import NUM_INPUTS
@@ -68,7 +68,7 @@ class DerivedCell(nn.Module):
             if self.drop_path_mode == "node":
                 total = drop_path(total, drop_path_prob, self.training)
             states[node] = total
-        return torch.cat([states[node] for node in self.live_nodes], dim=1)
+        return concatenate([states[node] for node in self.live_nodes])
 
     def _drop_operation(self, operation: nn.Module, output: Tensor, prob: float) -> Tensor:
         if self.drop_path_mode == "node" or isinstance(operation, nn.Identity):

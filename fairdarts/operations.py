@@ -10,6 +10,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from fairdarts.functional import depthwise_conv, every_second_pixel
+
 OperationFactory = Callable[[int, int, bool], nn.Module]
 OPERATIONS: dict[str, OperationFactory] = {}
 
@@ -60,30 +62,40 @@ class FactorizedReduce(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C_in, H, W) to (B, C_out, H / 2, W / 2); H and W must be even."""
         x = self.relu(x)
-        # Keep the slices: a strided 1x1 convolution of fewer than 16 channels, channels last,
-        # corrupts memory on a CPU (oneDNN issue 6035); on every second pixel it is the same sum.
-        even = self.conv_even(x[:, :, ::2, ::2])
-        odd = self.conv_odd(x[:, :, 1::2, 1::2])
+        # Not by strided convolutions, whose sums these are: of fewer than 16 channels, channels
+        # last, a strided 1x1 convolution corrupts memory on a CPU (oneDNN issue 6035).
+        even = self.conv_even(every_second_pixel(x, 0))
+        odd = self.conv_odd(every_second_pixel(x, 1))
         reduced: Tensor = self.norm(torch.cat([even, odd], dim=1))
         return reduced
+
+
+class DepthwiseConv(nn.Conv2d):
+    """One kernel for each channel, padded to keep H and W at stride 1; see `depthwise_conv`."""
+
+    def __init__(self, channels: int, kernel: int, stride: int, dilation: int) -> None:
+        super().__init__(
+            channels,
+            channels,
+            kernel,
+            stride=stride,
+            padding=dilation * (kernel - 1) // 2,
+            dilation=dilation,
+            groups=channels,
+            bias=False,
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, C, H / stride, W / stride)."""
+        return depthwise_conv(x, self.weight, self.stride[0], self.dilation[0])
 
 
 def _depthwise_stage(
     channels: int, kernel: int, stride: int, affine: bool, dilation: int = 1
 ) -> list[nn.Module]:
-    padding = dilation * (kernel - 1) // 2
     return [
         nn.ReLU(),
-        nn.Conv2d(
-            channels,
-            channels,
-            kernel,
-            stride=stride,
-            padding=padding,
-            dilation=dilation,
-            groups=channels,
-            bias=False,
-        ),
+        DepthwiseConv(channels, kernel, stride, dilation),
         nn.Conv2d(channels, channels, 1, bias=False),
         nn.BatchNorm2d(channels, affine=affine),
     ]

@@ -1,7 +1,7 @@
 """In what precision a device multiplies; weights and sums stay float32."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -25,6 +25,8 @@ def float32_products(precision: str) -> Iterator[None]:
             backend.fp32_precision = value
 
 
-def autocast(device: torch.device, precision: str) -> torch.autocast:
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[None]:
     """Inside, convolutions and matrix products compute in bfloat16 if `precision` says so."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+    if precision == "bfloat16":
+        return torch.autocast(device.type, torch.bfloat16)
+    return nullcontext()

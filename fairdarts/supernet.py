@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from fairdarts.config import SearchConfig
+from fairdarts.functional import concatenate
 from fairdarts.mixed_ops import MixedOps
 from fairdarts.operations import FactorizedReduce, ReLUConvBN
 from fairdarts.precision import autocast
@@ -57,7 +58,7 @@ class SearchCell(nn.Module):
                     nodes[destination].add_(features)
                 else:
                     nodes[destination] = features
-        return torch.cat([nodes[NUM_INPUTS + node] for node in range(self.num_nodes)], dim=1)
+        return concatenate([nodes[NUM_INPUTS + node] for node in range(self.num_nodes)])
 
 
 class Supernet(nn.Module):

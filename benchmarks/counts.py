@@ -1,0 +1,227 @@
+"""What one bi-level S1 search step does, counted without noise: `python -m benchmarks.counts`.
+
+On the `meta` device tensors have shapes and no values, so a full-size step is counted in seconds,
+and as a GPU would run it: off the CPU, `fairdarts.functional` leaves gradients to torch.
+"""
+
+import argparse
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch._ops import OpOverload
+from torch.autograd.graph import saved_tensors_hooks
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.optim import Optimizer
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from benchmarks.plain import PlainState, plain_step
+from fairdarts.config import METHODS, SearchConfig
+from fairdarts.search import Batch, SearchState, search_step
+
+META = torch.device("meta")
+NUM_CLASSES = 10
+IMAGE_SIZE = 32
+
+
+@dataclass(frozen=True)
+class Counts:
+    """One bi-level step: forward and backward of both levels, clipping, both optimisers."""
+
+    kernels: int
+    """Operations of the forwards and backwards that are no views; a gradient is one each."""
+    update_kernels: int
+    """Those of clipping and the optimisers, one for each tensor; a GPU fuses nearly all."""
+    traffic_bytes: int
+    """What all of them read and write."""
+    flop: int
+    """Of convolutions and matrix products; a multiply-add is two."""
+    saved_bytes_arch: int
+    """What the forward of the upper level keeps for its backward, parameters aside."""
+    saved_bytes_weight: int
+    """Likewise of the lower level."""
+
+
+def fast_counts(config: SearchConfig, device: torch.device = META) -> Counts:
+    """Count `fairdarts.search.search_step`."""
+    state = SearchState(config, NUM_CLASSES, device)
+    state.supernet.train()
+    batch = _batch(config, device, config.channels_last)
+    optimizers = (state.weight_optimizer, state.alpha_optimizer)
+    return _count(lambda: search_step(state, batch, batch, config), *optimizers)
+
+
+def plain_counts(config: SearchConfig) -> Counts:
+    """Count `benchmarks.plain.plain_step`, in NCHW."""
+    with META:
+        state = PlainState.of(config, NUM_CLASSES)
+    batch = _batch(config, META, channels_last=False)
+    optimizers = (state.weight_optimizer, state.alpha_optimizer)
+    return _count(lambda: plain_step(state, batch, batch, config), *optimizers)
+
+
+def _batch(config: SearchConfig, device: torch.device, channels_last: bool) -> Batch:
+    memory_format = torch.channels_last if channels_last else torch.contiguous_format
+    images = torch.zeros(config.batch_size, 3, IMAGE_SIZE, IMAGE_SIZE, device=device)
+    labels = torch.zeros(config.batch_size, dtype=torch.int64, device=device)
+    return images.contiguous(memory_format=memory_format), labels
+
+
+def _count(step: Callable[[], object], weights: Optimizer, alphas: Optimizer) -> Counts:
+    _count_update(weights, alphas)  # makes the optimisers' moments, as only the first step does
+    update = _count_update(weights, alphas)
+    saved = _SavedBytes([*_parameters(weights), *_parameters(alphas)])
+    whole = _OperationCounter()
+    with whole, saved_tensors_hooks(saved.pack, saved.unpack):
+        step()
+    arch, weight = saved.levels
+    return Counts(
+        kernels=whole.kernels - update.kernels,
+        update_kernels=update.kernels,
+        traffic_bytes=whole.traffic_bytes,
+        flop=whole.flop,
+        saved_bytes_arch=arch,
+        saved_bytes_weight=weight,
+    )
+
+
+def _count_update(weights: Optimizer, alphas: Optimizer) -> "_OperationCounter":
+    """Clip and step with gradients of zero, and leave none behind."""
+    for parameter in (*_parameters(weights), *_parameters(alphas)):
+        parameter.grad = torch.zeros_like(parameter)
+    counter = _OperationCounter()
+    with counter:
+        nn.utils.clip_grad_norm_(_parameters(weights), max_norm=1.0)
+        weights.step()
+        alphas.step()
+    weights.zero_grad()
+    alphas.zero_grad()
+    return counter
+
+
+def _parameters(optimizer: Optimizer) -> list[nn.Parameter]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+class _OperationCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts what is dispatched inside its block."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.kernels = 0
+        self.traffic_bytes = 0
+        self.flop = 0
+
+    def __torch_dispatch__(
+        self,
+        func: OpOverload,
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        output = func(*args, **(kwargs or {}))
+        if not _is_free(func):
+            self.kernels += _num_kernels(func, args)
+            self.traffic_bytes += sum(map(_num_bytes, tree_leaves((args, kwargs, output))))
+            self.flop += _num_flop(func, args, output)
+        return output
+
+
+NO_WORK = {"_unsafe_view", "_local_scalar_dense", "empty", "empty_like", "empty_strided"}
+
+
+def _is_free(operation: OpOverload) -> bool:
+    """Whether it is a view, an allocation or no tensor operation at all."""
+    aliases = [output.alias_info for output in operation._schema.returns]
+    is_view = any(alias is not None and not alias.is_write for alias in aliases)
+    return is_view or operation.namespace != "aten" or _name(operation) in NO_WORK
+
+
+def _name(operation: OpOverload) -> str:
+    return operation._schema.name.removeprefix("aten::")
+
+
+def _num_kernels(operation: OpOverload, args: tuple[Any, ...]) -> int:
+    if _name(operation) == "convolution_backward":
+        return sum(args[-1])  # which of three gradients are wanted
+    # One for each tensor of a list: fusing an optimiser is no merit of a supernet.
+    return len(args[0]) if _name(operation).startswith(("_foreach", "_fused")) else 1
+
+
+def _num_bytes(leaf: object) -> int:
+    if not isinstance(leaf, Tensor):
+        return 0
+    # An expanded dimension is the same memory over and over.
+    sizes = (size for size, stride in zip(leaf.shape, leaf.stride(), strict=True) if stride)
+    return math.prod(sizes) * leaf.itemsize if leaf.numel() else 0
+
+
+def _num_flop(operation: OpOverload, args: tuple[Any, ...], output: Any) -> int:
+    products = 0
+    match _name(operation):
+        case "convolution":
+            products = output.numel() * math.prod(args[1].shape[1:])
+        case "convolution_backward":  # each gradient has the products of the forward
+            products = args[0].numel() * math.prod(args[2].shape[1:]) * sum(args[-1][:2])
+        case "mm" | "bmm":
+            products = output.numel() * args[0].shape[-1]
+        case "addmm":
+            products = output.numel() * args[1].shape[-1]
+    return 2 * products
+
+
+class _SavedBytes:
+    """Adds up what autograd saves, each storage once, apart for each forward."""
+
+    def __init__(self, parameters: Iterable[Tensor]) -> None:
+        self.levels: list[int] = []
+        self.parameters = set(map(_storage, parameters))
+        self.seen: set[StorageWeakRef] = set()
+        self.in_forward = False
+
+    def pack(self, tensor: Tensor) -> Tensor:
+        if not self.in_forward:
+            self.in_forward = True
+            self.levels.append(0)
+            self.seen = set(self.parameters)
+        if _storage(tensor) not in self.seen:
+            self.seen.add(_storage(tensor))
+            self.levels[-1] += tensor.untyped_storage().nbytes()
+        return tensor
+
+    def unpack(self, tensor: Tensor) -> Tensor:
+        self.in_forward = False  # a backward runs: what is saved next is of another forward
+        return tensor
+
+
+def _storage(tensor: Tensor) -> StorageWeakRef:
+    """Its identity, which no later storage takes over."""
+    return StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
+
+
+def search_config(**changes: object) -> SearchConfig:
+    """The search of the paper with some settings changed."""
+    return SearchConfig.build(METHODS["fairdarts"]["search"] | changes)
+
+
+def main() -> None:
+    """Print the counts of the plain and of the fast step."""
+    parser = argparse.ArgumentParser(description="Count what one search step does.")
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--nchw", action="store_true", help="count the fast step in NCHW")
+    parser.add_argument("--cpu", action="store_true", help="really run the fast step, on a CPU")
+    options = parser.parse_args()
+    config = search_config(batch_size=options.batch_size, channels_last=not options.nchw)
+    plain = asdict(plain_counts(config))
+    fast = asdict(fast_counts(config, torch.device("cpu") if options.cpu else META))
+    print(f"{'':<20}{'plain':>20}{'fast':>20}{'ratio':>8}")
+    for name, count in plain.items():
+        print(f"{name:<20}{count:>20,}{fast[name]:>20,}{fast[name] / count:>8.2f}")
+
+
+if __name__ == "__main__":
+    main()
