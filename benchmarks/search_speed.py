@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from benchmarks.plain import PlainState, plain_step
 from benchmarks.plain_supernet import PlainSupernet
 from benchmarks.timing import Timings, interleaved, ratio, table
-from fairdarts import functional, mixed_ops
+from fairdarts import functional, mixed_ops, stacked_ops
 from fairdarts.capture import CapturedStep
 from fairdarts.config import SearchConfig
 from fairdarts.data.stream import Batch
@@ -161,7 +161,7 @@ def ideas(batch_size: int, device: torch.device) -> dict[str, Variant]:
     fast_twin, (train, val) = fast_state(last, device), batches(last, device)
     fast = partial(search_step, fast_twin, train, val, last)
     variants["fairdarts - depthwise gradients"] = _patched(
-        fast, mixed_ops, "depthwise_conv", functional._conv
+        fast, stacked_ops, "depthwise_conv", functional._conv
     )
     variants["fairdarts - an edge at a time"] = _patched(
         fast, mixed_ops.MixedOps, "_parts", lambda self, _: [(self.num_edges, ...)]

@@ -12,7 +12,8 @@ from benchmarks.plain_supernet import (
     PlainMixedOp,
     PlainSupernet,
 )
-from fairdarts.mixed_ops import Channels, MixedOps, Norm, SharedPool, StackedConv, StackedReduce
+from fairdarts.mixed_ops import MixedOps
+from fairdarts.stacked_ops import Channels, Norm, SharedPool, StackedConv, StackedReduce
 from fairdarts.supernet import SearchCell, Supernet
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from fairdarts.mixed_ops import Norm
+from fairdarts.stacked_ops import Norm
 
 
 def recomputed(module: nn.Module, *inputs: Any) -> Any:

@@ -4,9 +4,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fairdarts.config import METHODS, SearchConfig
-from fairdarts.mixed_ops import MixedOps, StackedConv
+from fairdarts.mixed_ops import MixedOps
 from fairdarts.operations import FactorizedReduce
 from fairdarts.spaces import S1
+from fairdarts.stacked_ops import StackedConv
 from fairdarts.supernet import Supernet, flat_gates
 
 # Supplementary Table 2: edge number to (intermediate node, incoming node).
