@@ -1,6 +1,8 @@
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
+from torchvision.transforms import functional as pil
 
 from fairdarts.data.augment import Augmentation, Draws, apply, augment, draw, normalise
 
@@ -51,6 +53,21 @@ def test_a_batch_equals_its_images_augmented_one_by_one(how: Augmentation) -> No
     assert torch.allclose(
         apply(batch, how, draws, MEAN, STD), one_by_one(batch, how, draws), rtol=0, atol=1e-6
     )
+
+
+def test_a_batch_equals_pil_and_torchvision_by_the_same_draws() -> None:
+    batch, how = images(), Augmentation(cutout=6)
+    draws = draw(batch, how, torch.Generator().manual_seed(3))
+    augmented = apply(batch, how, draws, MEAN, STD)
+    for i, image in enumerate(batch):
+        window = pil.pad(Image.fromarray(image.permute(1, 2, 0).numpy()), [how.crop_padding])
+        window = pil.crop(window, int(draws.top[i]), int(draws.left[i]), SIZE, SIZE)
+        if draws.mirrored[i]:
+            window = pil.hflip(window)
+        expected = pil.normalize(pil.to_tensor(window), MEAN, STD)
+        y, x = int(draws.centre_y[i]) - 3, int(draws.centre_x[i]) - 3
+        expected[:, max(y, 0) : y + 6, max(x, 0) : x + 6] = 0
+        assert torch.allclose(augmented[i], expected, rtol=0, atol=1e-6)
 
 
 def test_augment_applies_the_draws_of_its_generator() -> None:
