@@ -4,6 +4,7 @@ Shapes: B batch, C channels of the first cell, H W space, N live nodes of a cell
 Cells at a third and two thirds of the depth halve H and W and double the channels.
 """
 
+from collections.abc import Iterator
 from typing import Literal
 
 from timm.layers.drop import drop_path
@@ -43,6 +44,7 @@ class DerivedCell(nn.Module):
         self.kind = kind
         self.edges = genotype.cell(kind)
         self.live_nodes = genotype.live_nodes(kind)
+        self.out_channels = len(self.live_nodes) * channels
         self.drop_path_mode = drop_path_mode
         fit_older = FactorizedReduce if halve_older else ReLUConvBN
         self.fit_older = fit_older(in_channels[0], channels, affine=True)
@@ -114,6 +116,7 @@ class DerivedNetwork(nn.Module):
         auxiliary: Whether to build the auxiliary head.
         drop_path_mode: `node` drops the sum of a node, skips included (official FairDARTS code);
             `edge` drops the output of each operation, never an identity skip (DARTS).
+        image_channels: Channels of an image.
     Raises:
         GenotypeError: If a cell of the pruned genotype has no live node.
     """
@@ -126,6 +129,7 @@ class DerivedNetwork(nn.Module):
         num_cells: int,
         auxiliary: bool,
         drop_path_mode: DropPathMode = "node",
+        image_channels: int = 3,
     ) -> None:
         super().__init__()
         self.genotype = genotype.pruned()
@@ -136,7 +140,8 @@ class DerivedNetwork(nn.Module):
 
         channels = init_channels
         self.stem = nn.Sequential(
-            nn.Conv2d(3, 3 * channels, 3, padding=1, bias=False), nn.BatchNorm2d(3 * channels)
+            nn.Conv2d(image_channels, 3 * channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(3 * channels),
         )
         self.cells = nn.ModuleList()
         self.auxiliary_after = 2 * num_cells // 3
@@ -155,7 +160,7 @@ class DerivedNetwork(nn.Module):
                 drop_path_mode=drop_path_mode,
             )
             self.cells.append(cell)
-            in_channels = (in_channels[1], len(cell.live_nodes) * channels)
+            in_channels = (in_channels[1], cell.out_channels)
             follows_reduction = reduces
             if auxiliary and index == self.auxiliary_after:
                 self.auxiliary_head = AuxiliaryHead(in_channels[1], num_classes)
@@ -165,20 +170,30 @@ class DerivedNetwork(nn.Module):
         """Classify.
 
         Args:
-            images: Shape (B, 3, H, W).
+            images: Shape (B, image_channels, H, W).
         Returns:
             Logits (B, K), and those of the auxiliary head when training with one, else None.
         Raises:
             ConfigError: If H or W cannot be halved twice or is too small for the auxiliary head.
         """
-        self._check_size(*images.shape[2:])
         auxiliary_logits: Tensor | None = None
-        older = newer = self.stem(images)
-        for index, cell in enumerate(self.cells):
-            older, newer = newer, cell(older, newer, self.drop_path_prob)
+        for index, features in enumerate(self.cell_outputs(images)):
             if self.training and index == self.auxiliary_after and self.auxiliary_head is not None:
-                auxiliary_logits = self.auxiliary_head(newer)
-        return self.classifier(newer.mean(dim=(2, 3))), auxiliary_logits
+                auxiliary_logits = self.auxiliary_head(features)
+        return self.classifier(features.mean(dim=(2, 3))), auxiliary_logits
+
+    def cell_outputs(self, images: Tensor) -> Iterator[Tensor]:
+        """The output of each cell in turn; see `DerivedCell.forward`, and `forward` for errors."""
+        self._check_size(*images.shape[2:])
+        older = newer = self.stem(images)
+        for cell in self.cells:
+            older, newer = newer, self.compute_cell(cell, older, newer)
+            yield newer
+
+    def compute_cell(self, cell: nn.Module, older: Tensor, newer: Tensor) -> Tensor:
+        """Output of one cell of this network."""
+        output: Tensor = cell(older, newer, self.drop_path_prob)
+        return output
 
     def _check_size(self, height: int, width: int) -> None:
         if height % 4 or width % 4:
