@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.genotypes import GenotypeArgument, genotype_row, read_genotype
 from cli.options import DEFAULT_STORE, SetOption, StoreOption
 from cli.sweep import interruptible, print_table
 
@@ -40,14 +41,12 @@ def search(
     sections = resolve(method, _layers(data, seed, set_))
     trial = search_only_trial(method, sections, {"seed": seed})
     results = _run("search", trial, threads, store)
-    row = _genotype_row(results, trial.stages[-1].key)
+    row = genotype_row(results, trial.stages[-1].key)
     print(row["genotype_json"])
 
 
 def retrain(
-    genotype: Annotated[
-        str, typer.Argument(help="A published name, a JSON file, or the id of a stage or trial.")
-    ],
+    genotype: GenotypeArgument,
     data: DataOption = "digits",
     seed: SeedOption = 0,
     set_: SetOption = None,
@@ -59,8 +58,8 @@ def retrain(
     from orchestrate.settings import resolve
 
     sections = resolve("fairdarts", _layers(data, seed, set_))
-    name, cells = _read_genotype(genotype, store)
-    trial = given_trial(name, cells, sections)
+    name, cells = read_genotype(genotype, store)
+    trial = given_trial(name, cells.to_dict(), sections)
     results = _run("retrain", trial, threads, store)
     print_table(results, [_sweep_name("retrain", trial)])
 
@@ -104,32 +103,3 @@ def _run(command: str, trial: "TrialSpec", threads: int, store: Path) -> "Store"
 
 def _sweep_name(command: str, trial: "TrialSpec") -> str:
     return f"{command}-{trial.trial_id}"
-
-
-def _read_genotype(text: str, store: Path) -> tuple[str, dict[str, Any]]:
-    from fairdarts.genotype import Genotype
-    from fairdarts.published import published
-
-    path = Path(text)
-    if path.suffix == ".json" or path.is_file():
-        # Bytes that are no text become signs that are no JSON.
-        text = path.read_text("utf-8", errors="replace")
-        return path.stem, Genotype.from_json(text).to_dict()
-    if len(text) == 16 and all(c in "0123456789abcdef" for c in text):
-        from results.store import Store
-
-        row = _genotype_row(Store.open(store), text)
-        return text, Genotype.from_json(row["genotype_json"]).to_dict()
-    return text, published(text).genotype.to_dict()
-
-
-def _genotype_row(store: "Store", key: str) -> dict[str, Any]:
-    from results.errors import StoreError
-
-    rows: list[dict[str, Any]] = store.read("genotypes", [key]).to_pylist()
-    if not rows:
-        parents = [row["derive_key"] for row in store.read("retrains", [key]).to_pylist()]
-        rows = store.read("genotypes", parents).to_pylist()
-    if not rows:
-        raise StoreError(f"{store.root} has no genotype of a stage or trial {key}.")
-    return rows[0]

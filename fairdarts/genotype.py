@@ -4,6 +4,7 @@ Nodes 0 and 1 are the outputs of cells k-2 and k-1; nodes 2..5 are intermediate.
 Shapes: E edges of a cell, O candidate operations of an edge (14 and 7 in S1).
 """
 
+import itertools
 import json
 import reprlib
 from collections.abc import Mapping, Sequence
@@ -205,6 +206,29 @@ def derive(
         cells[kind], margins[kind] = _derive_cell(cell_gates, config, space)
     genotype = Genotype(**cells)
     return Derivation(genotype, genotype.pruned(), margins)
+
+
+def derive_epochs(
+    gates: Sequence[Sequence[float]], config: DeriveConfig, space: CellSpace = S1
+) -> tuple[Derivation, int]:
+    """The derivation of a search's last epoch, and for how many epochs it had been that.
+
+    Args:
+        gates: Of every epoch, in order and at least one: flat, see `cell_gates`.
+        config: Rule and threshold.
+        space: Names of the rows and columns.
+    Returns:
+        What `derive` says of the last epoch, and how many epochs in a row, the last included, gave
+        that genotype.
+    Raises:
+        GenotypeError: See `derive`.
+    """
+    derivations = [derive(cell_gates(flat, space), config, space) for flat in gates]
+    last = derivations[-1]
+    same = itertools.takewhile(
+        lambda derivation: derivation.genotype == last.genotype, reversed(derivations)
+    )
+    return last, sum(1 for _ in same)
 
 
 def _derive_cell(

@@ -26,7 +26,7 @@ from fairdarts.data.fingerprint import fingerprint
 from fairdarts.data.sources import load, load_train
 from fairdarts.dominance import dominant_operations
 from fairdarts.errors import DataError
-from fairdarts.genotype import Genotype, cell_gates, derive
+from fairdarts.genotype import Genotype, cell_gates, derive_epochs
 from fairdarts.retrain import RetrainEpoch, RetrainState, retrain
 from fairdarts.search import SearchEpoch, SearchState, search
 from fairdarts.spaces import SKIP
@@ -122,13 +122,7 @@ def run_derive(run: StageRun) -> Outcome:
     """The genotype of the last epoch, and for how many epochs it had been that."""
     config = DeriveConfig.build(run.stage.config, "derive")
     epochs = sorted(run.parent_rows("epochs"), key=lambda row: row["epoch"])
-    derivations = [derive(cell_gates(row["gates"]), config) for row in epochs]
-    last = derivations[-1]
-    stable = 0
-    for derivation in reversed(derivations):
-        if derivation.genotype != last.genotype:
-            break
-        stable += 1
+    last, stable = derive_epochs([row["gates"] for row in epochs], config)
     row = {
         "search_key": run.stage.parent,
         "rule": config.rule,

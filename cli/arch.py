@@ -1,0 +1,121 @@
+"""`fairdarts arch`: look at architectures, count them and draw them."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from cli.genotypes import NODE_NOTE, GenotypeArgument, count, describe, millions, read_genotype
+from cli.options import DEFAULT_STORE, StoreOption
+
+app = typer.Typer(help="Look at architectures, count and draw them.", no_args_is_help=True)
+
+PICTURE_FORMATS: dict[str, Literal["svg", "png"]] = {".svg": "svg", ".png": "png"}
+
+
+class Cells(StrEnum):
+    """Which cells are drawn."""
+
+    NORMAL = "normal"
+    REDUCE = "reduce"
+    BOTH = "both"
+
+
+@app.command("list")
+def list_() -> None:
+    """Show the published architectures, as counted here and as printed.
+
+    Counts are those of CIFAR-10 networks (C = 36, 20 cells, 32 x 32).
+    """
+    from fairdarts.published import PUBLISHED
+
+    width = max(map(len, PUBLISHED))
+    print(
+        f"{'Genotype':<{width}}  {'Params':>6}  {'+ head':>6}  {'printed':>7}    {'MultAdds':>8}  "
+        f"{'printed':>7}  {'Top-1':>5}  Source"
+    )
+    for entry in PUBLISHED.values():
+        cost = count(entry.genotype)
+        mark = {True: "h", False: " ", None: "?" if entry.params_m else " "}
+        print(
+            f"{entry.name:<{width}}  {millions(cost.params):>6}  "
+            f"{millions(cost.params_with_auxiliary):>6}  "
+            f"{_printed(entry.params_m, 2, 'M'):>7} {mark[entry.params_include_auxiliary]}  "
+            f"{millions(cost.multadds):>8}  {_printed(entry.multadds_m, 0, 'M'):>7}  "
+            f"{_printed(entry.top1_pct, 2):>5}  {entry.source}",
+            flush=True,  # A count takes a moment.
+        )
+    print("head: the auxiliary one, which runs in training only; h: the printed figure includes it")
+    print("?: the printed figure fits neither; -: none is printed; Top-1 is in %, as printed")
+
+
+def _printed(figure: float | None, decimals: int, unit: str = "") -> str:
+    return "-" if figure is None else f"{figure:.{decimals}f}{unit}"
+
+
+@app.command()
+def show(
+    genotype: GenotypeArgument,
+    json: Annotated[bool, typer.Option("--json", help="Print one line of JSON only.")] = False,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Print both cells, node by node, and what the network costs."""
+    name, cells = read_genotype(genotype, store)
+    if json:
+        print(cells.to_json())
+        return
+    print(f"{name}\n{describe(cells)}\n{NODE_NOTE}")
+    if reason := cells.invalid_reason():
+        print(f"It builds no network: {reason}.")
+        return
+    cost = count(cells)
+    print(
+        f"{millions(cost.params)} params ({millions(cost.params_with_auxiliary)} with auxiliary "
+        f"head), {millions(cost.multadds)} MultAdds at C = 36, 20 cells, 32 x 32, 10 classes."
+    )
+
+
+@app.command("count")
+def count_(
+    genotype: GenotypeArgument,
+    init_channels: Annotated[int, typer.Option(min=1, help="C of the first cell.")] = 36,
+    num_cells: Annotated[int, typer.Option(min=3, help="Cells in the network.")] = 20,
+    image_size: Annotated[int, typer.Option(min=4, help="Height and width in pixels.")] = 32,
+    num_classes: Annotated[int, typer.Option(min=1, help="Outputs of the classifiers.")] = 10,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Count parameters and MultAdds."""
+    _, cells = read_genotype(genotype, store)
+    cost = count(cells, init_channels, num_cells, image_size, num_classes)
+    print(f"params                     {cost.params:>15,}")
+    if cost.params_with_auxiliary > cost.params:
+        print(f"params with auxiliary head {cost.params_with_auxiliary:>15,}")
+    else:
+        print(f"params with auxiliary head {'-':>15} (images are too small for one)")
+    print(f"MultAdds of one image      {cost.multadds:>15,}")
+
+
+@app.command()
+def draw(
+    genotype: GenotypeArgument,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The picture: FILE.svg or FILE.png.")
+    ],
+    cell: Annotated[Cells, typer.Option(help="What to draw.")] = Cells.BOTH,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Draw the cells, as the paper does; nodes without input are grey."""
+    from fairdarts.errors import ConfigError
+    from results.files import write_whole
+    from results.text import clean_text
+
+    format_ = PICTURE_FORMATS.get(output.suffix.lower())
+    if format_ is None:
+        raise ConfigError(f"--output (={str(output)!r}) must end in .svg or .png.")
+    name, cells = read_genotype(genotype, store)
+
+    from fairdarts.draw import draw
+
+    kinds = ("normal", "reduce") if cell is Cells.BOTH else (cell.value,)
+    write_whole(output, draw(cells, clean_text(name), format_, kinds))

@@ -1,0 +1,87 @@
+"""`fairdarts derive`: read a genotype off a stored search, by any rule, without searching again."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.genotypes import NODE_NOTE, describe, trial_rows
+from cli.options import DEFAULT_STORE, StoreOption
+
+if TYPE_CHECKING:
+    from results.store import Store
+
+
+def derive(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="Id of a trial, or of its search.")],
+    rule: Annotated[
+        str | None,
+        typer.Option(help="threshold, threshold_edge or darts; default: that of the method."),
+    ] = None,
+    threshold: Annotated[
+        float, typer.Option(help="Lowest gate that survives; the rule darts has none.")
+    ] = 0.85,
+    epoch: Annotated[
+        int | None, typer.Option(help="Derive as if the search had ended with this epoch, from 0.")
+    ] = None,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Derive a genotype from a stored search.
+
+    Prints the genotype, for reading and as JSON, how close a call it was, and for how long the
+    search had agreed on it. Nothing is searched or written.
+    """
+    from fairdarts.config import METHODS, DeriveConfig
+    from fairdarts.genotype import derive_epochs
+    from results.store import Store
+
+    opened = Store.open(store)
+    search_key, method = _find_search(opened, id_)
+    values = METHODS[method]["derive"] | {"op_threshold": threshold}
+    config = DeriveConfig.build(values if rule is None else values | {"rule": rule}, "derive")
+    gates = _gates(opened, search_key, epoch)
+    derivation, num_stable = derive_epochs(gates, config)
+    by = config.rule if config.rule == "darts" else f"{config.rule} {config.op_threshold:g}"
+    print(f"search {search_key} ({method}), epoch {len(gates) - 1}, rule {by}")
+    print(f"{describe(derivation.genotype)}\n{NODE_NOTE}")
+    if reason := derivation.pruned.invalid_reason():
+        print(f"It builds no network: {reason}.")
+    margins = ", ".join(
+        f"{kind} {'-' if margin is None else f'{margin:.4g}'}"
+        for kind, margin in derivation.margins.items()
+    )
+    print(f"margins (lowest gate kept minus highest dropped): {margins}")
+    print(f"the last {num_stable} of {len(gates)} epochs gave this genotype")
+    print(derivation.pruned.to_json())
+
+
+def _find_search(store: "Store", id_: str) -> tuple[str, str]:
+    """Key and method of the search that has this id, or that the trial of this id began with."""
+    from results.errors import StoreError
+    from results.layout import check_key
+
+    check_key(id_)
+    for row in trial_rows(store):
+        if id_ in (row["trial_id"], row["search_key"], row["derive_key"], row["sample_key"]):
+            if row["search_key"] is None:
+                raise StoreError(
+                    f"trial {row['trial_id']} has no search (its method is {row['method']}): give "
+                    "the id of one that has."
+                )
+            return row["search_key"], row["method"]
+    raise StoreError(f"{store.root} has no trial or search {id_}.")
+
+
+def _gates(store: "Store", search_key: str, epoch: int | None) -> list[list[float]]:
+    """Flat gates of every epoch up to that one; None: of all."""
+    from results.errors import StoreError
+
+    columns = ["epoch", "gates"]
+    rows = store.read("epochs", [search_key], columns).sort_by("epoch").to_pylist()
+    if not rows:
+        raise StoreError(f"search {search_key} has not finished an epoch yet: run it first.")
+    if epoch is not None and not 0 <= epoch < len(rows):
+        raise StoreError(
+            f"--epoch (={epoch}) must be one of the epochs 0 to {len(rows) - 1} that search "
+            f"{search_key} has finished."
+        )
+    return [row["gates"] for row in rows if epoch is None or row["epoch"] <= epoch]

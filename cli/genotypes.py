@@ -1,0 +1,140 @@
+"""Genotypes on the command line: how one is given, what it costs, how it reads."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from fairdarts.cost import NetworkCost
+    from fairdarts.genotype import Edge, Genotype
+    from results.store import Store
+
+GenotypeArgument = Annotated[
+    str,
+    typer.Argument(
+        help="A published name (`fairdarts arch list`), a JSON file, JSON as such, or the id of a "
+        "stage or trial in the store."
+    ),
+]
+
+CELL_NAMES = {"normal": "normal cell", "reduce": "reduction cell"}
+NODE_NOTE = "Nodes 0 to 3 are 2 to 5 in the JSON; c_{k-2} and c_{k-1} are 0 and 1."
+
+
+def read_genotype(text: str, store: Path) -> tuple[str, "Genotype"]:
+    """What a person named: a name for it, and the genotype.
+
+    Raises:
+        GenotypeError: If it is no genotype and names none.
+        StoreError: If it is an id that the store does not know.
+        OSError: If it is a file that cannot be read.
+    """
+    from fairdarts.genotype import Genotype
+    from fairdarts.published import published
+
+    if text.lstrip().startswith("{"):
+        return "given", Genotype.from_json(text)
+    path = Path(text)
+    if path.suffix == ".json" or path.is_file():
+        # Bytes that are no text become signs that are no JSON.
+        return path.stem, Genotype.from_json(path.read_text("utf-8", errors="replace"))
+    if len(text) == 16 and all(c in "0123456789abcdef" for c in text):
+        from results.store import Store
+
+        row = genotype_row(Store.open(store), text)
+        return text, Genotype.from_json(row["genotype_json"])
+    return text, published(text).genotype
+
+
+def genotype_row(store: "Store", key: str) -> dict[str, Any]:
+    """The row of `genotypes` of the stage or trial of that key.
+
+    Raises:
+        StoreError: If there is none.
+    """
+    from results.errors import StoreError
+
+    rows: list[dict[str, Any]] = store.read("genotypes", [key]).to_pylist()
+    if not rows:
+        parents = [
+            row["derive_key"] or row["sample_key"]
+            for row in trial_rows(store)
+            if row["trial_id"] == key
+        ]
+        rows = store.read("genotypes", parents).to_pylist()
+    if not rows:
+        raise StoreError(
+            f"{store.root} has no genotype of a stage or trial {key}; "
+            "`fairdarts derive` reads one off a search."
+        )
+    return rows[0]
+
+
+def trial_rows(store: "Store") -> list[dict[str, Any]]:
+    """Ids, methods and stages of all trials that were submitted to the store."""
+    columns = ["trial_id", "method", "search_key", "sample_key", "derive_key"]
+    rows: list[dict[str, Any]] = store.read("trials", columns=columns).to_pylist()
+    return rows
+
+
+def count(
+    genotype: "Genotype",
+    init_channels: int = 36,
+    num_cells: int = 20,
+    image_size: int = 32,
+    num_classes: int = 10,
+) -> "NetworkCost":
+    """Cost of the genotype's network, by default the paper's for CIFAR-10.
+
+    Images below 32 x 32 leave no room for an auxiliary head: none is counted.
+    """
+    from fairdarts.cost import derived_network_cost
+    from fairdarts.network import AuxiliaryHead
+
+    return derived_network_cost(
+        genotype,
+        init_channels=init_channels,
+        num_cells=num_cells,
+        image_size=image_size,
+        num_classes=num_classes,
+        auxiliary=image_size >= AuxiliaryHead.min_image_size,
+    )
+
+
+def millions(number: int) -> str:
+    """A count in millions, as the paper prints it."""
+    return f"{number / 1e6:.2f}M"
+
+
+def describe(genotype: "Genotype") -> str:
+    """Both cells as formulas, one line a node."""
+    return "\n".join(line for kind in CELL_NAMES for line in _cell_lines(genotype, kind))
+
+
+def _cell_lines(genotype: "Genotype", kind: str) -> list[str]:
+    from fairdarts.spaces import NUM_INPUTS, S1
+
+    edges, live = genotype.cell(kind), genotype.live_nodes(kind)
+    nodes = range(NUM_INPUTS, NUM_INPUTS + S1.num_nodes)
+    isolated = [node for node in nodes if node not in live]
+    title = f"{CELL_NAMES[kind]}: {len(edges)} operations, {genotype.num_skips(kind)} of them skips"
+    if isolated:
+        title += f"; isolated: {', '.join(map(_node_name, isolated))}"
+    lines = [title]
+    for node in nodes:
+        terms = [_term(edge, isolated) for edge in edges if edge.dst == node]
+        lines.append(f"  {_node_name(node)} = {' + '.join(terms) or 'nothing'}")
+    lines.append(f"  c_k    = concat({', '.join(map(_node_name, live))})")
+    if any(edge.src in isolated for edge in edges):
+        lines.append("  [In brackets: reads an isolated node and is left out of the network.]")
+    return lines
+
+
+def _term(edge: "Edge", isolated: list[int]) -> str:
+    term = f"{edge.op}({_node_name(edge.src)})"
+    return f"[{term}]" if edge.src in isolated else term
+
+
+def _node_name(node: int) -> str:
+    return ("c_{k-2}", "c_{k-1}", "node 0", "node 1", "node 2", "node 3")[node]
