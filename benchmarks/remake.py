@@ -28,7 +28,7 @@ def main() -> None:
         result = subprocess.run(
             [sys.executable, *arguments], check=True, stdout=subprocess.PIPE, text=True
         )
-        return f"<!-- {command} -->\n```\n{result.stdout.strip()}\n```"
+        return f"<!-- {command} -->\n```\n{result.stdout.rstrip()}\n```"
 
     text = BLOCK.sub(remade, page.read_text("utf-8"))
     page.write_text(text, "utf-8")

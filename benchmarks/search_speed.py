@@ -5,6 +5,7 @@ python -m benchmarks.search_speed [--ideas] [--batch-size 32] [--device cpu] [--
 
 import argparse
 import statistics
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -12,6 +13,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.plain import PlainState, plain_step
 from benchmarks.plain_supernet import PlainSupernet
@@ -53,6 +55,9 @@ def main() -> None:
         timings = interleaved(variants, options.rounds, device)
         single_timings = interleaved(single, options.rounds, device)
     print(report(timings, options.batch_size, baseline="plain"))
+    if device.type == "cuda":
+        shares = {name: busy_share(variant, device) for name, variant in variants.items()}
+        print("GPU busy: " + ", ".join(f"{name} {share:.0%}" for name, share in shares.items()))
     print()
     print(report(single_timings, options.batch_size, baseline="plain, single level"))
 
@@ -76,6 +81,19 @@ def report(timings: dict[str, Timings], batch_size: int, baseline: str) -> str:
             )
         )
     return table(rows)
+
+
+def busy_share(variant: Variant, device: torch.device, num_steps: int = 5) -> float:
+    """Share of the wall time in which a CUDA device computes, over some steps."""
+    torch.cuda.synchronize(device)
+    with profile(activities=[ProfilerActivity.CUDA]) as profiler:
+        start = time.perf_counter()
+        for _ in range(num_steps):
+            variant()
+        torch.cuda.synchronize(device)
+        wall_s = time.perf_counter() - start
+    busy_us = sum(event.self_device_time_total for event in profiler.key_averages())
+    return float(busy_us) / 1e6 / wall_s
 
 
 def config_of(batch_size: int, **changes: object) -> SearchConfig:
@@ -171,7 +189,6 @@ def ideas(batch_size: int, device: torch.device) -> dict[str, Variant]:
     )
     variants["fairdarts - channels last"] = fast_variant(batch_size, device, channels_last=False)
     variants["fairdarts + recompute_cells"] = fast_variant(batch_size, device, recompute_cells=True)
-    variants["fairdarts + bfloat16"] = fast_variant(batch_size, device, precision="bfloat16")
     return variants
 
 
@@ -209,8 +226,8 @@ def _total_loss(
 
 def _trimmed_plain_step(state: PlainState, train: Batch, val: Batch, config: SearchConfig) -> None:
     # The steps read no more of a state than a plain one has.
-    step_alphas(state, val, config.zero_one_weight)  # type: ignore[arg-type]
-    step_weights(state, train, config.grad_clip)  # type: ignore[arg-type]
+    step_alphas(state, val, config)  # type: ignore[arg-type]
+    step_weights(state, train, config)  # type: ignore[arg-type]
 
 
 def _untrimmed_step(state: SearchState, train: Batch, val: Batch, config: SearchConfig) -> None:
