@@ -32,14 +32,15 @@ def derive(
     """
     from fairdarts.config import METHODS, DeriveConfig
     from fairdarts.genotype import derive_epochs
+    from fairdarts.spaces import get_space
     from results.store import Store
 
     opened = Store.open(store)
-    search_key, method = _find_search(opened, id_)
+    search_key, method, space = _find_search(opened, id_)
     values = METHODS[method]["derive"] | {"op_threshold": threshold}
     config = DeriveConfig.build(values if rule is None else values | {"rule": rule}, "derive")
     gates = _gates(opened, search_key, epoch)
-    derivation, num_stable = derive_epochs(gates, config)
+    derivation, num_stable = derive_epochs(gates, config, get_space(space))
     by = config.rule if config.rule == "darts" else f"{config.rule} {config.op_threshold:g}"
     print(f"search {search_key} ({method}), epoch {len(gates) - 1}, rule {by}")
     print(f"{describe(derivation.genotype)}\n{NODE_NOTE}")
@@ -54,8 +55,8 @@ def derive(
     print(derivation.pruned.to_json())
 
 
-def _find_search(store: "Store", id_: str) -> tuple[str, str]:
-    """Key and method of the search that has this id, or that the trial of this id began with."""
+def _find_search(store: "Store", id_: str) -> tuple[str, str, str]:
+    """Key, method and space of the search of this id, or of the trial of this id."""
     from results.errors import StoreError
     from results.layout import check_key
 
@@ -67,15 +68,15 @@ def _find_search(store: "Store", id_: str) -> tuple[str, str]:
                     f"trial {row['trial_id']} has no search (its method is {row['method']}): give "
                     "the id of one that has."
                 )
-            return row["search_key"], row["method"]
+            return row["search_key"], row["method"], row["space"]
     raise StoreError(f"{store.root} has no trial or search {id_}.")
 
 
 def _gates(store: "Store", search_key: str, epoch: int | None) -> list[list[float]]:
-    """Flat gates of every epoch up to that one; None: of all."""
+    """Flat gates of every epoch up to that one; None: up to the one that counts."""
     from results.errors import StoreError
 
-    columns = ["epoch", "gates"]
+    columns = ["epoch", "gates", "chosen_epoch"]
     rows = store.read("epochs", [search_key], columns).sort_by("epoch").to_pylist()
     if not rows:
         raise StoreError(f"search {search_key} has not finished an epoch yet: run it first.")
@@ -84,4 +85,7 @@ def _gates(store: "Store", search_key: str, epoch: int | None) -> list[list[floa
             f"--epoch (={epoch}) must be one of the epochs 0 to {len(rows) - 1} that search "
             f"{search_key} has finished."
         )
-    return [row["gates"] for row in rows if epoch is None or row["epoch"] <= epoch]
+    if epoch is None:
+        chosen = rows[-1]["chosen_epoch"]
+        epoch = len(rows) - 1 if chosen is None else chosen
+    return [row["gates"] for row in rows if row["epoch"] <= epoch]

@@ -73,7 +73,7 @@ def genotype_row(store: "Store", key: str) -> dict[str, Any]:
 
 def trial_rows(store: "Store") -> list[dict[str, Any]]:
     """Ids, methods and stages of all trials that were submitted to the store."""
-    columns = ["trial_id", "method", "search_key", "sample_key", "derive_key"]
+    columns = ["trial_id", "method", "space", "search_key", "sample_key", "derive_key"]
     rows: list[dict[str, Any]] = store.read("trials", columns=columns).to_pylist()
     return rows
 

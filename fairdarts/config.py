@@ -4,11 +4,14 @@ Defaults are the paper's FairDARTS search in S1 and its CIFAR-10 retraining. `ME
 hold what differs from them by name. Nothing here imports torch: sweeps are planned without it.
 """
 
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from fairdarts.errors import ConfigError
+from fairdarts.perturbation import PERTURBATIONS
+from fairdarts.stopping import STOPPING_RULES
 
 DATA_SOURCES = "digits, cifar10, cifar100, parquet:DIR or folder:DIR"
 
@@ -71,12 +74,25 @@ class DataConfig(Config):
 class SearchConfig(Config):
     """One differentiable search (paper Sections 3.1, 4 and supplementary Section 3.1)."""
 
-    space: Literal["s1"] = "s1"
-    """Search space: S1, the DARTS cell with 7 candidates an edge (supplementary Section 2)."""
+    space: Literal["s1", "s1_no_skip"] = "s1"
+    """Search space: S1, the DARTS cell with 7 candidates an edge (supplementary Section 2), or the
+    same without skip connections (paper Section 6.1)."""
     relaxation: Literal["sigmoid", "softmax"] = "sigmoid"
     """`sigmoid`: independent gates (Eq. 6, FairDARTS); `softmax`: exclusive ones (Eq. 2, DARTS)."""
     zero_one_weight: float = Field(default=10.0, ge=0)
     """w_{0-1} of Eq. 8; 0 leaves the zero-one loss out."""
+    zero_one_form: Literal["l2", "l1"] = "l2"
+    """The loss of Eq. 7, or its control of Eq. 9, whose gradient is the same at every gate."""
+    optimization: Literal["bilevel", "single_level"] = "bilevel"
+    """`bilevel`: weights and alphas by a half of the training images each, in turn (Eq. 3 and 4);
+    `single_level`: together, by all of them (supplementary Section 3.4)."""
+    order: Literal[1, 2] = 1
+    """2: the alphas' gradient looks one step of the weights ahead (DARTS, arXiv:1806.09055)."""
+    perturbation: str | None = None
+    """What disturbs the supernet, see `fairdarts.perturbation`."""
+    perturbation_strength: float = Field(default=1.0, ge=0)
+    stopping: str | None = None
+    """What ends the search before its last epoch, see `fairdarts.stopping`."""
     epochs: int = Field(default=50, ge=1)
     batch_size: int = Field(default=128, ge=2)
     init_channels: int = Field(default=16, ge=1)
@@ -115,6 +131,35 @@ class SearchConfig(Config):
             )
         return self
 
+    @model_validator(mode="after")
+    def _cures_fit(self) -> Self:
+        _check_name("stopping", self.stopping, STOPPING_RULES)
+        if self.order == 2 and self.optimization == "single_level":
+            raise ValueError("order 2 needs optimization = bilevel: it looks at the other half.")
+        if self.perturbation is None:
+            return self
+        _check_name("perturbation", self.perturbation, PERTURBATIONS)
+        below = PERTURBATIONS[self.perturbation].strength_below
+        if self.perturbation_strength >= below:
+            raise ValueError(
+                f"perturbation_strength (={self.perturbation_strength}) must be below {below:g} "
+                f"for {self.perturbation}: it is a probability."
+            )
+        for setting in ("recompute_cells", "cuda_graph"):
+            if getattr(self, setting):
+                raise ValueError(
+                    f"{setting} cannot be used with a perturbation: it would not draw the same "
+                    "numbers twice."
+                )
+        return self
+
+
+def _check_name(setting: str, name: str | None, registry: Mapping[str, object]) -> None:
+    if name is not None and name not in registry:
+        raise ValueError(
+            f"{setting} (={name!r}) is not known; allowed: {', '.join(sorted(registry))}."
+        )
+
 
 class DeriveConfig(Config):
     """How a genotype is read off the final alphas."""
@@ -128,7 +173,7 @@ class DeriveConfig(Config):
 class SampleConfig(Config):
     """One random-sampling baseline (paper Section 6.3 and Table 3)."""
 
-    space: Literal["s1"] = "s1"
+    space: Literal["s1", "s1_no_skip"] = "s1"
     index: int = Field(default=0, ge=0)
     """Which of the distinct genotypes that `seed` draws, in order."""
     num_skips: int = Field(default=2, ge=0, le=8)
@@ -181,20 +226,36 @@ RECIPES: dict[str, dict[str, Any]] = {
 }
 """Named retraining recipes: what each sets."""
 
-METHODS: dict[str, dict[str, dict[str, Any]]] = {
-    "fairdarts": {"search": {}, "derive": {"rule": "threshold"}, "retrain": {}},
-    "darts": {
-        "search": {
-            "relaxation": "softmax",
-            "zero_one_weight": 0.0,
-            "batch_size": 64,
-            "weight_lr": 0.025,
-            "alpha_lr": 3e-4,
-            "alpha_beta1": 0.5,
-            "alpha_init_std": 1e-3,
-        },
+_DARTS: dict[str, Any] = {
+    "relaxation": "softmax",
+    "zero_one_weight": 0.0,
+    "batch_size": 64,
+    "weight_lr": 0.025,
+    "alpha_lr": 3e-4,
+    "alpha_beta1": 0.5,
+    "alpha_init_std": 1e-3,
+}
+
+
+def _darts_with(**search: Any) -> dict[str, dict[str, Any]]:
+    return {
+        "search": _DARTS | search,
         "derive": {"rule": "darts"},
         "retrain": {"drop_path_mode": "edge"},
-    },
+    }
+
+
+METHODS: dict[str, dict[str, dict[str, Any]]] = {
+    "fairdarts": {"search": {}, "derive": {"rule": "threshold"}, "retrain": {}},
+    "darts": _darts_with(),
+    "darts-second-order": _darts_with(order=2),
+    "darts-skip-noise": _darts_with(perturbation="skip_noise"),
+    "darts-skip-dropout": _darts_with(perturbation="skip_dropout", perturbation_strength=0.4),
+    "darts-drop-path": _darts_with(perturbation="drop_path", perturbation_strength=0.4),
+    "darts-two-skips": _darts_with(stopping="two_skips"),
+    "darts-eigenvalue": _darts_with(stopping="eigenvalue"),
 }
-"""Search methods: what each changes in the defaults above (DARTS: arXiv:1806.09055)."""
+"""Search methods: what each changes in the defaults above (DARTS: arXiv:1806.09055).
+
+The last five are DARTS with the cures that paper Section 6.3 puts in one perspective.
+"""

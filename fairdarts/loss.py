@@ -4,22 +4,26 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def zero_one_loss(gates: Tensor) -> Tensor:
-    """Push every gate towards 0 or 1 (L2 form, Eq. 7).
+def zero_one_loss(gates: Tensor, form: str = "l2") -> Tensor:
+    """Push every gate towards 0 or 1 (Eq. 7), or its control (Eq. 9).
 
     Args:
         gates: What the operations are multiplied by, any shape, N values of all cells together.
+        form: `l2`, or `l1` for the control.
     Returns:
-        Scalar -mean((gate - 0.5)^2), unweighted: 0 at gates of 0.5, -0.25 at gates of 0 and 1. Its
-        gradient is 0 at 0.5, so a gate can wander before it is drawn to an end.
+        Scalar, unweighted. `l2`: -mean((gate - 0.5)^2), 0 at gates of 0.5, -0.25 at gates of 0 and
+        1. Its gradient is 0 at 0.5, so a gate can wander before it is drawn to an end. `l1`:
+        -mean(|gate - 0.5|), down to -0.5, which draws every gate alike: the end that it happens to
+        be nearer to early on is where it stays.
     Source:
-        Fair DARTS, arXiv:1911.12126, Eq. 7.
+        Fair DARTS, arXiv:1911.12126, Eq. 7 and 9.
     """
-    return -(gates - 0.5).square().mean()
+    distance = gates - 0.5
+    return -(distance.square() if form == "l2" else distance.abs()).mean()
 
 
 def architecture_loss(
-    logits: Tensor, labels: Tensor, gates: Tensor, zero_one_weight: float
+    logits: Tensor, labels: Tensor, gates: Tensor, zero_one_weight: float, form: str = "l2"
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The total loss for alpha, L_val + w_{0-1} L_{0-1} (Eq. 8).
 
@@ -28,9 +32,10 @@ def architecture_loss(
         labels: Shape (B,).
         gates: All gates, shape (N,).
         zero_one_weight: w_{0-1}; 0 leaves the second term out.
+        form: Of the zero-one loss.
     Returns:
         (total, cross-entropy, zero-one loss), scalars.
     """
     validation = F.cross_entropy(logits, labels)
-    zero_one = zero_one_loss(gates)
+    zero_one = zero_one_loss(gates, form)
     return validation + zero_one_weight * zero_one, validation, zero_one

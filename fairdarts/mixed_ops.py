@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from fairdarts.perturbation import Perturbation
 from fairdarts.spaces import SKIP, CellSpace
 from fairdarts.stacked_ops import POOLS, SEPARATE, Channels, SharedPool
 
@@ -34,36 +35,65 @@ class MixedOps(nn.Module):
                 self.shared[name] = nn.Identity()
             else:
                 self.separate[name] = SEPARATE[name](channels, num_edges, stride)
-        self._shared_columns = [space.operations.index(name) for name in self.shared]
-        self._separate_columns = [space.operations.index(name) for name in self.separate]
+        self.stride = stride
+        self.operations = space.operations
 
-    def forward(self, x: Tensor, gates: Tensor) -> list[Tensor]:
+    def forward(
+        self, x: Tensor, gates: Tensor, perturbation: Perturbation | None = None
+    ) -> list[Tensor]:
         """Features (B, C, H, W) and gates (E, O) to the mixed features of each edge.
 
         Returns:
-            E tensors (B, C, H / stride, W / stride): sum over o of gate[e, o] * operation o of x.
+            E tensors (B, C, H / stride, W / stride): sum over o of gate[e, o] * operation o of x,
+            whose features the perturbation may change.
         """
-        by_operation = gates.unbind(dim=1)
-        shared = gated_sums(
-            torch.stack([by_operation[column] for column in self._shared_columns], dim=1),
-            [operation(x) for operation in self.shared.values()],
-        )
-        # Batch norm multiplies by the gate as its weight, one value for each channel. Contiguous:
-        # its CPU gradient reads beyond a weight of stride 0.
-        scales = [
-            by_operation[column][:, None].expand(-1, self.channels).flatten().contiguous()
-            for column in self._separate_columns
-        ]
-        separate: list[Tensor] = []
+        gate_of = dict(zip(self.operations, gates.unbind(dim=1), strict=True))
+        shared = {name: operation(x) for name, operation in self.shared.items()}
+        alike = [name for name in shared if not self._touched(name, perturbation)]
         rectified = x.relu()
+        mixed: list[Tensor] = []
         for num_edges, part in self._parts(x):
-            stacked = torch.cat([rectified] * num_edges, dim=1) if num_edges > 1 else rectified
-            total = sum_in_place(
-                operation(stacked, part, scale[part])
-                for operation, scale in zip(self.separate.values(), scales, strict=True)
-            )
-            separate += torch.split(total, self.channels, dim=1)
-        return [a + b for a, b in zip(shared, separate, strict=True)]
+            terms = self._terms(rectified, shared, gate_of, num_edges, part, perturbation)
+            mixed += torch.split(sum_in_place(terms), self.channels, dim=1)
+        if not alike:
+            return [features.clone() for features in mixed]  # views cannot be added to in place
+        gates_alike = torch.stack([gate_of[name] for name in alike], dim=1)
+        sums = gated_sums(gates_alike, [shared[name] for name in alike])
+        return [a + b for a, b in zip(sums, mixed, strict=True)]
+
+    def _terms(
+        self,
+        rectified: Tensor,
+        shared: dict[str, Tensor],
+        gate_of: dict[str, Tensor],
+        num_edges: int,
+        part: Channels,
+        perturbation: Perturbation | None,
+    ) -> Iterator[Tensor]:
+        """Gated features of what differs between the edges of a part, (B, num_edges * C, ...)."""
+
+        def scale(name: str) -> Tensor:
+            # Contiguous: batch norm's CPU gradient reads beyond a weight of stride 0.
+            return gate_of[name][:, None].expand(-1, self.channels).flatten().contiguous()[part]
+
+        def gated(name: str, features: Tensor) -> Tensor:
+            assert perturbation is not None
+            by_edge = torch.unflatten(features, 1, (num_edges, self.channels))
+            disturbed = perturbation.on_output(name, by_edge).flatten(1, 2)
+            return disturbed * scale(name)[:, None, None]
+
+        stacked = _repeat(rectified, num_edges)
+        for name, operation in self.separate.items():
+            if self._touched(name, perturbation):
+                yield gated(name, operation(stacked, part))
+            else:
+                yield operation(stacked, part, scale(name))  # the gate is batch norm's weight
+        for name, features in shared.items():
+            if self._touched(name, perturbation):
+                yield gated(name, _repeat(features, num_edges))
+
+    def _touched(self, name: str, perturbation: Perturbation | None) -> bool:
+        return perturbation is not None and perturbation.touches(name, self.stride)
 
     def _parts(self, x: Tensor) -> list[tuple[int, Channels]]:
         """Edges to compute at once: how many, and which of the stacked channels are theirs."""
@@ -88,6 +118,10 @@ def gated_sums(gates: Tensor, features: list[Tensor]) -> tuple[Tensor, ...]:
     rows = torch.stack([feature.permute(order) for feature in features])
     sums = (gates @ rows.flatten(1)).view(-1, *rows.shape[1:])
     return tuple(total.permute(back) for total in sums.unbind())
+
+
+def _repeat(features: Tensor, times: int) -> Tensor:
+    return torch.cat([features] * times, dim=1) if times > 1 else features
 
 
 def sum_in_place(terms: Iterator[Tensor]) -> Tensor:

@@ -1,7 +1,7 @@
-"""The bi-level search of Fair DARTS and DARTS, first order (Eq. 4, 8 and 10)."""
+"""The search of Fair DARTS and DARTS (Eq. 4, 8 and 10)."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -19,10 +19,14 @@ from fairdarts.data.stream import Batch as Batch
 from fairdarts.data.stream import BatchStream
 from fairdarts.loss import architecture_loss
 from fairdarts.metrics import EpochMeter, top1_pct
+from fairdarts.perturbation import PERTURBATIONS, Perturbation
 from fairdarts.precision import float32_products
+from fairdarts.recompute import statistics_kept
 from fairdarts.schedule import cosine, set_lr
-from fairdarts.seeding import seed_everything
+from fairdarts.second_order import unrolled_gradient
+from fairdarts.seeding import generator, seed_everything
 from fairdarts.spaces import CELL_KINDS
+from fairdarts.stopping import STOPPING_RULES
 from fairdarts.supernet import Supernet, flat_gates
 
 WEIGHT_METRICS = ("train_loss", "train_top1_pct")
@@ -43,6 +47,10 @@ class SearchEpoch:
     lr: float
     num_images: int
     wall_s: float
+    stopping_value: float | None
+    """What the stopping rule measured after the epoch."""
+    chosen_epoch: int | None
+    """Whose alphas to derive from, if the rule ended the search with this epoch."""
 
 
 class SearchState:
@@ -67,6 +75,7 @@ class SearchState:
         )
         self.device = device
         self.epoch = 0
+        self.stopping_values = _Values(config.epochs if config.stopping else 0)
 
     def to_bytes(self) -> bytes:
         """The state after the last finished epoch."""
@@ -82,42 +91,68 @@ class SearchState:
 
     def _parts(self) -> tuple[dict[str, nn.Module], dict[str, torch.optim.Optimizer]]:
         optimizers = {"weight_sgd": self.weight_optimizer, "alpha_adam": self.alpha_optimizer}
-        return {"supernet": self.supernet}, optimizers
+        return {"supernet": self.supernet, "stopping": self.stopping_values}, optimizers
+
+
+class _Values(nn.Module):
+    """What a stopping rule measured after each epoch so far, as part of the saved state."""
+
+    values: Tensor
+
+    def __init__(self, num_epochs: int) -> None:
+        super().__init__()
+        self.register_buffer("values", torch.zeros(num_epochs, dtype=torch.float64))
 
 
 def search_step(
-    state: SearchState, train: Batch, val: Batch, config: SearchConfig
+    state: SearchState,
+    train: Batch,
+    val: Batch,
+    config: SearchConfig,
+    perturbation: Perturbation | None = None,
 ) -> tuple[list[Tensor], list[Tensor]]:
     """One bi-level step: alphas on the held-out half, then weights on the training half.
+
+    A single-level search has no halves: it steps both on `train`.
 
     Returns:
         Scalars on the device, in the order of `WEIGHT_METRICS` and of `ARCH_METRICS`.
     """
-    arch_metrics = step_alphas(state, val, config.zero_one_weight)  # upper level
-    weight_metrics = step_weights(state, train, config.grad_clip)  # lower level
+    if config.optimization == "single_level":
+        return step_both(state, train, config, perturbation)
+    if config.order == 2:
+        arch_metrics = step_alphas_ahead(state, train, val, config, perturbation)
+    else:
+        arch_metrics = step_alphas(state, val, config, perturbation)  # upper level
+    weight_metrics = step_weights(state, train, config, perturbation)  # lower level
     return weight_metrics, arch_metrics
 
 
-def step_alphas(state: SearchState, batch: Batch, zero_one_weight: float) -> list[Tensor]:
+def step_alphas(
+    state: SearchState,
+    batch: Batch,
+    config: SearchConfig,
+    perturbation: Perturbation | None = None,
+) -> list[Tensor]:
     """Upper level: one Adam step on alpha for L_val + w L_{0-1} (Eq. 8); weights stay.
 
     Returns:
         `ARCH_METRICS`, scalars on the device.
     """
-    images, labels = batch
     state.alpha_optimizer.zero_grad()
     with frozen(state.supernet.weight_parameters()):
-        gates = state.supernet.gates()
-        logits = state.supernet(images, gates)
-        total, validation, zero_one = architecture_loss(
-            logits, labels, flat_gates(gates), zero_one_weight
-        )
+        total, metrics = _architecture_loss(state, batch, config, perturbation)
         torch.autograd.backward(total)
     state.alpha_optimizer.step()
-    return [validation, top1_pct(logits, labels), zero_one]
+    return metrics
 
 
-def step_weights(state: SearchState, batch: Batch, grad_clip: float) -> list[Tensor]:
+def step_weights(
+    state: SearchState,
+    batch: Batch,
+    config: SearchConfig,
+    perturbation: Perturbation | None = None,
+) -> list[Tensor]:
     """Lower level: one SGD step on the supernet weights for L_train (Eq. 4); alphas stay.
 
     Returns:
@@ -126,12 +161,88 @@ def step_weights(state: SearchState, batch: Batch, grad_clip: float) -> list[Ten
     images, labels = batch
     state.weight_optimizer.zero_grad()
     with frozen(state.supernet.architecture_parameters()):
-        logits = state.supernet(images, state.supernet.gates())
+        logits = state.supernet(images, state.supernet.gates(perturbation), perturbation)
         loss = F.cross_entropy(logits, labels)
         torch.autograd.backward(loss)
-    nn.utils.clip_grad_norm_(state.supernet.weight_parameters(), grad_clip)
+    nn.utils.clip_grad_norm_(state.supernet.weight_parameters(), config.grad_clip)
     state.weight_optimizer.step()
     return [loss, top1_pct(logits, labels)]
+
+
+def step_both(
+    state: SearchState,
+    batch: Batch,
+    config: SearchConfig,
+    perturbation: Perturbation | None = None,
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Single level: one step of alphas and weights on the same images (Eq. 10).
+
+    Returns:
+        `WEIGHT_METRICS` and `ARCH_METRICS`, scalars on the device.
+    """
+    state.alpha_optimizer.zero_grad()
+    state.weight_optimizer.zero_grad()
+    total, metrics = _architecture_loss(state, batch, config, perturbation)
+    torch.autograd.backward(total)
+    nn.utils.clip_grad_norm_(state.supernet.weight_parameters(), config.grad_clip)
+    state.alpha_optimizer.step()
+    state.weight_optimizer.step()
+    return metrics[:2], metrics
+
+
+def step_alphas_ahead(
+    state: SearchState,
+    train: Batch,
+    val: Batch,
+    config: SearchConfig,
+    perturbation: Perturbation | None = None,
+) -> list[Tensor]:
+    """Upper level of second order, see `unrolled_gradient`; leaves running statistics alone.
+
+    Returns:
+        `ARCH_METRICS` at the weights one step ahead, scalars on the device.
+    """
+    supernet = state.supernet
+    weights, alphas = list(supernet.weight_parameters()), supernet.architecture_parameters()
+    (group,) = state.weight_optimizer.param_groups
+    metrics: list[Tensor] = []
+
+    def train_loss() -> Tensor:
+        images, labels = train
+        logits = supernet(images, supernet.gates(perturbation), perturbation)
+        return F.cross_entropy(logits, labels)
+
+    def val_loss() -> Tensor:
+        total, metrics[:] = _architecture_loss(state, val, config, perturbation)
+        return total
+
+    def step_of(slopes: Sequence[Tensor]) -> list[Tensor]:
+        steps = []
+        for weight, slope in zip(weights, slopes, strict=True):
+            velocity = state.weight_optimizer.state[weight].get("momentum_buffer")
+            step = slope + group["weight_decay"] * weight.detach()
+            steps.append(step if velocity is None else step + group["momentum"] * velocity)
+        return steps
+
+    with statistics_kept(supernet):
+        gradients = unrolled_gradient(train_loss, val_loss, weights, alphas, step_of, group["lr"])
+    for alpha, gradient in zip(alphas, gradients, strict=True):
+        alpha.grad = gradient
+    state.alpha_optimizer.step()
+    return metrics
+
+
+def _architecture_loss(
+    state: SearchState, batch: Batch, config: SearchConfig, perturbation: Perturbation | None
+) -> tuple[Tensor, list[Tensor]]:
+    """The total loss of Eq. 8, and `ARCH_METRICS`."""
+    images, labels = batch
+    gates = state.supernet.gates(perturbation)
+    logits = state.supernet(images, gates, perturbation)
+    total, loss, zero_one = architecture_loss(
+        logits, labels, flat_gates(gates), config.zero_one_weight, config.zero_one_form
+    )
+    return total, [loss.detach(), top1_pct(logits, labels), zero_one.detach()]
 
 
 @contextmanager
@@ -159,7 +270,8 @@ def search(
 
     Args:
         config: Settings of the search.
-        images: The training set; its first half trains the weights, its second the alphas.
+        images: The training set; its first half trains the weights, its second the alphas. In a
+            single-level search all of it trains both.
         device: Where to compute; the images are moved there once.
         on_epoch: Called after every epoch with what it measured and the state to save.
         checkpoint: `SearchState.to_bytes()` of an unfinished search of the same configuration; the
@@ -170,22 +282,30 @@ def search(
     state = SearchState(config, images.num_classes, device)
     if checkpoint is not None:
         state.restore(checkpoint)
+    parts = halves(images) if config.optimization == "bilevel" else (images, images)
     train, val = (
         BatchStream(
-            half.to(device),
+            part.to(device),
             batch_size=config.batch_size,
             seed=config.seed,
             name=name,
             augmentation=Augmentation(mirror=images.mirror),
             channels_last=config.channels_last,
         )
-        for half, name in zip(halves(images), ("weights", "alphas"), strict=True)
+        for part, name in zip(parts, ("weights", "alphas"), strict=True)
     )
     state.supernet.train()
     with float32_products(config.precision):
-        while state.epoch < config.epochs:
+        while state.epoch < config.epochs and _chosen_epoch(state, config) is None:
             on_epoch(_search_epoch(state, train, val, config), state)
     return state
+
+
+def _chosen_epoch(state: SearchState, config: SearchConfig) -> int | None:
+    if config.stopping is None:
+        return None
+    values = state.stopping_values.values[: state.epoch].tolist()
+    return STOPPING_RULES[config.stopping].chosen_epoch(values)
 
 
 def _search_epoch(
@@ -202,10 +322,26 @@ def _search_epoch(
         take_step = CapturedStep(take_step)
     for step in range(epoch * len(train), (epoch + 1) * len(train)):
         # The halves may differ in size: the alphas' stream cycles at its own pace.
-        train_batch, val_batch = train.batch(step), val.batch(step)
-        weight_metrics, arch_metrics = take_step(train_batch, val_batch)
+        train_batch = train.batch(step)
+        val_batch = train_batch if config.optimization == "single_level" else val.batch(step)
+        if config.perturbation is None:
+            weight_metrics, arch_metrics = take_step(train_batch, val_batch)
+        else:
+            perturbation = PERTURBATIONS[config.perturbation](
+                config.perturbation_strength,
+                epoch / config.epochs,
+                generator(state.device, config.seed, "perturbation", step),
+            )
+            weight_metrics, arch_metrics = search_step(
+                state, train_batch, val_batch, config, perturbation
+            )
         weight_meter.add(len(train_batch[1]), *weight_metrics)
         arch_meter.add(len(val_batch[1]), *arch_metrics)
+    stopping_value = None
+    if config.stopping is not None:
+        batch = val.batch(epoch * len(train))
+        stopping_value = STOPPING_RULES[config.stopping].measure(state, batch)
+        state.stopping_values.values[epoch] = stopping_value
     state.epoch = epoch + 1
     with torch.no_grad():
         gates = flat_gates(state.supernet.gates()).tolist()
@@ -218,4 +354,6 @@ def _search_epoch(
         lr=lr,
         num_images=weight_meter.num_images,
         wall_s=time.monotonic() - started,
+        stopping_value=stopping_value,
+        chosen_epoch=_chosen_epoch(state, config),
     )

@@ -53,7 +53,11 @@ S1 = CellSpace(
     ),
 )
 
-SPACES = {S1.name: S1}
+S1_NO_SKIP = CellSpace(
+    name="s1_no_skip", operations=tuple(name for name in S1.operations if name != SKIP)
+)
+
+SPACES = {space.name: space for space in (S1, S1_NO_SKIP)}
 
 
 def get_space(name: str) -> CellSpace:

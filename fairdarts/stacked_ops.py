@@ -97,7 +97,7 @@ class StackedSepConv(nn.Module):
         self.first = StackedConv(kernel, 1, channels, num_edges, stride)
         self.second = StackedConv(kernel, 1, channels, num_edges, stride=1)
 
-    def forward(self, x: Tensor, part: Channels, scale: Tensor) -> Tensor:
+    def forward(self, x: Tensor, part: Channels, scale: Tensor | None = None) -> Tensor:
         """Shapes as in `StackedConv`."""
         output: Tensor = self.second(self.first(x, part).relu_(), part, scale)
         return output
@@ -112,7 +112,7 @@ class StackedReduce(nn.Module):
         self.pointwise = _conv_weight(num_edges * channels, channels, 1)
         self.norm = Norm(num_edges * channels)
 
-    def forward(self, x: Tensor, part: Channels, scale: Tensor) -> Tensor:
+    def forward(self, x: Tensor, part: Channels, scale: Tensor | None = None) -> Tensor:
         """Shapes as in `StackedConv`; C, H and W must be even."""
         even = torch.split(every_second_pixel(x, 0), self.channels, dim=1)
         odd = torch.split(every_second_pixel(x, 1), self.channels, dim=1)

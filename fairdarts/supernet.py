@@ -13,6 +13,7 @@ from fairdarts.config import SearchConfig
 from fairdarts.functional import concatenate
 from fairdarts.mixed_ops import MixedOps
 from fairdarts.operations import FactorizedReduce, ReLUConvBN
+from fairdarts.perturbation import Perturbation
 from fairdarts.precision import autocast
 from fairdarts.recompute import recomputed
 from fairdarts.seeding import generator
@@ -44,7 +45,13 @@ class SearchCell(nn.Module):
         )
         self.destinations = [[space.edges[edge][1] for edge in edges] for edges in space.edges_from]
 
-    def forward(self, older: Tensor, newer: Tensor, gates: list[Tensor]) -> Tensor:
+    def forward(
+        self,
+        older: Tensor,
+        newer: Tensor,
+        gates: list[Tensor],
+        perturbation: Perturbation | None = None,
+    ) -> Tensor:
         """Outputs of cells k-2 and k-1 to (B, num_nodes * C, H', W').
 
         `gates` has those of the edges that leave each node, (edges, O).
@@ -52,7 +59,7 @@ class SearchCell(nn.Module):
         nodes = {0: self.fit_older(older), 1: self.fit_newer(newer)}
         # Edges leave a node only for later ones: when its turn comes, its sum is complete.
         for source, mixed_ops in enumerate(self.mixed_ops):
-            mixed = mixed_ops(nodes[source], gates[source])
+            mixed = mixed_ops(nodes[source], gates[source], perturbation)
             for destination, features in zip(self.destinations[source], mixed, strict=True):
                 if destination in nodes:
                     nodes[destination].add_(features)
@@ -99,16 +106,24 @@ class Supernet(nn.Module):
             }
         )
 
-    def gates(self) -> dict[str, Tensor]:
+    def gates(self, perturbation: Perturbation | None = None) -> dict[str, Tensor]:
         """What each operation is multiplied by, per cell kind, shape (E, O).
 
         `sigmoid` gates are independent (Eq. 6), `softmax` ones share each edge (Eq. 2).
         """
+        alphas: dict[str, Tensor] = dict(self.alphas.items())
+        if perturbation is not None:
+            alphas = {kind: perturbation.on_alphas(alpha) for kind, alpha in alphas.items()}
         if self.relaxation == "sigmoid":
-            return {kind: alpha.sigmoid() for kind, alpha in self.alphas.items()}
-        return {kind: alpha.softmax(dim=-1) for kind, alpha in self.alphas.items()}
+            return {kind: alpha.sigmoid() for kind, alpha in alphas.items()}
+        return {kind: alpha.softmax(dim=-1) for kind, alpha in alphas.items()}
 
-    def forward(self, images: Tensor, gates: dict[str, Tensor]) -> Tensor:
+    def forward(
+        self,
+        images: Tensor,
+        gates: dict[str, Tensor],
+        perturbation: Perturbation | None = None,
+    ) -> Tensor:
         """Images (B, 3, H, W) and the gates of both cell kinds to logits (B, classes)."""
         by_source = {
             kind: [torch.stack([rows[edge] for edge in edges]) for edges in self.space.edges_from]
@@ -118,7 +133,7 @@ class Supernet(nn.Module):
             older = newer = self.stem(images)
             for kind, cell in zip(self.cell_kinds, self.cells, strict=True):
                 compute = partial(recomputed, cell) if self.recompute_cells else cell
-                older, newer = newer, compute(older, newer, by_source[kind])
+                older, newer = newer, compute(older, newer, by_source[kind], perturbation)
             logits: Tensor = self.classifier(newer.mean(dim=(2, 3)))
         return logits.to(images.dtype)
 

@@ -175,7 +175,7 @@ def _search_stages(sections: dict[str, Config], identify: Identify) -> tuple[Sta
     data = _data(sections, ("train",), identify) | {"num_test": None}
     config = {"search": sections["search"].model_dump(), "data": data}
     search = StageSpec("search", stage_key("search", config, None), config, None)
-    rule = sections["derive"].model_dump()
+    rule = sections["derive"].model_dump() | {"space": sections["search"].model_dump()["space"]}
     if rule["rule"] == "darts":
         del rule["op_threshold"]  # That rule has no threshold.
     return search, StageSpec("derive", stage_key("derive", rule, search.key), rule, search.key)

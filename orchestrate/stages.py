@@ -29,7 +29,7 @@ from fairdarts.errors import DataError
 from fairdarts.genotype import Genotype, cell_gates, derive_epochs
 from fairdarts.retrain import RetrainEpoch, RetrainState, retrain
 from fairdarts.search import SearchEpoch, SearchState, search
-from fairdarts.spaces import SKIP
+from fairdarts.spaces import SKIP, get_space
 from orchestrate.attempt import Attempt
 from orchestrate.checkpoints import load_checkpoint, save_checkpoint
 from orchestrate.errors import Diverged
@@ -95,9 +95,11 @@ def run_search(run: StageRun) -> Outcome:
     config = SearchConfig.build(run.stage.config["search"], "search")
     train = load_train(_checked_data(run.stage.config["data"]))
     history = _History(run)
+    space = get_space(config.space)
 
     def on_epoch(epoch: SearchEpoch, state: SearchState) -> None:
-        dominant = dominant_operations(cell_gates(epoch.gates), config.relaxation)
+        gates = cell_gates(epoch.gates, space)
+        dominant = dominant_operations(gates, config.relaxation, space)
         skips = sum(edge.op == SKIP for edge in dominant)
         history.commit(
             epoch,
@@ -106,6 +108,8 @@ def run_search(run: StageRun) -> Outcome:
             gates=epoch.gates,
             num_dominant=len(dominant),
             num_dominant_skip=skips,
+            stopping_value=epoch.stopping_value,
+            chosen_epoch=epoch.chosen_epoch,
         )
 
     search(
@@ -119,10 +123,18 @@ def run_search(run: StageRun) -> Outcome:
 
 
 def run_derive(run: StageRun) -> Outcome:
-    """The genotype of the last epoch, and for how many epochs it had been that."""
-    config = DeriveConfig.build(run.stage.config, "derive")
+    """The genotype of the last epoch, or of the one that a stopping rule chose.
+
+    Beside it stands for how many epochs it had been that.
+    """
+    config = DeriveConfig.build(
+        {name: value for name, value in run.stage.config.items() if name != "space"}, "derive"
+    )
+    space = get_space(run.stage.config["space"])
     epochs = sorted(run.parent_rows("epochs"), key=lambda row: row["epoch"])
-    last, stable = derive_epochs([row["gates"] for row in epochs], config)
+    chosen = epochs[-1]["chosen_epoch"]
+    epochs = epochs[: None if chosen is None else chosen + 1]
+    last, stable = derive_epochs([row["gates"] for row in epochs], config, space)
     row = {
         "search_key": run.stage.parent,
         "rule": config.rule,
@@ -130,6 +142,7 @@ def run_derive(run: StageRun) -> Outcome:
         "margin_normal": last.margins["normal"],
         "margin_reduce": last.margins["reduce"],
         "stable_epochs": stable,
+        "epoch": epochs[-1]["epoch"],
     }
     return _record_genotype(run, last.genotype, row)
 

@@ -138,6 +138,8 @@ EPOCHS = Table(
         Column("alphas", VECTOR, "search: cell (normal, reduce) x edge x operation, row-major"),
         Column("gates", VECTOR, "search: what the forward pass multiplied by, same order"),
         Column("written_at", TIME, "when the row was written", "UTC"),
+        Column("stopping_value", F64, "search: what the stopping rule measured; null: no rule"),
+        Column("chosen_epoch", I32, "search: whose alphas count, where a rule ended it; else null"),
     ),
 )
 
@@ -162,6 +164,7 @@ GENOTYPES = Table(
         Column("margin_reduce", F64, "reduction cell: likewise"),
         Column("stable_epochs", I32, "last epochs in a row that gave this genotype"),
         Column("num_rejected", I64, "sample: draws thrown away before this one"),
+        Column("epoch", I32, "derive: epoch whose alphas it was read off, from 0"),
     ),
 )
 

@@ -78,10 +78,24 @@ def test_logits_and_all_gradients_are_those_of_the_plain_supernet(
     assert compared == sum(weight.numel() for weight in fast.supernet.parameters())
 
 
-@pytest.mark.parametrize("channels_last", [True, False], ids=["nhwc", "nchw"])
-@pytest.mark.parametrize("method", ["fairdarts", "darts"])
-def test_three_whole_steps_are_those_of_the_plain_search(method: str, channels_last: bool) -> None:
-    config = config_of(method, channels_last=channels_last)
+@pytest.mark.parametrize(
+    ("method", "changes"),
+    [
+        ("fairdarts", {}),
+        ("fairdarts", {"channels_last": False}),
+        ("fairdarts", {"zero_one_form": "l1"}),
+        ("fairdarts", {"optimization": "single_level"}),
+        ("darts", {}),
+        ("darts", {"zero_one_weight": 10.0}),
+        ("darts", {"space": "s1_no_skip"}),
+        ("darts", {"order": 2}),
+    ],
+    ids=str,
+)
+def test_three_whole_steps_are_those_of_the_plain_search(
+    method: str, changes: dict[str, object]
+) -> None:
+    config = config_of(method, **changes)
     fast, plain = states(config)
     before = copy.deepcopy(fast.supernet.state_dict())
     for train, val in zip(batches(16, 3), batches(16, 3, seed=1), strict=True):

@@ -15,6 +15,7 @@ from fairdarts.data.augment import Augmentation
 from fairdarts.data.images import ImageSet, halves
 from fairdarts.data.stream import BatchStream
 from fairdarts.metrics import EpochMeter, top1_pct
+from fairdarts.perturbation import PERTURBATIONS
 from fairdarts.schedule import cosine, set_lr
 from fairdarts.search import (
     ARCH_METRICS,
@@ -118,7 +119,7 @@ def test_alpha_step_descends_the_total_loss_by_adam_with_weight_decay(method: st
     for step in (1, 2):
         batch = double_batch(step)
         gradients = alpha_gradients(state.supernet, batch, config.zero_one_weight)
-        step_alphas(state, batch, config.zero_one_weight)
+        step_alphas(state, batch, config)
         assert_all_close([a.grad for a in alphas if a.grad is not None], gradients)
         for index, gradient in enumerate(gradients):
             decayed = gradient + 1e-3 * expected[index]
@@ -142,7 +143,7 @@ def test_weight_step_descends_the_training_loss_by_sgd_with_clip_decay_and_momen
         norm = math.sqrt(sum(float((gradient**2).sum()) for gradient in gradients))
         assert (norm > grad_clip) == clips
         scale = grad_clip / (norm + 1e-6) if clips else 1.0
-        step_weights(state, batch, grad_clip)
+        step_weights(state, batch, config.model_copy(update={"grad_clip": grad_clip}))
         assert_all_close(
             [w.grad for w in weights if w.grad is not None], [scale * g for g in gradients]
         )
@@ -157,7 +158,7 @@ def test_weight_step_leaves_the_alphas_alone() -> None:
     state = double_state(tiny_config())
     alphas = state.supernet.architecture_parameters()
     before = values(alphas)
-    step_weights(state, double_batch(), 5.0)
+    step_weights(state, double_batch(), tiny_config())
     assert all(alpha.grad is None for alpha in alphas)
     assert all(map(torch.equal, values(alphas), before))
 
@@ -166,7 +167,7 @@ def test_alpha_step_leaves_the_weights_alone() -> None:
     state = double_state(tiny_config())
     weights = list(state.supernet.weight_parameters())
     before = values(weights)
-    step_alphas(state, double_batch(), 10.0)
+    step_alphas(state, double_batch(), tiny_config())
     assert all(weight.grad is None for weight in weights)
     assert all(map(torch.equal, values(weights), before))
 
@@ -179,9 +180,9 @@ def test_both_steps_update_the_running_statistics_of_every_norm_once() -> None:
         return [buffer.clone() for key, buffer in buffers if key.endswith(name)]
 
     start = statistics("running_mean")
-    step_alphas(state, double_batch(1), 10.0)
+    step_alphas(state, double_batch(1), tiny_config())
     between = statistics("running_mean")
-    step_weights(state, double_batch(2), 5.0)
+    step_weights(state, double_batch(2), tiny_config())
     end = statistics("running_mean")
     assert not any(map(torch.equal, start, between))
     assert not any(map(torch.equal, between, end))
@@ -193,8 +194,8 @@ def test_search_step_trains_alphas_first_and_weights_with_the_new_alphas() -> No
     state, twin = double_state(config), double_state(config)
     train, val = double_batch(1), double_batch(2)
     weight_metrics, arch_metrics = search_step(state, train, val, config)
-    arch_loss, arch_top1, zero_one = step_alphas(twin, val, config.zero_one_weight)
-    train_loss, train_top1 = step_weights(twin, train, config.grad_clip)
+    arch_loss, arch_top1, zero_one = step_alphas(twin, val, config)
+    train_loss, train_top1 = step_weights(twin, train, config)
     assert WEIGHT_METRICS == ("train_loss", "train_top1_pct")
     assert weight_metrics == [train_loss, train_top1]
     assert ARCH_METRICS == ("arch_loss", "arch_top1_pct", "zero_one_loss")
@@ -204,24 +205,38 @@ def test_search_step_trains_alphas_first_and_weights_with_the_new_alphas() -> No
 
 @pytest.mark.parametrize("step", [step_alphas, step_weights])
 def test_every_parameter_is_trainable_again_after_a_step_even_a_failed_one(
-    step: Callable[[SearchState, Batch, float], list[Tensor]],
+    step: Callable[[SearchState, Batch, SearchConfig], list[Tensor]],
 ) -> None:
     state = double_state(tiny_config())
-    step(state, double_batch(), 5.0)
+    step(state, double_batch(), tiny_config())
     assert all(parameter.requires_grad for parameter in state.supernet.parameters())
     images, labels = double_batch()
     with pytest.raises(RuntimeError):
-        step(state, (images[:, :2], labels), 5.0)  # two colours instead of three
+        step(state, (images[:, :2], labels), tiny_config())  # two colours instead of three
     assert all(parameter.requires_grad for parameter in state.supernet.parameters())
 
 
 @pytest.mark.parametrize(
-    ("method", "channels_last"), [("fairdarts", True), ("fairdarts", False), ("darts", True)]
+    ("method", "changes"),
+    [
+        ("fairdarts", {}),
+        ("fairdarts", {"channels_last": False}),
+        ("darts", {}),
+        ("darts", {"order": 2}),
+        ("fairdarts", {"optimization": "single_level"}),
+        ("fairdarts", {"space": "s1_no_skip", "zero_one_form": "l1"}),
+        ("darts", {"stopping": "two_skips"}),
+        *(
+            ("darts", {"perturbation": name, "perturbation_strength": 0.5})
+            for name in PERTURBATIONS
+        ),
+    ],
+    ids=str,
 )
 def test_search_resumed_after_any_epoch_equals_the_uninterrupted_one_bit_for_bit(
-    method: str, channels_last: bool
+    method: str, changes: dict[str, object]
 ) -> None:
-    config = tiny_config(method, channels_last=channels_last)
+    config = tiny_config(method, **changes)
     whole = uninterrupted(config)
     for num_finished in (1, 2):
         torch.manual_seed(num_finished)  # a new process has other global generators

@@ -1,0 +1,19 @@
+"""The worked example of docs/extending.md runs as it stands."""
+
+import re
+from pathlib import Path
+
+from fairdarts.perturbation import PERTURBATIONS
+
+PAGE = Path(__file__).parents[3] / "docs" / "extending.md"
+
+
+def test_the_worked_example_runs() -> None:
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    assert len(blocks) == 2
+    names: dict[str, object] = {}
+    try:
+        for block in blocks:
+            exec(block, names)
+    finally:
+        del PERTURBATIONS["pool_noise"]
