@@ -12,6 +12,9 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", help="Override a setting, e.g. --set search.epochs=5; repeatable."),
 ]
+ScaleOption = Annotated[
+    str, typer.Option(help="paper, or small: what two CPU cores finish in a day.")
+]
 AddressOption = Annotated[
     str | None,
     typer.Option(help="host:port of a Ray cluster to join; without it Ray starts here."),

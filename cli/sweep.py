@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from cli.options import DEFAULT_STORE, AddressOption, SetOption, StoreOption
+from cli.options import DEFAULT_STORE, AddressOption, ScaleOption, SetOption, StoreOption
 
 if TYPE_CHECKING:
     from orchestrate.plan import TrialSpec
@@ -46,7 +46,12 @@ def settings() -> None:
 
 
 @app.command()
-def plan(sweep: SweepArgument, set_: SetOption = None, store: StoreOption = DEFAULT_STORE) -> None:
+def plan(
+    sweep: SweepArgument,
+    set_: SetOption = None,
+    scale: ScaleOption = "paper",
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
     """Print the trials of a sweep; start nothing.
 
     With each trial stands what is already done of it; the last line says what each trial gets.
@@ -56,7 +61,7 @@ def plan(sweep: SweepArgument, set_: SetOption = None, store: StoreOption = DEFA
     from orchestrate.resources import this_machine
     from orchestrate.sweep import load_sweep
 
-    loaded = load_sweep(sweep, set_)
+    loaded = load_sweep(sweep, set_, scale)
     trials = plan_trials(loaded)
     statuses = _statuses_if_store(store, trials)
     width = max(len(trial.label) for trial in trials)
@@ -73,6 +78,7 @@ def plan(sweep: SweepArgument, set_: SetOption = None, store: StoreOption = DEFA
 def run(
     sweep: SweepArgument,
     set_: SetOption = None,
+    scale: ScaleOption = "paper",
     store: StoreOption = DEFAULT_STORE,
     address: AddressOption = None,
 ) -> None:
@@ -87,14 +93,15 @@ def run(
     from orchestrate.sweep import load_sweep
     from results.store import Store
 
-    loaded = load_sweep(sweep, set_)
+    loaded = load_sweep(sweep, set_, scale)
     trials = plan_trials(loaded)
     if address is None:
         # Before anything is written: a trial that fits nowhere is no plan.
         trial_share(loaded.resources, [this_machine()])
     results = Store.create(store)
     submission = submit(results, loaded.name, trials, loaded.resources)
-    again = " ".join(["fairdarts sweep run", sweep, *(f"--set '{text}'" for text in set_ or [])])
+    words = ["fairdarts sweep run", sweep, *(f"--set '{text}'" for text in set_ or [])]
+    again = " ".join([*words, f"--scale {scale}"] if scale != "paper" else words)
     _run(results, submission, address, again, retry_failed=False)
 
 

@@ -39,6 +39,9 @@ from orchestrate.resources import Resources
 from orchestrate.settings import Settings, flatten, full_name, parse_assignment
 from results.layout import is_sweep
 
+PAPER = "paper"
+"""The scale of the published settings, which are the defaults."""
+
 KEYS = ("name", "description", "cost", "settings", "methods", "matrix", "random", "resources")
 
 
@@ -69,12 +72,16 @@ class Sweep:
     """`--set` values, over everything else."""
 
 
-def load_sweep(name_or_path: str, assignments: list[str] | None = None) -> Sweep:
+def load_sweep(
+    name_or_path: str, assignments: list[str] | None = None, scale: str = PAPER
+) -> Sweep:
     """Read a packaged sweep or a TOML file and check it.
 
     Args:
         name_or_path: Name of a packaged sweep, or path of a file that ends in `.toml`.
         assignments: `key=value` overrides.
+        scale: `paper`, or a scale of `scales.toml`: what the file does not set is as it says, and
+            the sweep has its name after its own.
     Raises:
         SweepError: If there is no such sweep or a key or value cannot be used.
         ConfigError: If a value of a checked group is out of range.
@@ -88,17 +95,26 @@ def load_sweep(name_or_path: str, assignments: list[str] | None = None) -> Sweep
             hint = ' (beside other data.* settings write data.source = "..." instead of data)'
         raise SweepError(f"{name_or_path} is not TOML: {error}{hint}.") from None
     try:
-        return parse_sweep(table, name, assignments or [])
+        return parse_sweep(table, name, assignments or [], _scale(scale), scale)
     except SweepError as error:
         raise SweepError(f"{name_or_path}: {error}") from None
 
 
-def parse_sweep(table: dict[str, Any], name: str, assignments: list[str]) -> Sweep:
+def parse_sweep(
+    table: dict[str, Any],
+    name: str,
+    assignments: list[str],
+    scale: dict[str, Any] | None = None,
+    scale_name: str = PAPER,
+) -> Sweep:
     """Check a parsed sweep file, see `load_sweep`."""
+    scale = scale or {}
     for key in table:
         if key not in KEYS:
             raise SweepError(f"{key} is not a section of a sweep; allowed: {', '.join(KEYS)}.")
     name = table.get("name", name)
+    if scale_name != PAPER:
+        name = f"{name}-{scale_name}"
     if not isinstance(name, str) or not is_sweep(name):
         raise SweepError(
             f"name (={name!r}) must be 1 to 63 of a-z, 0-9, - and _, starting with a letter or "
@@ -124,24 +140,16 @@ def parse_sweep(table: dict[str, Any], name: str, assignments: list[str]) -> Swe
             overrides[full_name(key)] = value
     for axis, values in matrix.items():
         _check_axis(axis, values)
-    methods = {}
-    for method, settings in _table(table, "methods").items():
-        if method not in METHODS:
-            raise SweepError(
-                f"methods.{method} is not a known method; allowed: {', '.join(METHODS)}."
-            )
-        if not isinstance(settings, dict):
-            raise SweepError(
-                f"methods.{method} (={settings!r}) must be a table: write it as [methods.{method}]."
-            )
-        methods[method] = flatten(settings)
+    methods = _methods(scale)
+    for method, settings in _methods(table).items():
+        methods[method] = methods.get(method, {}) | settings
     if not matrix and not random_tables:
         raise SweepError("there is neither [matrix] nor [[random]]: nothing to run.")
     return Sweep(
         name=name,
         description=str(table.get("description", "")),
         cost=str(table.get("cost", "")),
-        settings=flatten(_table(table, "settings")),
+        settings=flatten(_table(scale, "settings")) | flatten(_table(table, "settings")),
         methods=methods,
         matrix=matrix,
         random=[RandomBaseline.build(group, "random") for group in random_tables],
@@ -178,6 +186,36 @@ def _read(name_or_path: str) -> tuple[str, str]:
         raise SweepError(f"there is no file {name_or_path}.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SweepError(f"{name_or_path} cannot be read: {error}.") from None
+
+
+def _methods(table: dict[str, Any]) -> dict[str, Settings]:
+    methods = {}
+    for method, settings in _table(table, "methods").items():
+        if method not in METHODS:
+            raise SweepError(
+                f"methods.{method} is not a known method; allowed: {', '.join(METHODS)}."
+            )
+        if not isinstance(settings, dict):
+            raise SweepError(
+                f"methods.{method} (={settings!r}) must be a table: write it as [methods.{method}]."
+            )
+        methods[method] = flatten(settings)
+    return methods
+
+
+def scales() -> dict[str, dict[str, Any]]:
+    """The scales beside the paper's, each with `settings` and `methods` as a sweep file has."""
+    text = (resources.files("orchestrate") / "scales.toml").read_text("utf-8")
+    return tomllib.loads(text)
+
+
+def _scale(name: str) -> dict[str, Any]:
+    if name == PAPER:
+        return {}
+    known = scales()
+    if name not in known:
+        raise SweepError(f"scale (={name!r}) is not known; allowed: {', '.join([PAPER, *known])}.")
+    return known[name]
 
 
 def _table(table: dict[str, Any], key: str) -> dict[str, Any]:
