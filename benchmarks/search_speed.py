@@ -19,12 +19,12 @@ from benchmarks.plain import PlainState, plain_step
 from benchmarks.plain_supernet import PlainSupernet
 from benchmarks.timing import Timings, interleaved, ratio, table
 from fairdarts import functional, mixed_ops, stacked_ops
-from fairdarts.capture import CapturedStep
+from fairdarts.capture import NUM_EAGER_STEPS, CapturedStep
 from fairdarts.config import SearchConfig
 from fairdarts.data.stream import Batch
 from fairdarts.loss import architecture_loss
 from fairdarts.precision import float32_products
-from fairdarts.search import SearchState, search_step, step_alphas, step_weights
+from fairdarts.search import SearchState, frozen, search_step
 from fairdarts.supernet import Supernet, flat_gates
 
 NUM_CLASSES = 10
@@ -147,9 +147,12 @@ def fast_variant(batch_size: int, device: torch.device, **changes: object) -> Va
     config = config_of(batch_size, **changes)
     state, (train, val) = fast_state(config, device), batches(config, device)
     step = partial(search_step, state, config=config)
-    if config.cuda_graph:
-        return partial(CapturedStep(step), train, val)
-    return partial(step, train, val)
+    if not config.cuda_graph:
+        return partial(step, train, val)
+    captured = CapturedStep(step)
+    for _ in range(NUM_EAGER_STEPS):
+        captured(train, val)
+    return partial(captured, train, val)
 
 
 def bi_level_variants(batch_size: int, device: torch.device) -> dict[str, Variant]:
@@ -174,18 +177,17 @@ def ideas(batch_size: int, device: torch.device) -> dict[str, Variant]:
         ("plain + both", last, True),
     ):
         state, (train, val) = plain_state(config, device), batches(config, device)
-        step = _trimmed_plain_step if trim else plain_step
-        variants[name] = partial(step, state, train, val, config)
+        variants[name] = partial(_step, state, train, val, config, trim)
     fast_twin, (train, val) = fast_state(last, device), batches(last, device)
     fast = partial(search_step, fast_twin, train, val, last)
     variants["fairdarts - depthwise gradients"] = _patched(
         fast, stacked_ops, "depthwise_conv", functional._conv
     )
-    variants["fairdarts - an edge at a time"] = _patched(
+    variants["fairdarts - edges as the cache holds"] = _patched(
         fast, mixed_ops.MixedOps, "_parts", lambda self, _: [(self.num_edges, ...)]
     )
     variants["fairdarts - only the gradients that a level needs"] = partial(
-        _untrimmed_step, fast_twin, train, val, last
+        _step, fast_twin, train, val, last, trim=False
     )
     variants["fairdarts - channels last"] = fast_variant(batch_size, device, channels_last=False)
     variants["fairdarts + recompute_cells"] = fast_variant(batch_size, device, recompute_cells=True)
@@ -224,20 +226,18 @@ def _total_loss(
     return total
 
 
-def _trimmed_plain_step(state: PlainState, train: Batch, val: Batch, config: SearchConfig) -> None:
-    # The steps read no more of a state than a plain one has.
-    step_alphas(state, val, config)  # type: ignore[arg-type]
-    step_weights(state, train, config)  # type: ignore[arg-type]
-
-
-def _untrimmed_step(state: SearchState, train: Batch, val: Batch, config: SearchConfig) -> None:
+def _step(state: State, train: Batch, val: Batch, config: SearchConfig, trim: bool) -> None:
+    """A step in which each level computes the gradients of the other too, or not (`trim`)."""
+    supernet = state.supernet
     state.alpha_optimizer.zero_grad()
-    torch.autograd.backward(_total_loss(state.supernet, *val, config))
+    with frozen(supernet.weight_parameters() if trim else []):
+        torch.autograd.backward(_total_loss(supernet, *val, config))
     state.alpha_optimizer.step()
     state.weight_optimizer.zero_grad()
-    logits = state.supernet(train[0], state.supernet.gates())
-    torch.autograd.backward(F.cross_entropy(logits, train[1]))
-    nn.utils.clip_grad_norm_(state.supernet.weight_parameters(), config.grad_clip)
+    with frozen(supernet.architecture_parameters() if trim else []):
+        logits = supernet(train[0], supernet.gates())
+        torch.autograd.backward(F.cross_entropy(logits, train[1]))
+    nn.utils.clip_grad_norm_(supernet.weight_parameters(), config.grad_clip)
     state.weight_optimizer.step()
 
 

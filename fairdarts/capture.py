@@ -1,5 +1,6 @@
 """A search step recorded as a CUDA graph: one launch in place of thousands."""
 
+from collections import Counter
 from collections.abc import Callable
 
 import torch
@@ -9,7 +10,7 @@ from fairdarts.data.stream import Batch
 
 Step = Callable[[Batch, Batch], tuple[list[Tensor], list[Tensor]]]
 NUM_EAGER_STEPS = 3
-"""Steps before recording: libraries choose kernels and allocate workspaces in them."""
+"""Steps of a shape before it is recorded: libraries choose kernels and workspaces in them."""
 
 
 class CapturedStep:
@@ -22,29 +23,34 @@ class CapturedStep:
     def __init__(self, step: Step) -> None:
         """Keep the step; it must be free of host reads, and its optimisers capturable."""
         self._step = step
-        self._num_eager = 0
+        self._num_eager: Counter[tuple[torch.Size, ...]] = Counter()
         self._graph: torch.cuda.CUDAGraph | None = None
+        # Autograd remembers the stream that a parameter was first used on, and refuses to record
+        # on another: all steps run on one of our own.
+        self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
 
     def __call__(self, train: Batch, val: Batch) -> tuple[list[Tensor], list[Tensor]]:
         """The step's metrics, valid until the next call."""
-        if self._graph is not None and self._same_shapes(train, val):
-            for recorded, given in zip(self._inputs, (*train, *val), strict=True):
+        batches = (*train, *val)
+        shapes = tuple(tensor.shape for tensor in batches)
+        if self._graph is not None and shapes == self._shapes:
+            for recorded, given in zip(self._inputs, batches, strict=True):
                 recorded.copy_(given)
             self._graph.replay()
             return self._metrics
-        metrics = self._step(train, val)
-        self._num_eager += 1
-        if self._graph is None and self._num_eager == NUM_EAGER_STEPS:
+        self._stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self._stream):
+            metrics = self._step(train, val)
+        torch.cuda.current_stream().wait_stream(self._stream)
+        self._num_eager[shapes] += 1
+        if self._graph is None and self._num_eager[shapes] == NUM_EAGER_STEPS:
             self._record(train, val)
         return metrics
 
-    def _same_shapes(self, train: Batch, val: Batch) -> bool:
-        given = (*train, *val)
-        return all(a.shape == b.shape for a, b in zip(self._inputs, given, strict=True))
-
     def _record(self, train: Batch, val: Batch) -> None:
         self._inputs = [tensor.clone() for tensor in (*train, *val)]
+        self._shapes = tuple(tensor.shape for tensor in self._inputs)
         images, labels, val_images, val_labels = self._inputs
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
+        with torch.cuda.graph(self._graph, stream=self._stream):
             self._metrics = self._step((images, labels), (val_images, val_labels))

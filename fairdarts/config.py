@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from fairdarts.errors import ConfigError
 from fairdarts.perturbation import PERTURBATIONS
+from fairdarts.spaces import SPACES
 from fairdarts.stopping import STOPPING_RULES
 
 DATA_SOURCES = "digits, cifar10, cifar100, parquet:DIR or folder:DIR"
@@ -74,7 +75,7 @@ class DataConfig(Config):
 class SearchConfig(Config):
     """One differentiable search (paper Sections 3.1, 4 and supplementary Section 3.1)."""
 
-    space: Literal["s1", "s1_no_skip"] = "s1"
+    space: str = "s1"
     """Search space: S1, the DARTS cell with 7 candidates an edge (supplementary Section 2), or the
     same without skip connections (paper Section 6.1)."""
     relaxation: Literal["sigmoid", "softmax"] = "sigmoid"
@@ -117,7 +118,7 @@ class SearchConfig(Config):
     computes under autocast. Weights, alphas and losses stay float32."""
     recompute_cells: bool = False
     """Keep only the cells' inputs for the gradient and compute each cell a second time: the same
-    numbers in a fifth of the memory, for a third more time."""
+    numbers in a quarter of the memory, for half as much time again (docs/performance.md)."""
     cuda_graph: bool = False
     """Replay the search step as one CUDA graph (CUDA only)."""
     seed: int = Field(default=0, ge=0, lt=2**31)
@@ -132,13 +133,20 @@ class SearchConfig(Config):
         return self
 
     @model_validator(mode="after")
-    def _cures_fit(self) -> Self:
+    def _settings_fit(self) -> Self:
+        _check_name("space", self.space, SPACES)
         _check_name("stopping", self.stopping, STOPPING_RULES)
-        if self.order == 2 and self.optimization == "single_level":
-            raise ValueError("order 2 needs optimization = bilevel: it looks at the other half.")
+        _check_name("perturbation", self.perturbation, PERTURBATIONS)
+        if self.optimization == "single_level" and (self.order == 2 or self.stopping):
+            setting = "order 2" if self.order == 2 else f"stopping = {self.stopping}"
+            raise ValueError(f"{setting} needs optimization = bilevel: it looks at the other half.")
+        if self.order == 2 and (self.precision != "float32" or self.perturbation):
+            raise ValueError(
+                "order 2 needs precision = float32 and no perturbation: it is a small difference "
+                "of two gradients."
+            )
         if self.perturbation is None:
             return self
-        _check_name("perturbation", self.perturbation, PERTURBATIONS)
         below = PERTURBATIONS[self.perturbation].strength_below
         if self.perturbation_strength >= below:
             raise ValueError(
@@ -173,7 +181,7 @@ class DeriveConfig(Config):
 class SampleConfig(Config):
     """One random-sampling baseline (paper Section 6.3 and Table 3)."""
 
-    space: Literal["s1", "s1_no_skip"] = "s1"
+    space: Literal["s1"] = "s1"
     index: int = Field(default=0, ge=0)
     """Which of the distinct genotypes that `seed` draws, in order."""
     num_skips: int = Field(default=2, ge=0, le=8)

@@ -1,12 +1,15 @@
 """The largest eigenvalue of the Hessian of the validation loss in the architecture parameters."""
 
+import math
+
 import numpy as np
 import torch
-from scipy.sparse.linalg import LinearOperator, eigsh
+from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from torch.nn import functional as F
 
 from fairdarts.data.stream import Batch
-from fairdarts.recompute import statistics_kept
+from fairdarts.recompute import StatisticsKept
+from fairdarts.search import frozen
 from fairdarts.supernet import Supernet
 
 
@@ -16,24 +19,32 @@ def largest_eigenvalue(supernet: Supernet, batch: Batch) -> float:
     Args:
         supernet: In training mode, as it is searched.
         batch: Images and labels of the alphas' half.
+    Returns:
+        NaN if the search has diverged or the method does not converge.
     Source:
         RobustDARTS, arXiv:1909.09656, Section 4.1.
     """
     images, labels = batch
     alphas = supernet.architecture_parameters()
-    sizes = [alpha.numel() for alpha in alphas]
-    with statistics_kept(supernet):
+    with frozen(supernet.weight_parameters()), StatisticsKept(supernet):
         loss = F.cross_entropy(supernet(images, supernet.gates()), labels)
         slopes = torch.autograd.grad(loss, alphas, create_graph=True)
-    flat = torch.cat([slope.flatten() for slope in slopes])
+        flat = torch.cat([slope.flatten() for slope in slopes])
+        if not flat.isfinite().all():
+            return math.nan
 
-    def product(vector: np.ndarray) -> np.ndarray:
-        direction = torch.from_numpy(np.asarray(vector)).to(flat)
-        columns = torch.autograd.grad(flat @ direction.flatten(), alphas, retain_graph=True)
-        return torch.cat([column.flatten() for column in columns]).double().cpu().numpy()
+        def product(vector: np.ndarray) -> np.ndarray:
+            direction = torch.from_numpy(np.asarray(vector)).to(flat).flatten()
+            columns = torch.autograd.grad(flat @ direction, alphas, retain_graph=True)
+            return torch.cat([column.flatten() for column in columns]).double().cpu().numpy()
 
-    dimension = sum(sizes)
-    hessian = LinearOperator((dimension, dimension), matvec=product, dtype=np.float64)
-    start = np.ones(dimension)  # not drawn: the same result again
-    (largest,) = eigsh(hessian, k=1, which="LA", v0=start, tol=1e-3, return_eigenvectors=False)
+        hessian = LinearOperator((len(flat), len(flat)), matvec=product, dtype=np.float64)
+        # Always the same start, and not constant: softmax gates do not feel a constant.
+        start = np.random.default_rng(0).standard_normal(len(flat))
+        try:
+            (largest,) = eigsh(
+                hessian, k=1, which="LA", v0=start, tol=1e-3, return_eigenvectors=False
+            )
+        except ArpackNoConvergence:
+            return math.nan
     return float(largest)

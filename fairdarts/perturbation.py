@@ -98,7 +98,8 @@ class DropPath(Perturbation):
     """Drop any operation on any edge for single images; the rate grows linearly to its strength.
 
     Source:
-        RobustDARTS, arXiv:1909.09656, Section 5.1, with strengths 0.2, 0.4 and 0.6.
+        After RobustDARTS, arXiv:1909.09656, Section 5.1, with strengths 0.2, 0.4 and 0.6; there a
+        whole edge is dropped, here each operation on it by itself.
     """
 
     strength_below = 1.0

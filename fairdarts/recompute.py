@@ -1,7 +1,6 @@
 """Activation checkpointing: a module computed again in the backward pass instead of remembered."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from typing import Any
 
 from torch import nn
@@ -20,19 +19,24 @@ def recomputed(module: nn.Module, *inputs: Any) -> Any:
         *inputs,
         use_reentrant=False,
         preserve_rng_state=False,
-        context_fn=lambda: (nullcontext(), statistics_kept(module)),
+        context_fn=lambda: (nullcontext(), StatisticsKept(module)),
     )
 
 
-@contextmanager
-def statistics_kept(module: nn.Module) -> Iterator[None]:
-    """Inside, a forward in training mode leaves running means and variances as they are."""
-    norms = [norm for norm in module.modules() if isinstance(norm, Norm | nn.BatchNorm2d)]
-    before = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.momentum = 0.0
-    try:
-        yield
-    finally:
-        for norm, momentum in zip(norms, before, strict=True):
+class StatisticsKept:
+    """Inside, a forward in training mode leaves running means and variances as they are.
+
+    A class: torch enters it anew for each backward through what it recomputes.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self._norms = [m for m in module.modules() if isinstance(m, Norm | nn.BatchNorm2d)]
+        self._momenta = [norm.momentum for norm in self._norms]
+
+    def __enter__(self) -> None:
+        for norm in self._norms:
+            norm.momentum = 0.0
+
+    def __exit__(self, *exception: object) -> None:
+        for norm, momentum in zip(self._norms, self._momenta, strict=True):
             norm.momentum = momentum

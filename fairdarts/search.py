@@ -21,7 +21,7 @@ from fairdarts.loss import architecture_loss
 from fairdarts.metrics import EpochMeter, top1_pct
 from fairdarts.perturbation import PERTURBATIONS, Perturbation
 from fairdarts.precision import float32_products
-from fairdarts.recompute import statistics_kept
+from fairdarts.recompute import StatisticsKept
 from fairdarts.schedule import cosine, set_lr
 from fairdarts.second_order import unrolled_gradient
 from fairdarts.seeding import generator, seed_everything
@@ -166,7 +166,7 @@ def step_weights(
         torch.autograd.backward(loss)
     nn.utils.clip_grad_norm_(state.supernet.weight_parameters(), config.grad_clip)
     state.weight_optimizer.step()
-    return [loss, top1_pct(logits, labels)]
+    return [loss.detach(), top1_pct(logits, labels)]
 
 
 def step_both(
@@ -224,7 +224,7 @@ def step_alphas_ahead(
             steps.append(step if velocity is None else step + group["momentum"] * velocity)
         return steps
 
-    with statistics_kept(supernet):
+    with StatisticsKept(supernet):
         gradients = unrolled_gradient(train_loss, val_loss, weights, alphas, step_of, group["lr"])
     for alpha, gradient in zip(alphas, gradients, strict=True):
         alpha.grad = gradient
@@ -324,22 +324,19 @@ def _search_epoch(
         # The halves may differ in size: the alphas' stream cycles at its own pace.
         train_batch = train.batch(step)
         val_batch = train_batch if config.optimization == "single_level" else val.batch(step)
-        if config.perturbation is None:
-            weight_metrics, arch_metrics = take_step(train_batch, val_batch)
-        else:
+        if config.perturbation is not None:
             perturbation = PERTURBATIONS[config.perturbation](
                 config.perturbation_strength,
                 epoch / config.epochs,
                 generator(state.device, config.seed, "perturbation", step),
             )
-            weight_metrics, arch_metrics = search_step(
-                state, train_batch, val_batch, config, perturbation
-            )
+            take_step = partial(search_step, state, config=config, perturbation=perturbation)
+        weight_metrics, arch_metrics = take_step(train_batch, val_batch)
         weight_meter.add(len(train_batch[1]), *weight_metrics)
         arch_meter.add(len(val_batch[1]), *arch_metrics)
     stopping_value = None
     if config.stopping is not None:
-        batch = val.batch(epoch * len(train))
+        batch = val.batch(epoch * len(val))  # the first of a pass: a full one
         stopping_value = STOPPING_RULES[config.stopping].measure(state, batch)
         state.stopping_values.values[epoch] = stopping_value
     state.epoch = epoch + 1

@@ -52,7 +52,7 @@ class Eigenvalue:
     grown by more than 1.3.
 
     Source:
-        RobustDARTS, arXiv:1909.09656, Section 4.3.
+        After RobustDARTS, arXiv:1909.09656, Section 4.3, with whole windows compared.
     """
 
     WINDOW = 5

@@ -17,7 +17,7 @@ from torch.utils.checkpoint import checkpoint
 from fairdarts.errors import ConfigError
 from fairdarts.genotype import Genotype
 from fairdarts.network import DerivedNetwork, DropPathMode
-from fairdarts.recompute import statistics_kept
+from fairdarts.recompute import StatisticsKept
 
 
 class TimmNetwork(DerivedNetwork):
@@ -162,7 +162,7 @@ class TimmNetwork(DerivedNetwork):
             older,
             newer,
             use_reentrant=False,
-            context_fn=lambda: (nullcontext(), statistics_kept(cell)),
+            context_fn=lambda: (nullcontext(), StatisticsKept(cell)),
         )
         return output
 

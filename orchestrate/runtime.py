@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-PACKAGES = ("torch", "torchvision", "timm", "ray", "numpy", "fairdarts")
+PACKAGES = ("torch", "torchvision", "timm", "ray", "numpy", "scipy", "fairdarts")
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,12 @@ def parse_sweep(
             overrides[full_name(key)] = value
     for axis, values in matrix.items():
         _check_axis(axis, values)
-    methods = _methods(scale)
+    own = flatten(_table(table, "settings"))
+    # The scale is beneath all of the file: what it sets for a method is no match for [settings].
+    methods = {
+        method: {name: value for name, value in settings.items() if name not in own}
+        for method, settings in _methods(scale).items()
+    }
     for method, settings in _methods(table).items():
         methods[method] = methods.get(method, {}) | settings
     if not matrix and not random_tables:
@@ -149,7 +154,7 @@ def parse_sweep(
         name=name,
         description=str(table.get("description", "")),
         cost=str(table.get("cost", "")),
-        settings=flatten(_table(scale, "settings")) | flatten(_table(table, "settings")),
+        settings=flatten(_table(scale, "settings")) | own,
         methods=methods,
         matrix=matrix,
         random=[RandomBaseline.build(group, "random") for group in random_tables],

@@ -14,6 +14,7 @@ from fairdarts.config import METHODS, SearchConfig
 from fairdarts.data.augment import Augmentation
 from fairdarts.data.images import ImageSet, halves
 from fairdarts.data.stream import BatchStream
+from fairdarts.errors import ConfigError
 from fairdarts.metrics import EpochMeter, top1_pct
 from fairdarts.perturbation import PERTURBATIONS
 from fairdarts.schedule import cosine, set_lr
@@ -203,6 +204,38 @@ def test_search_step_trains_alphas_first_and_weights_with_the_new_alphas() -> No
     assert state.to_bytes() == twin.to_bytes()
 
 
+@pytest.mark.parametrize("changes", [{}, {"order": 2}, {"optimization": "single_level"}], ids=str)
+def test_metrics_of_a_step_hold_no_graph(changes: dict[str, object]) -> None:
+    config = tiny_config(**changes)
+    metrics = search_step(double_state(config), double_batch(1), double_batch(2), config)
+    assert all(metric.grad_fn is None for level in metrics for metric in level)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        (
+            {"perturbation": "nosuch"},
+            r"perturbation \(='nosuch'\) is not known; allowed: alpha_noi",
+        ),
+        ({"stopping": "nosuch"}, r"stopping \(='nosuch'\) is not known; allowed: eigenvalue, two"),
+        ({"space": "s9"}, r"space \(='s9'\) is not known; allowed: s1, s1_no_skip"),
+        ({"order": 2, "optimization": "single_level"}, "order 2 needs optimization = bilevel"),
+        ({"stopping": "eigenvalue", "optimization": "single_level"}, "eigenvalue needs optim"),
+        ({"order": 2, "perturbation": "skip_noise"}, "order 2 needs precision = float32 and no"),
+        ({"order": 2, "precision": "bfloat16"}, "order 2 needs precision = float32 and no"),
+        ({"perturbation": "drop_path"}, r"perturbation_strength \(=1.0\) must be below 1 for drop"),
+        ({"perturbation": "skip_noise", "recompute_cells": True}, "recompute_cells cannot be used"),
+    ],
+    ids=str,
+)
+def test_settings_that_do_not_fit_are_refused_in_a_sentence(
+    changes: dict[str, object], fault: str
+) -> None:
+    with pytest.raises(ConfigError, match=fault):
+        tiny_config(**changes)
+
+
 @pytest.mark.parametrize("step", [step_alphas, step_weights])
 def test_every_parameter_is_trainable_again_after_a_step_even_a_failed_one(
     step: Callable[[SearchState, Batch, SearchConfig], list[Tensor]],
@@ -226,6 +259,7 @@ def test_every_parameter_is_trainable_again_after_a_step_even_a_failed_one(
         ("fairdarts", {"optimization": "single_level"}),
         ("fairdarts", {"space": "s1_no_skip", "zero_one_form": "l1"}),
         ("darts", {"stopping": "two_skips"}),
+        ("darts", {"stopping": "eigenvalue", "recompute_cells": True}),
         *(
             ("darts", {"perturbation": name, "perturbation_strength": 0.5})
             for name in PERTURBATIONS

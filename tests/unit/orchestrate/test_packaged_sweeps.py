@@ -5,7 +5,7 @@ import pytest
 from fairdarts.config import METHODS
 from orchestrate.errors import SweepError
 from orchestrate.plan import TrialSpec, plan
-from orchestrate.sweep import load_sweep, packaged_sweeps, scales
+from orchestrate.sweep import load_sweep, packaged_sweeps, parse_sweep, scales
 
 ON_DIGITS = ["data=digits"]
 
@@ -67,6 +67,12 @@ def test_a_scale_is_beneath_what_the_file_sets() -> None:
     assert small.stages[0].config["search"]["init_channels"] == 8
     assert small.stages[-1].config["retrain"]["epochs"] == 10
     assert paper.trial_id != small.trial_id
+
+
+def test_settings_of_the_file_win_over_those_of_a_scale_for_a_method() -> None:
+    table = {"settings": {"search.alpha_lr": 0.5}, "matrix": {"method": ["darts"]}}
+    (trial,) = plan(parse_sweep(table, "mine", ON_DIGITS, scales()["small"], "small"))
+    assert trial.stages[0].config["search"]["alpha_lr"] == 0.5
 
 
 def test_a_scale_names_the_steps_of_alpha_for_every_method() -> None:
