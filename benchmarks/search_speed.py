@@ -129,9 +129,9 @@ def fast_state(config: SearchConfig, device: torch.device) -> SearchState:
     return state
 
 
-def plain_variant(batch_size: int, device: torch.device) -> Variant:
+def plain_variant(batch_size: int, device: torch.device, **changes: object) -> Variant:
     """The baseline's step, and its metrics read as the authors' code reads them."""
-    config = config_of(batch_size, channels_last=False)
+    config = config_of(batch_size, channels_last=False, **changes)
     state, (train, val) = plain_state(config, device), batches(config, device)
 
     def step() -> list[float]:
@@ -196,25 +196,10 @@ def ideas(batch_size: int, device: torch.device) -> dict[str, Variant]:
 
 def single_level_variants(batch_size: int, device: torch.device) -> dict[str, Variant]:
     """One forward and backward for weights and alphas together, plain and fast."""
-    first, last = config_of(batch_size, channels_last=False), config_of(batch_size)
     return {
-        "plain, single level": partial(
-            _single_level, plain_state(first, device), batches(first, device)[0], first
-        ),
-        "fairdarts, single level": partial(
-            _single_level, fast_state(last, device), batches(last, device)[0], last
-        ),
+        "plain, single level": plain_variant(batch_size, device, optimization="single_level"),
+        "fairdarts, single level": fast_variant(batch_size, device, optimization="single_level"),
     }
-
-
-def _single_level(state: State, train: Batch, config: SearchConfig) -> None:
-    supernet, (images, labels) = state.supernet, train
-    state.alpha_optimizer.zero_grad()
-    state.weight_optimizer.zero_grad()
-    torch.autograd.backward(_total_loss(supernet, images, labels, config))
-    nn.utils.clip_grad_norm_(supernet.weight_parameters(), config.grad_clip)
-    state.alpha_optimizer.step()
-    state.weight_optimizer.step()
 
 
 def _total_loss(

@@ -203,7 +203,7 @@ def step_alphas_ahead(
         `ARCH_METRICS` at the weights one step ahead, scalars on the device.
     """
     supernet = state.supernet
-    weights, alphas = list(supernet.weight_parameters()), supernet.architecture_parameters()
+    weights, alphas = supernet.weight_parameters(), supernet.architecture_parameters()
     (group,) = state.weight_optimizer.param_groups
     metrics: list[Tensor] = []
 

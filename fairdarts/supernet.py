@@ -1,9 +1,8 @@
 """The S1 supernet: cells whose nodes sum the mixed operations of their incoming edges.
 
-Shapes: B batch, C channels, H W space, E = 14 edges, O = 7 operations.
+Shapes: B batch, C channels, H W space, E = 14 edges, O operations (7 in S1).
 """
 
-from collections.abc import Iterator
 from functools import partial
 
 import torch
@@ -125,6 +124,7 @@ class Supernet(nn.Module):
         perturbation: Perturbation | None = None,
     ) -> Tensor:
         """Images (B, 3, H, W) and the gates of both cell kinds to logits (B, classes)."""
+        # Not by an index: a list of edges would be copied to the GPU in every step.
         by_source = {
             kind: [torch.stack([rows[edge] for edge in edges]) for edges in self.space.edges_from]
             for kind, rows in ((kind, gate.unbind()) for kind, gate in gates.items())
@@ -141,10 +141,10 @@ class Supernet(nn.Module):
         """The alphas of both cell kinds."""
         return list(self.alphas.values())
 
-    def weight_parameters(self) -> Iterator[nn.Parameter]:
+    def weight_parameters(self) -> list[nn.Parameter]:
         """Every parameter that is no alpha."""
         alphas = {id(alpha) for alpha in self.alphas.values()}
-        return (weight for weight in self.parameters() if id(weight) not in alphas)
+        return [weight for weight in self.parameters() if id(weight) not in alphas]
 
 
 def flat_gates(gates: dict[str, Tensor]) -> Tensor:

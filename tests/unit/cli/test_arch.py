@@ -56,7 +56,7 @@ def store(tmp_path: Path) -> Path:
     root = tmp_path / "store"
     results = Store.create(root)
     common: dict[str, Any] = {"sweep": "s", "submission": 1, "label": "x", "planned_at": NOW}
-    searched = {"trial_id": RETRAIN, "method": "fairdarts", "search_key": SEARCH}
+    searched = {"trial_id": RETRAIN, "method": "fairdarts", "search_key": SEARCH, "space": "s1"}
     searched |= {"derive_key": DERIVE, "retrain_key": RETRAIN}
     sampled = {"trial_id": SAMPLED, "method": "random", "sample_key": SAMPLE}
     rows = [common | searched, common | sampled | {"retrain_key": SAMPLED}]

@@ -31,9 +31,14 @@ def changed(before: dict[str, str], after: dict[str, str]) -> list[str]:
     return [kind for kind in before if before[kind] != after[kind]]
 
 
+NAMED = {"space": "s1_no_skip", "perturbation": "skip_noise", "stopping": "two_skips"}
+
+
 def another_value(config: type[Config], name: str) -> Any:
     """A valid value of a setting that is not its default; None if there is none."""
     field = config.model_fields[name]
+    if name in NAMED and str in (field.annotation, *get_args(field.annotation)):
+        return NAMED[name]
     default = field.default
     if isinstance(default, bool):
         return not default
