@@ -220,10 +220,7 @@ class RetrainConfig(Config):
     @field_validator("recipe")
     @classmethod
     def _known_recipe(cls, recipe: str) -> str:
-        if recipe not in RECIPES:
-            raise ValueError(
-                f"recipe (={recipe!r}) is not known; allowed: {', '.join(sorted(RECIPES))}."
-            )
+        _check_name("recipe", recipe, RECIPES)
         return recipe
 
 

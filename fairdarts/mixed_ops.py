@@ -50,10 +50,16 @@ class MixedOps(nn.Module):
         gate_of = dict(zip(self.operations, gates.unbind(dim=1), strict=True))
         shared = {name: operation(x) for name, operation in self.shared.items()}
         alike = [name for name in shared if not self._touched(name, perturbation)]
+        # Contiguous: batch norm's CPU gradient reads beyond a weight of stride 0.
+        scales = {
+            name: gate[:, None].expand(-1, self.channels).flatten().contiguous()
+            for name, gate in gate_of.items()
+            if name not in alike
+        }
         rectified = x.relu()
         mixed: list[Tensor] = []
         for num_edges, part in self._parts(x):
-            terms = self._terms(rectified, shared, gate_of, num_edges, part, perturbation)
+            terms = self._terms(rectified, shared, scales, num_edges, part, perturbation)
             mixed += torch.split(sum_in_place(terms), self.channels, dim=1)
         if not alike:
             return [features.clone() for features in mixed]  # views cannot be added to in place
@@ -65,29 +71,27 @@ class MixedOps(nn.Module):
         self,
         rectified: Tensor,
         shared: dict[str, Tensor],
-        gate_of: dict[str, Tensor],
+        scales: dict[str, Tensor],
         num_edges: int,
         part: Channels,
         perturbation: Perturbation | None,
     ) -> Iterator[Tensor]:
         """Gated features of what differs between the edges of a part, (B, num_edges * C, ...)."""
 
-        def scale(name: str) -> Tensor:
-            # Contiguous: batch norm's CPU gradient reads beyond a weight of stride 0.
-            return gate_of[name][:, None].expand(-1, self.channels).flatten().contiguous()[part]
-
         def gated(name: str, features: Tensor) -> Tensor:
             assert perturbation is not None
             by_edge = torch.unflatten(features, 1, (num_edges, self.channels))
             disturbed = perturbation.on_output(name, by_edge).flatten(1, 2)
-            return disturbed * scale(name)[:, None, None]
+            return disturbed * scales[name][part][:, None, None]
 
         stacked = _repeat(rectified, num_edges)
         for name, operation in self.separate.items():
             if self._touched(name, perturbation):
                 yield gated(name, operation(stacked, part))
             else:
-                yield operation(stacked, part, scale(name))  # the gate is batch norm's weight
+                yield operation(
+                    stacked, part, scales[name][part]
+                )  # the gate is batch norm's weight
         for name, features in shared.items():
             if self._touched(name, perturbation):
                 yield gated(name, _repeat(features, num_edges))

@@ -9,16 +9,16 @@ from torch.utils.checkpoint import checkpoint
 from fairdarts.stacked_ops import Norm
 
 
-def recomputed(module: nn.Module, *inputs: Any) -> Any:
+def recomputed(module: nn.Module, *inputs: Any, draws: bool = False) -> Any:
     """`module(*inputs)`, of which only the inputs are kept for the gradient.
 
-    The module may draw no random numbers: they would differ the second time.
+    A module that draws random numbers must say so (`draws`), to draw the same the second time.
     """
     return checkpoint(
         module,
         *inputs,
         use_reentrant=False,
-        preserve_rng_state=False,
+        preserve_rng_state=draws,
         context_fn=lambda: (nullcontext(), StatisticsKept(module)),
     )
 

@@ -4,7 +4,6 @@ Shapes: B batch, C channels, H W space, K classes.
 """
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from itertools import islice
 from typing import Any
 
@@ -12,12 +11,11 @@ from timm.layers.adaptive_avgmax_pool import SelectAdaptivePool2d
 from timm.layers.classifier import create_classifier
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.checkpoint import checkpoint
 
 from fairdarts.errors import ConfigError
 from fairdarts.genotype import Genotype
 from fairdarts.network import DerivedNetwork, DropPathMode
-from fairdarts.recompute import StatisticsKept
+from fairdarts.recompute import recomputed
 
 
 class TimmNetwork(DerivedNetwork):
@@ -156,14 +154,7 @@ class TimmNetwork(DerivedNetwork):
         """As in `DerivedNetwork`, or keeping only the cell's inputs for the gradient."""
         if not self.grad_checkpointing:
             return super().compute_cell(cell, older, newer)
-        output: Tensor = checkpoint(
-            super().compute_cell,
-            cell,
-            older,
-            newer,
-            use_reentrant=False,
-            context_fn=lambda: (nullcontext(), StatisticsKept(cell)),
-        )
+        output: Tensor = recomputed(cell, older, newer, self.drop_path_prob, draws=True)
         return output
 
     def set_grad_checkpointing(self, enable: bool = True) -> None:
