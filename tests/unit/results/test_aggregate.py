@@ -1,24 +1,11 @@
 import math
-from pathlib import Path
 
 import pytest
-from small_sweep import Trial, finish, finish_genotype, finish_search, submit, write_example
+from small_sweep import Trial, finish, finish_genotype, finish_search, submit
 
 from results.aggregate import COLUMNS, aggregate
 from results.query import trial_outcomes
 from results.store import Store
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store.create(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def example(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    store = Store.create(tmp_path_factory.mktemp("example"))
-    write_example(store)
-    return store
 
 
 def test_means_and_sample_stds_are_those_computed_by_hand(example: Store) -> None:

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import pytest
 from small_sweep import (
     Trial,
@@ -9,24 +7,11 @@ from small_sweep import (
     finish_retrain,
     finish_search,
     submit,
-    write_example,
 )
 
 from results.errors import StoreError
 from results.query import FAILED, INVALID, OK, UNFINISHED, num_left_out, trial_outcomes
 from results.store import Store
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store.create(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def example(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    store = Store.create(tmp_path_factory.mktemp("example"))
-    write_example(store)
-    return store
 
 
 def test_an_empty_store_has_no_outcomes_but_all_columns(store: Store) -> None:

@@ -1,7 +1,6 @@
 import csv
 import io
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
@@ -14,11 +13,6 @@ from results.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store.create(tmp_path)
 
 
 @pytest.fixture(scope="module")
