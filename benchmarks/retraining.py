@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import timm
 import torch
 from timm.loss.cross_entropy import LabelSmoothingCrossEntropy
-from timm.optim import create_optimizer_v2  # type: ignore[attr-defined]
+from timm.optim import create_optimizer_v2
 from timm.utils.clip_grad import dispatch_clip_grad
 from torch import Tensor, nn
 

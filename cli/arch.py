@@ -22,6 +22,13 @@ class Cells(StrEnum):
     BOTH = "both"
 
 
+class StemKind(StrEnum):
+    """What stands before the cells."""
+
+    CIFAR = "cifar"
+    IMAGENET = "imagenet"
+
+
 @app.command("list")
 def list_() -> None:
     """Show the published architectures, as counted here and as printed.
@@ -83,11 +90,18 @@ def count_(
     num_cells: Annotated[int, typer.Option(min=3, help="Cells in the network.")] = 20,
     image_size: Annotated[int, typer.Option(min=4, help="Height and width in pixels.")] = 32,
     num_classes: Annotated[int, typer.Option(min=1, help="Outputs of the classifiers.")] = 10,
+    stem: Annotated[
+        StemKind, typer.Option(help="imagenet halves the image three times before the cells.")
+    ] = StemKind.CIFAR,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Count parameters and MultAdds."""
+    """Count parameters and MultAdds.
+
+    The defaults are the paper's network for CIFAR-10; its network for ImageNet has --stem imagenet
+    --init-channels 48 --num-cells 14 --image-size 224 --num-classes 1000.
+    """
     _, cells = read_genotype(genotype, store)
-    cost = count(cells, init_channels, num_cells, image_size, num_classes)
+    cost = count(cells, init_channels, num_cells, image_size, num_classes, stem.value)
     print(f"params                     {cost.params:>15,}")
     if cost.params_with_auxiliary > cost.params:
         print(f"params with auxiliary head {cost.params_with_auxiliary:>15,}")

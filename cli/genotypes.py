@@ -8,6 +8,7 @@ import typer
 if TYPE_CHECKING:
     from fairdarts.cost import NetworkCost
     from fairdarts.genotype import Edge, Genotype
+    from fairdarts.network import Stem
     from results.store import Store
 
 GenotypeArgument = Annotated[
@@ -84,10 +85,11 @@ def count(
     num_cells: int = 20,
     image_size: int = 32,
     num_classes: int = 10,
+    stem: "Stem" = "cifar",
 ) -> "NetworkCost":
     """Cost of the genotype's network, by default the paper's for CIFAR-10.
 
-    Images below 32 x 32 leave no room for an auxiliary head: none is counted.
+    Smaller images than the paper's leave no room for an auxiliary head: none is counted.
     """
     from fairdarts.cost import derived_network_cost
     from fairdarts.network import AuxiliaryHead
@@ -98,7 +100,8 @@ def count(
         num_cells=num_cells,
         image_size=image_size,
         num_classes=num_classes,
-        auxiliary=image_size >= AuxiliaryHead.min_image_size,
+        auxiliary=image_size >= AuxiliaryHead.min_image_size[stem],
+        stem=stem,
     )
 
 

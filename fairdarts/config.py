@@ -197,15 +197,27 @@ class RetrainConfig(Config):
 
     recipe: str = "cifar-600"
     """Name of the recipe; other fields that differ from it are shown beside the name."""
+    stem: Literal["cifar", "imagenet"] = "cifar"
+    """What stands before the cells: `imagenet` halves the image three times."""
     init_channels: int = Field(default=36, ge=1)
     num_cells: int = Field(default=20, ge=3)
     epochs: int = Field(default=600, ge=1)
     batch_size: int = Field(default=96, ge=2)
+    optimizer: Literal["sgd", "rmsprop"] = "sgd"
+    """`rmsprop` is that of TensorFlow, with decay 0.9 and epsilon 1e-3."""
     lr: float = Field(default=0.025, gt=0)
-    """Cosine from here to 0."""
+    lr_schedule: Literal["cosine", "exponential"] = "cosine"
+    """`cosine`: from `lr` to 0; `exponential`: times 0.97 after every `lr_decay_epochs`."""
+    lr_decay_epochs: float = Field(default=1.0, gt=0)
+    warmup_epochs: int = Field(default=0, ge=0)
+    """Epochs in which the learning rate grows linearly from 0, before the schedule."""
     momentum: float = Field(default=0.9, ge=0, lt=1)
     weight_decay: float = Field(default=3e-4, ge=0)
-    grad_clip: float = Field(default=5.0, gt=0)
+    decay_norms: bool = True
+    """Whether weight decay applies to batch norm and to biases."""
+    grad_clip: float = Field(default=5.0, ge=0)
+    """Largest norm of the gradient; 0: any."""
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     auxiliary_weight: float = Field(default=0.4, ge=0)
     """Weight of the auxiliary head's loss; 0 builds no head."""
     cutout: int = Field(default=16, ge=0)
@@ -214,7 +226,15 @@ class RetrainConfig(Config):
     """Final drop-path probability; it grows linearly from 0."""
     drop_path_mode: Literal["node", "edge"] = "node"
     """`node` drops a node's sum (official FairDARTS code); `edge` each operation (DARTS)."""
+    ema_decay: float = Field(default=0.0, ge=0, lt=1)
+    """Accuracy is that of an exponential moving average of the weights; 0: of the weights."""
+    num_validation: int = Field(default=0, ge=0)
+    """Training images held out to choose an epoch by, spread evenly over the classes."""
     channels_last: bool = True
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
+    """As in a search: `tf32` and `bfloat16` are faster on a GPU and not bit for bit the same."""
+    compile: bool = False
+    """Whether torch compiles the network: minutes at the start, and other last bits."""
     seed: int = Field(default=0, ge=0, lt=2**31)
 
     @field_validator("recipe")
@@ -223,13 +243,39 @@ class RetrainConfig(Config):
         _check_name("recipe", recipe, RECIPES)
         return recipe
 
+    @model_validator(mode="after")
+    def _settings_fit(self) -> Self:
+        if self.stem == "imagenet" and self.init_channels < 2:
+            raise ValueError("init_channels (=1) must be 2 or more for the ImageNet stem.")
+        if self.warmup_epochs >= self.epochs:
+            raise ValueError(
+                f"warmup_epochs (={self.warmup_epochs}) must be below epochs (={self.epochs})."
+            )
+        return self
 
-RECIPES: dict[str, dict[str, Any]] = {
+
+RECIPES: dict[str, dict[str, dict[str, Any]]] = {
     # The authors state that 97.46 % took 1600 epochs and that 600 give about 97.2 %.
-    "cifar-600": {"epochs": 600},
-    "cifar-1600": {"epochs": 1600},
+    "cifar-600": {"retrain": {"epochs": 600}},
+    "cifar-1600": {"retrain": {"epochs": 1600}},
+    # Paper Section 5.2: cells of S1 on ImageNet, trained as DARTS (arXiv:1806.09055) trains.
+    "imagenet-transfer": {
+        "retrain": {
+            "stem": "imagenet",
+            "init_channels": 48,
+            "num_cells": 14,
+            "epochs": 250,
+            "batch_size": 128,
+            "lr": 0.1,
+            "lr_schedule": "exponential",
+            "weight_decay": 3e-5,
+            "label_smoothing": 0.1,
+            "cutout": 0,
+            "drop_path": 0.0,
+        },
+    },
 }
-"""Named retraining recipes: what each sets."""
+"""Named retraining recipes: what each sets, by section."""
 
 _DARTS: dict[str, Any] = {
     "relaxation": "softmax",

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from fairdarts.genotype import Genotype
-from fairdarts.network import DerivedNetwork
+from fairdarts.network import DerivedNetwork, Stem
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,7 @@ def derived_network_cost(
     image_size: int,
     num_classes: int,
     auxiliary: bool,
+    stem: Stem = "cifar",
 ) -> NetworkCost:
     """Cost of the network that `genotype` builds at this scale, in a fifth of a second.
 
@@ -87,13 +88,16 @@ def derived_network_cost(
         image_size: Height and width in pixels.
         num_classes: Outputs of the classifiers.
         auxiliary: Whether the network has an auxiliary head.
+        stem: See `DerivedNetwork`.
     Raises:
         GenotypeError: If the genotype builds no network.
         ConfigError: If the network cannot take images of this size.
     """
     # Faster than building on the meta device; the fork keeps the caller's random numbers.
     with torch.random.fork_rng(devices=[]):
-        network = DerivedNetwork(genotype, num_classes, init_channels, num_cells, auxiliary)
+        network = DerivedNetwork(
+            genotype, num_classes, init_channels, num_cells, auxiliary, stem=stem
+        )
     with_auxiliary = count_params(network)
     head = network.auxiliary_head
     return NetworkCost(

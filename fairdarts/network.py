@@ -5,9 +5,9 @@ Cells at a third and two thirds of the depth halve H and W and double the channe
 """
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
-from timm.layers.drop import drop_path
+from timm.layers import drop_path
 from torch import Tensor, nn
 
 from fairdarts.errors import ConfigError, GenotypeError
@@ -17,6 +17,7 @@ from fairdarts.operations import FactorizedReduce, ReLUConvBN, build_operation
 from fairdarts.spaces import NUM_INPUTS
 
 DropPathMode = Literal["node", "edge"]
+Stem = Literal["cifar", "imagenet"]
 
 
 class DerivedCell(nn.Module):
@@ -82,17 +83,22 @@ class DerivedCell(nn.Module):
 class AuxiliaryHead(nn.Sequential):
     """Second classifier at two thirds of the depth, used in training only.
 
-    Global pooling before the classifier is a departure from DARTS: it changes nothing at 32 x 32
-    and makes larger images work.
+    Global pooling before the classifier is a departure from DARTS: it changes nothing at the
+    smallest size of an image and makes larger ones work.
+
+    Args:
+        in_channels: Those of the cell before it.
+        num_classes: K.
+        stem: Of the network: after `cifar` pooling has stride 3 (from 8 x 8), else 2 (from 7 x 7).
     """
 
-    min_image_size = 32
-    """The input is a quarter of the image; pooling and convolution need 8 x 8 of it."""
+    min_image_size: ClassVar[dict[Stem, int]] = {"cifar": 32, "imagenet": 224}
+    """Height and width at which pooling and convolution have enough to work on."""
 
-    def __init__(self, in_channels: int, num_classes: int) -> None:
+    def __init__(self, in_channels: int, num_classes: int, stem: Stem) -> None:
         super().__init__(
             nn.ReLU(),
-            nn.AvgPool2d(5, stride=3, count_include_pad=False),
+            nn.AvgPool2d(5, stride=3 if stem == "cifar" else 2, count_include_pad=False),
             nn.Conv2d(in_channels, 128, 1, bias=False),
             nn.BatchNorm2d(128),
             nn.ReLU(),
@@ -105,18 +111,45 @@ class AuxiliaryHead(nn.Sequential):
         )
 
 
+def _cifar_stem(image_channels: int, channels: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(image_channels, 3 * channels, 3, padding=1, bias=False),
+        nn.BatchNorm2d(3 * channels),
+    )
+
+
+def _imagenet_stem(image_channels: int, channels: int) -> nn.Sequential:
+    """Quarter of the image; with the second stem an eighth."""
+    return nn.Sequential(
+        nn.Conv2d(image_channels, channels // 2, 3, stride=2, padding=1, bias=False),
+        nn.BatchNorm2d(channels // 2),
+        nn.ReLU(),
+        nn.Conv2d(channels // 2, channels, 3, stride=2, padding=1, bias=False),
+        nn.BatchNorm2d(channels),
+    )
+
+
+def _second_imagenet_stem(channels: int) -> nn.Module:
+    return nn.Sequential(
+        nn.ReLU(),
+        nn.Conv2d(channels, channels, 3, stride=2, padding=1, bias=False),
+        nn.BatchNorm2d(channels),
+    )
+
+
 class DerivedNetwork(nn.Module):
-    """Stem, `num_cells` cells and a linear classifier, for images of CIFAR size.
+    """Stem, `num_cells` cells and a linear classifier.
 
     Args:
         genotype: Pruned here, so that a raw one will do.
         num_classes: K.
-        init_channels: C; the stem has 3 * C channels.
+        init_channels: C of the first cell.
         num_cells: At least 3; cells `num_cells // 3` and `2 * num_cells // 3` are reductions.
         auxiliary: Whether to build the auxiliary head.
         drop_path_mode: `node` drops the sum of a node, skips included (official FairDARTS code);
             `edge` drops the output of each operation, never an identity skip (DARTS).
         image_channels: Channels of an image.
+        stem: `cifar` keeps H and W and has 3 * C channels; `imagenet` halves them three times.
     Raises:
         GenotypeError: If a cell of the pruned genotype has no live node.
     """
@@ -130,6 +163,7 @@ class DerivedNetwork(nn.Module):
         auxiliary: bool,
         drop_path_mode: DropPathMode = "node",
         image_channels: int = 3,
+        stem: Stem = "cifar",
     ) -> None:
         super().__init__()
         self.genotype = genotype.pruned()
@@ -139,15 +173,19 @@ class DerivedNetwork(nn.Module):
         """Probability of dropping a path in training; the trainer raises it epoch by epoch."""
 
         channels = init_channels
-        self.stem = nn.Sequential(
-            nn.Conv2d(image_channels, 3 * channels, 3, padding=1, bias=False),
-            nn.BatchNorm2d(3 * channels),
-        )
+        self.stem_kind = stem
+        self.second_stem: nn.Module | None = None
+        if stem == "cifar":
+            self.stem = _cifar_stem(image_channels, channels)
+            in_channels = (3 * channels, 3 * channels)
+        else:
+            self.stem = _imagenet_stem(image_channels, channels)
+            self.second_stem = _second_imagenet_stem(channels)
+            in_channels = (channels, channels)
         self.cells = nn.ModuleList()
         self.auxiliary_after = 2 * num_cells // 3
         self.auxiliary_head: AuxiliaryHead | None = None
-        in_channels = (3 * channels, 3 * channels)
-        follows_reduction = False
+        follows_reduction = self.second_stem is not None
         for index in range(num_cells):
             reduces = index in (num_cells // 3, self.auxiliary_after)
             channels *= 2 if reduces else 1
@@ -163,7 +201,7 @@ class DerivedNetwork(nn.Module):
             in_channels = (in_channels[1], cell.out_channels)
             follows_reduction = reduces
             if auxiliary and index == self.auxiliary_after:
-                self.auxiliary_head = AuxiliaryHead(in_channels[1], num_classes)
+                self.auxiliary_head = AuxiliaryHead(in_channels[1], num_classes, stem)
         self.classifier = nn.Linear(in_channels[1], num_classes)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -186,6 +224,8 @@ class DerivedNetwork(nn.Module):
         """The output of each cell in turn; see `DerivedCell.forward`, and `forward` for errors."""
         self._check_size(*images.shape[2:])
         older = newer = self.stem(images)
+        if self.second_stem is not None:
+            newer = self.second_stem(older)
         for cell in self.cells:
             older, newer = newer, self.compute_cell(cell, older, newer)
             yield newer
@@ -196,12 +236,13 @@ class DerivedNetwork(nn.Module):
         return output
 
     def _check_size(self, height: int, width: int) -> None:
-        if height % 4 or width % 4:
+        halvings = 2 if self.second_stem is None else 5
+        if height % 2**halvings or width % 2**halvings:
             raise ConfigError(
-                f"image_size (={height}x{width}) must be divisible by 4: "
-                "two reduction cells halve the image."
+                f"image_size (={height}x{width}) must be divisible by {2**halvings}: "
+                f"the network halves the image {halvings} times."
             )
-        smallest = AuxiliaryHead.min_image_size
+        smallest = AuxiliaryHead.min_image_size[self.stem_kind]
         if self.auxiliary_head is not None and min(height, width) < smallest:
             raise ConfigError(
                 f"image_size (={height}x{width}) is too small for the auxiliary head, which needs "

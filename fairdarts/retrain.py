@@ -3,33 +3,39 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from timm.optim import create_optimizer_v2
+from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fairdarts.checkpoint import restore_state, state_to_bytes
 from fairdarts.config import RetrainConfig
 from fairdarts.data.augment import Augmentation
-from fairdarts.data.images import ImageSet
+from fairdarts.data.images import ImageSet, held_out
 from fairdarts.data.stream import BatchStream, evaluation_batches
 from fairdarts.genotype import Genotype
 from fairdarts.metrics import EpochMeter, top1_pct
 from fairdarts.network import DerivedNetwork
-from fairdarts.schedule import cosine, set_lr
+from fairdarts.precision import autocast, float32_products
+from fairdarts.schedule import cosine, current_lr, exponential
 from fairdarts.seeding import seed_everything
 
 TRAIN_METRICS = ("train_loss", "train_top1_pct")
+VALIDATION_METRICS = ("val_loss", "val_top1_pct")
 TEST_METRICS = ("test_loss", "test_top1_pct")
 EVALUATION_BATCH_SIZE = 256
 
 
 @dataclass(frozen=True)
 class RetrainEpoch:
-    """What one epoch of a retraining measured, on the training and on the whole test set."""
+    """What one epoch of a retraining measured."""
 
     epoch: int
     metrics: dict[str, float]
+    """`TRAIN_METRICS`, `TEST_METRICS`, and `VALIDATION_METRICS` where images are held out."""
     lr: float
     num_images: int
     wall_s: float
@@ -51,22 +57,36 @@ class RetrainState:
                 num_cells=config.num_cells,
                 auxiliary=config.auxiliary_weight > 0,
                 drop_path_mode=config.drop_path_mode,
+                stem=config.stem,
             )
             .to(device)
             .to(memory_format=memory_format)
         )
-        self.optimizer = torch.optim.SGD(
-            self.network.parameters(),
-            lr=config.lr,
-            momentum=config.momentum,
-            weight_decay=config.weight_decay,
-        )
+        self.optimizer = _optimizer(self.network, config)
+        if config.lr_schedule == "cosine":
+            self.schedule = cosine(
+                self.optimizer, config.epochs, warmup_epochs=config.warmup_epochs
+            )
+        else:
+            self.schedule = exponential(
+                self.optimizer, config.lr_decay_epochs, config.warmup_epochs
+            )
+        self.average: ModelEmaV3 | None = None
+        if config.ema_decay:
+            self.average = ModelEmaV3(self.network, config.ema_decay)
+        if config.compile:
+            self.network.compile()
         self.device = device
         self.epoch = 0
 
+    @property
+    def measured_network(self) -> nn.Module:
+        """The one whose accuracy counts: that of the averaged weights, if there are any."""
+        return self.network if self.average is None else self.average.module
+
     def to_bytes(self) -> bytes:
         """The state after the last finished epoch."""
-        return state_to_bytes(self.epoch, {"network": self.network}, {"sgd": self.optimizer})
+        return state_to_bytes(self.epoch, self._modules(), {"optimizer": self.optimizer})
 
     def restore(self, content: bytes) -> None:
         """Continue from `to_bytes()` of a state of the same configuration.
@@ -74,37 +94,73 @@ class RetrainState:
         Raises:
             CheckpointError: If it is not one.
         """
-        self.epoch = restore_state(content, {"network": self.network}, {"sgd": self.optimizer})
+        self.epoch = restore_state(content, self._modules(), {"optimizer": self.optimizer})
+
+    def _modules(self) -> dict[str, nn.Module]:
+        modules: dict[str, nn.Module] = {"network": self.network}
+        return modules if self.average is None else modules | {"average": self.average.module}
+
+
+def _optimizer(network: nn.Module, config: RetrainConfig) -> torch.optim.Optimizer:
+    own: dict[str, dict[str, Any]] = {
+        "sgd": {"opt": "momentum"},
+        "rmsprop": {"opt": "rmsproptf", "alpha": 0.9, "eps": 1e-3},
+    }
+    return create_optimizer_v2(
+        network,
+        lr=config.lr,
+        weight_decay=config.weight_decay,
+        momentum=config.momentum,
+        filter_bias_and_bn=not config.decay_norms,
+        **own[config.optimizer],
+    )
 
 
 def train_step(
     state: RetrainState, batch: tuple[Tensor, Tensor], config: RetrainConfig
 ) -> list[Tensor]:
-    """One SGD step on cross-entropy plus the weighted loss of the auxiliary head.
+    """One step on cross-entropy plus the weighted loss of the auxiliary head.
 
     Returns:
         Cross-entropy of the main head and top-1 in percent, scalars on the device.
     """
     images, labels = batch
+    smoothing = config.label_smoothing
     state.optimizer.zero_grad()
-    logits, auxiliary_logits = state.network(images)
-    loss = total = F.cross_entropy(logits, labels)
-    if auxiliary_logits is not None:
-        total = loss + config.auxiliary_weight * F.cross_entropy(auxiliary_logits, labels)
+    with autocast(state.device, config.precision):
+        logits, auxiliary_logits = state.network(images)
+        loss = total = F.cross_entropy(logits, labels, label_smoothing=smoothing)
+        if auxiliary_logits is not None:
+            auxiliary = F.cross_entropy(auxiliary_logits, labels, label_smoothing=smoothing)
+            total = loss + config.auxiliary_weight * auxiliary
     torch.autograd.backward(total)
-    nn.utils.clip_grad_norm_(state.network.parameters(), config.grad_clip)
+    if config.grad_clip:
+        nn.utils.clip_grad_norm_(state.network.parameters(), config.grad_clip)
     state.optimizer.step()
+    if state.average is not None:
+        state.average.update(state.network)
     return [loss, top1_pct(logits, labels)]
 
 
 @torch.no_grad()
-def evaluate(network: nn.Module, images: ImageSet, *, channels_last: bool) -> dict[str, float]:
-    """Cross-entropy and top-1 in percent over a set of images, see `TEST_METRICS`."""
+def evaluate(
+    network: nn.Module, images: ImageSet, names: tuple[str, str], config: RetrainConfig
+) -> dict[str, float]:
+    """Cross-entropy and top-1 in percent over a set of images.
+
+    Args:
+        network: Whose first output are the logits.
+        images: On the device of the network.
+        names: What to call the two, such as `TEST_METRICS`.
+        config: Memory format and precision.
+    """
     network.eval()
-    meter = EpochMeter(TEST_METRICS, images.images.device)
-    for batch, labels in evaluation_batches(images, EVALUATION_BATCH_SIZE, channels_last):
-        logits, _ = network(batch)
-        meter.add(len(labels), F.cross_entropy(logits, labels), top1_pct(logits, labels))
+    meter = EpochMeter(names, images.images.device)
+    for batch, labels in evaluation_batches(images, EVALUATION_BATCH_SIZE, config.channels_last):
+        with autocast(batch.device, config.precision):
+            logits, _ = network(batch)
+            loss = F.cross_entropy(logits, labels)
+        meter.add(len(labels), loss, top1_pct(logits, labels))
     return meter.means()
 
 
@@ -123,18 +179,23 @@ def retrain(
     Args:
         genotype: A valid genotype.
         config: Settings, usually of a named recipe.
-        train: All training images.
+        train: All training images; `num_validation` of them are held out.
         test: The images that accuracy is reported on, after every epoch.
         device: Where to compute; the images are moved there once.
         on_epoch: Called after every epoch with what it measured and the state to save.
         checkpoint: `RetrainState.to_bytes()` of an unfinished retraining of the same configuration.
     Raises:
         GenotypeError: If the genotype leaves a cell without any live node.
+        DataError: If too few images are left to train on.
         CheckpointError: If the checkpoint belongs to another configuration.
     """
     state = RetrainState(genotype, config, train.num_classes, device)
     if checkpoint is not None:
         state.restore(checkpoint)
+    measured_on = {TEST_METRICS: test.to(device)}
+    if config.num_validation:
+        train, validation = held_out(train, config.num_validation)
+        measured_on[VALIDATION_METRICS] = validation.to(device)
     stream = BatchStream(
         train.to(device),
         batch_size=config.batch_size,
@@ -143,20 +204,22 @@ def retrain(
         augmentation=Augmentation(mirror=train.mirror, cutout=config.cutout),
         channels_last=config.channels_last,
     )
-    test = test.to(device)
-    while state.epoch < config.epochs:
-        on_epoch(_retrain_epoch(state, stream, test, config), state)
+    with float32_products(config.precision):
+        while state.epoch < config.epochs:
+            on_epoch(_retrain_epoch(state, stream, measured_on, config), state)
     return state
 
 
 def _retrain_epoch(
-    state: RetrainState, stream: BatchStream, test: ImageSet, config: RetrainConfig
+    state: RetrainState,
+    stream: BatchStream,
+    measured_on: dict[tuple[str, str], ImageSet],
+    config: RetrainConfig,
 ) -> RetrainEpoch:
     started = time.monotonic()
     epoch = state.epoch
     seed_everything(config.seed, "drop_path", epoch)
-    lr = cosine(epoch, config.epochs, config.lr)
-    set_lr(state.optimizer, lr)
+    state.schedule.step(epoch)
     state.network.drop_path_prob = config.drop_path * epoch / config.epochs
     state.network.train()
     meter = EpochMeter(TRAIN_METRICS, state.device)
@@ -164,11 +227,13 @@ def _retrain_epoch(
         batch = stream.batch(step)
         meter.add(len(batch[1]), *train_step(state, batch, config))
     state.epoch = epoch + 1
-    metrics = meter.means() | evaluate(state.network, test, channels_last=config.channels_last)
+    metrics = meter.means()
+    for names, images in measured_on.items():
+        metrics |= evaluate(state.measured_network, images, names, config)
     return RetrainEpoch(
         epoch=epoch,
         metrics=metrics,
-        lr=lr,
+        lr=current_lr(state.optimizer),
         num_images=meter.num_images,
         wall_s=time.monotonic() - started,
     )

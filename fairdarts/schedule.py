@@ -1,16 +1,54 @@
-"""Learning rates and drop path as functions of the epoch: nothing to save, nothing to step."""
+"""Learning rates as functions of the epoch (timm's schedules): nothing to save."""
 
-import math
-
+from timm.scheduler import CosineLRScheduler, StepLRScheduler
+from timm.scheduler.scheduler import Scheduler
 from torch.optim import Optimizer
 
-
-def cosine(epoch: int, num_epochs: int, start: float, end: float = 0.0) -> float:
-    """Cosine from `start` in epoch 0 towards `end`, which the epoch after the last would have."""
-    return end + (start - end) * (1 + math.cos(math.pi * epoch / num_epochs)) / 2
+EXPONENTIAL_DECAY = 0.97
 
 
-def set_lr(optimizer: Optimizer, lr: float) -> None:
-    """Give every parameter group this learning rate."""
-    for group in optimizer.param_groups:
-        group["lr"] = lr
+def cosine(
+    optimizer: Optimizer, num_epochs: int, end: float = 0.0, warmup_epochs: int = 0
+) -> Scheduler:
+    """Cosine from the rate of the optimiser to `end`, which the epoch after the last would have.
+
+    Call `step(epoch)` before each epoch; in whatever order, it sets the rate of that epoch.
+
+    Args:
+        optimizer: Whose rate to set.
+        num_epochs: Epochs in all.
+        end: Lowest rate.
+        warmup_epochs: Epochs at the start in which the rate grows linearly.
+    """
+    return CosineLRScheduler(
+        optimizer,
+        # timm warns of a schedule of one epoch, whose rate is that of the start in any case.
+        t_initial=max(num_epochs - warmup_epochs, 2),
+        lr_min=end,
+        warmup_t=warmup_epochs,
+        warmup_lr_init=_first_rate(optimizer, warmup_epochs),
+        warmup_prefix=True,
+    )
+
+
+def exponential(optimizer: Optimizer, decay_epochs: float, warmup_epochs: int = 0) -> Scheduler:
+    """The rate of the optimiser, times 0.97 whenever `decay_epochs` have passed; see `cosine`."""
+    return StepLRScheduler(
+        optimizer,
+        decay_t=decay_epochs,
+        decay_rate=EXPONENTIAL_DECAY,
+        warmup_t=warmup_epochs,
+        warmup_lr_init=_first_rate(optimizer, warmup_epochs),
+        warmup_prefix=True,
+    )
+
+
+def current_lr(optimizer: Optimizer) -> float:
+    """The rate of an optimiser all of whose groups have the same."""
+    rate: float = optimizer.param_groups[0]["lr"]
+    return rate
+
+
+def _first_rate(optimizer: Optimizer, warmup_epochs: int) -> float:
+    # Not 0, at which the first epoch would learn nothing.
+    return current_lr(optimizer) / (warmup_epochs + 1)

@@ -22,7 +22,7 @@ from fairdarts.metrics import EpochMeter, top1_pct
 from fairdarts.perturbation import PERTURBATIONS, Perturbation
 from fairdarts.precision import float32_products
 from fairdarts.recompute import StatisticsKept
-from fairdarts.schedule import cosine, set_lr
+from fairdarts.schedule import cosine, current_lr
 from fairdarts.second_order import unrolled_gradient
 from fairdarts.seeding import generator, seed_everything
 from fairdarts.spaces import CELL_KINDS
@@ -66,6 +66,7 @@ class SearchState:
             momentum=config.momentum,
             weight_decay=config.weight_decay,
         )
+        self.weight_schedule = cosine(self.weight_optimizer, config.epochs, config.weight_lr_min)
         self.alpha_optimizer = torch.optim.Adam(
             self.supernet.architecture_parameters(),
             lr=config.alpha_lr,
@@ -313,8 +314,7 @@ def _search_epoch(
 ) -> SearchEpoch:
     started = time.monotonic()
     epoch = state.epoch
-    lr = cosine(epoch, config.epochs, config.weight_lr, config.weight_lr_min)
-    set_lr(state.weight_optimizer, lr)
+    state.weight_schedule.step(epoch)
     weight_meter = EpochMeter(WEIGHT_METRICS, state.device)
     arch_meter = EpochMeter(ARCH_METRICS, state.device)
     take_step: Step = partial(search_step, state, config=config)
@@ -348,7 +348,7 @@ def _search_epoch(
         metrics=weight_meter.means() | arch_meter.means(),
         alphas=alphas,
         gates=gates,
-        lr=lr,
+        lr=current_lr(state.weight_optimizer),
         num_images=weight_meter.num_images,
         wall_s=time.monotonic() - started,
         stopping_value=stopping_value,

@@ -107,7 +107,8 @@ def resolve(method: str, layers: list[Settings]) -> dict[str, Config]:
         values[section] |= preset
     recipe = merged.get("retrain.recipe", RetrainConfig.model_fields["recipe"].default)
     if isinstance(recipe, str):
-        values["retrain"] |= RECIPES.get(recipe, {})
+        for section, preset in RECIPES.get(recipe, {}).items():
+            values[section] |= preset
     if seed is not None:
         values["search"]["seed"] = values["retrain"]["seed"] = seed
     for name, value in merged.items():
@@ -147,7 +148,7 @@ def data_label(config: DataConfig) -> str:
 
 def recipe_label(config: RetrainConfig) -> str:
     """The recipe's name, with every field that differs from it."""
-    reference = RetrainConfig(recipe=config.recipe, **RECIPES[config.recipe])
+    reference = RetrainConfig(recipe=config.recipe, **RECIPES[config.recipe]["retrain"])
     ours = config.model_dump()
     changed = [
         f"{field}={ours[field]}"

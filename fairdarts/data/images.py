@@ -72,6 +72,10 @@ class ImageSet:
         """Height and width in pixels."""
         return self.images.shape[-1]
 
+    def subset(self, indices: Tensor) -> Self:
+        """The images at `indices`, int64, in that order."""
+        return replace(self, images=self.images[indices], labels=self.labels[indices])
+
     def to(self, device: torch.device | str) -> Self:
         """The same images on `device`."""
         return replace(self, images=self.images.to(device), labels=self.labels.to(device))
@@ -90,6 +94,25 @@ def halves(images: ImageSet) -> tuple[ImageSet, ImageSet]:
         replace(images, images=images.images[:half], labels=images.labels[:half]),
         replace(images, images=images.images[half:], labels=images.labels[half:]),
     )
+
+
+def held_out(images: ImageSet, count: int) -> tuple[ImageSet, ImageSet]:
+    """Hold out the first `count` images, spread evenly over the classes.
+
+    Returns:
+        The rest, and those held out, each in their order.
+    Raises:
+        DataError: If fewer than two are left to train on.
+    """
+    if count > len(images) - 2:
+        raise DataError(
+            f"num_validation (={count}) leaves fewer than 2 of {len(images)} images to train on: "
+            "lower it."
+        )
+    chosen = first_per_class(images.labels, count)
+    rest = torch.ones(len(images), dtype=torch.bool)
+    rest[chosen] = False
+    return images.subset(rest.nonzero().flatten()), images.subset(chosen)
 
 
 def class_turns(labels: Tensor) -> Tensor:

@@ -67,6 +67,25 @@ def test_multadds_match_every_printed_figure(name: str) -> None:
     assert cost_of(name).multadds / 1e6 == pytest.approx(published(name).multadds_m, rel=0.005)
 
 
+@pytest.mark.parametrize(
+    ("name", "params_m", "multadds_m"),
+    # Table 2 prints 3.6M and 417M for FairDARTS-A, which its published genotype does not have.
+    [("FairDARTS_a", 3.47, 394.7), ("FairDARTS_b", 4.87, 541.2)],
+)
+def test_counts_of_the_networks_for_imagenet(name: str, params_m: float, multadds_m: float) -> None:
+    cost = derived_network_cost(
+        published(name).genotype,
+        init_channels=48,
+        num_cells=14,
+        image_size=224,
+        num_classes=1000,
+        auxiliary=True,
+        stem="imagenet",
+    )
+    assert round(cost.params / 1e6, 2) == params_m
+    assert round(cost.multadds / 1e6, 1) == multadds_m
+
+
 def test_mean_multadds_of_the_seven_searches() -> None:
     multadds_m = [cost_of(name).multadds / 1e6 for name in FAIRDARTS]
     assert round(statistics.mean(multadds_m)) == 458

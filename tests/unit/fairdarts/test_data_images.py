@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairdarts.data.images import ImageSet, class_turns, first_per_class, halves
+from fairdarts.data.images import ImageSet, class_turns, first_per_class, halves, held_out
 from fairdarts.errors import DataError
 
 
@@ -90,3 +90,15 @@ def test_chosen_class_sizes_differ_by_one_at_most_unless_a_class_runs_out(
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=40))
 def test_class_turns_is_a_permutation(labels: list[int]) -> None:
     assert sorted(class_turns(torch.tensor(labels)).tolist()) == list(range(len(labels)))
+
+
+def test_held_out_images_are_spread_over_the_classes_and_the_rest_keeps_its_order() -> None:
+    rest, validation = held_out(image_set([0, 0, 1, 0, 2, 1, 2, 0]), 3)
+    assert validation.images[:, 0, 0, 0].tolist() == [0, 2, 4]
+    assert validation.labels.tolist() == [0, 1, 2]
+    assert rest.images[:, 0, 0, 0].tolist() == [1, 3, 5, 6, 7]
+
+
+def test_holding_out_nearly_all_images_is_refused() -> None:
+    with pytest.raises(DataError, match=r"num_validation \(=3\) leaves fewer than 2 of 4 images"):
+        held_out(image_set([0, 1, 2, 0]), 3)

@@ -4,17 +4,17 @@ from torch import Tensor, nn
 
 from fairdarts.errors import ConfigError, GenotypeError
 from fairdarts.genotype import Edge, Genotype
-from fairdarts.network import DerivedCell, DerivedNetwork, DropPathMode
+from fairdarts.network import DerivedCell, DerivedNetwork, DropPathMode, Stem
 
 CONVS = (Edge("sep_conv_3x3", 0, 2), Edge("sep_conv_3x3", 1, 3))
 SKIPS = (Edge("skip_connect", 0, 2), Edge("skip_connect", 1, 3))
 POOLS = (Edge("max_pool_3x3", 0, 2), Edge("avg_pool_3x3", 1, 2))
 
 
-def network(genotype: Genotype, auxiliary: bool = False) -> DerivedNetwork:
+def network(genotype: Genotype, auxiliary: bool = False, stem: Stem = "cifar") -> DerivedNetwork:
     torch.manual_seed(0)
     return DerivedNetwork(
-        genotype, num_classes=10, init_channels=4, num_cells=3, auxiliary=auxiliary
+        genotype, num_classes=10, init_channels=4, num_cells=3, auxiliary=auxiliary, stem=stem
     )
 
 
@@ -52,6 +52,19 @@ def test_auxiliary_head_takes_larger_images() -> None:
     _, auxiliary_logits = network(Genotype(CONVS, POOLS), True)(torch.randn(2, 3, 64, 48))
     assert auxiliary_logits is not None
     assert auxiliary_logits.shape == (2, 10)
+
+
+def test_imagenet_stem_halves_the_image_three_times_before_the_cells() -> None:
+    model = network(Genotype(CONVS, POOLS), auxiliary=True, stem="imagenet")
+    logits, auxiliary_logits = model(torch.randn(2, 3, 224, 224))
+    assert auxiliary_logits is not None
+    assert logits.shape == auxiliary_logits.shape == (2, 10)
+    sizes = [features.shape[-1] for features in model.cell_outputs(torch.randn(2, 3, 224, 224))]
+    assert sizes == [28, 14, 7]
+    with pytest.raises(ConfigError, match=r"48x48.*divisible by 32.*5 times"):
+        model(torch.randn(2, 3, 48, 48))
+    with pytest.raises(ConfigError, match=r"192x192.*224x224.*auxiliary_weight to 0"):
+        model(torch.randn(2, 3, 192, 192))
 
 
 def test_image_too_small_for_the_auxiliary_head_is_refused_with_the_remedy() -> None:

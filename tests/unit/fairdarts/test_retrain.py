@@ -7,17 +7,20 @@ from functools import lru_cache
 import pytest
 import torch
 from safetensors.torch import load, save
+from timm.utils import ModelEmaV3
 from torch import Tensor
 from torch.nn import functional as F
 
 from fairdarts.config import RetrainConfig
 from fairdarts.data.augment import normalise
-from fairdarts.data.images import ImageSet
+from fairdarts.data.images import ImageSet, held_out
 from fairdarts.errors import GenotypeError
 from fairdarts.genotype import Edge, Genotype
 from fairdarts.metrics import EpochMeter
 from fairdarts.retrain import (
+    TEST_METRICS,
     TRAIN_METRICS,
+    VALIDATION_METRICS,
     RetrainEpoch,
     RetrainState,
     evaluate,
@@ -124,13 +127,20 @@ def test_auxiliary_weight_zero_builds_no_head() -> None:
 
 
 @pytest.mark.parametrize(
-    ("drop_path_mode", "channels_last"),
-    [("node", True), ("node", False), ("edge", True), ("edge", False)],
+    "changes",
+    [
+        {},
+        {"channels_last": False},
+        {"drop_path_mode": "edge"},
+        {"drop_path_mode": "edge", "channels_last": False},
+        {"optimizer": "rmsprop", "lr_schedule": "exponential", "warmup_epochs": 2},
+        {"ema_decay": 0.5, "decay_norms": False, "label_smoothing": 0.1, "num_validation": 3},
+    ],
 )
 def test_retraining_resumed_after_any_epoch_equals_the_uninterrupted_one_bit_for_bit(
-    drop_path_mode: str, channels_last: bool
+    changes: dict[str, object],
 ) -> None:
-    config = tiny_config(drop_path_mode=drop_path_mode, channels_last=channels_last)
+    config = tiny_config(**changes)
     assert config.auxiliary_weight > 0
     assert config.cutout > 0
     whole = uninterrupted(config)
@@ -152,7 +162,20 @@ def test_same_seed_gives_the_same_network_and_another_seed_another() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"drop_path": 0.0}, {"drop_path_mode": "edge"}, {"cutout": 0}, {"batch_size": 7}]
+    "change",
+    [
+        {"drop_path": 0.0},
+        {"drop_path_mode": "edge"},
+        {"cutout": 0},
+        {"batch_size": 7},
+        {"label_smoothing": 0.1},
+        {"decay_norms": False},
+        {"optimizer": "rmsprop"},
+        {"lr_schedule": "exponential"},
+        {"warmup_epochs": 1},
+        {"num_validation": 2},
+        {"precision": "bfloat16"},
+    ],
 )
 def test_setting_changes_the_training(change: dict[str, object]) -> None:
     assert run(tiny_config(**change)).saved[-1] != uninterrupted(tiny_config()).saved[-1]
@@ -194,14 +217,15 @@ def test_every_epoch_is_measured_on_the_whole_test_set_without_touching_the_stat
         on_epoch=lambda epoch, _: epochs.append(epoch),
     )
     before = state.to_bytes()
-    measured = evaluate(state.network, test, channels_last=config.channels_last)
+    measured = evaluate(state.network, test, TEST_METRICS, config)
     assert state.to_bytes() == before
     assert measured == {name: epochs[0].metrics[name] for name in ("test_loss", "test_top1_pct")}
     assert set(epochs[0].metrics) == {*TRAIN_METRICS, *measured}
 
 
 def test_evaluation_averages_over_batches_of_different_sizes() -> None:
-    state = RetrainState(GENOTYPE, tiny_config(auxiliary_weight=0.0), NUM_CLASSES, CPU)
+    config = tiny_config(auxiliary_weight=0.0)
+    state = RetrainState(GENOTYPE, config, NUM_CLASSES, CPU)
     images = tiny_images(256 + 3, size=8)
     with torch.no_grad():
         logits, _ = state.network.eval()(normalise(images.images, images.mean, images.std))
@@ -209,9 +233,83 @@ def test_evaluation_averages_over_batches_of_different_sizes() -> None:
     num_right = int((logits.argmax(dim=1) == images.labels).sum())
     assert 0 < num_right < len(images)
     state.network.train()  # evaluation must switch it off: batch statistics depend on the batch
-    measured = evaluate(state.network, images, channels_last=True)
+    measured = evaluate(state.network, images, TEST_METRICS, config)
     assert measured["test_loss"] == pytest.approx(loss, rel=1e-5)
     assert measured["test_top1_pct"] == pytest.approx(100 * num_right / len(images))
+
+
+def test_held_out_images_are_measured_and_not_trained_on() -> None:
+    train, epochs = tiny_images(7), list[RetrainEpoch]()
+    config = tiny_config(num_validation=3, epochs=1)
+    state = retrain(
+        GENOTYPE,
+        config,
+        train,
+        tiny_images(5, seed=2),
+        device=CPU,
+        on_epoch=lambda epoch, _: epochs.append(epoch),
+    )
+    assert epochs[0].num_images == 4
+    _, validation = held_out(train, 3)
+    measured = evaluate(state.network, validation, VALIDATION_METRICS, config)
+    assert measured == {name: epochs[0].metrics[name] for name in VALIDATION_METRICS}
+
+
+def test_accuracy_is_that_of_the_averaged_weights() -> None:
+    decay = 0.75
+    state = double_state(tiny_config(ema_decay=decay))
+    state.average = ModelEmaV3(state.network, decay)  # anew: the state is in double precision now
+    averages = [weight.detach().clone() for weight in state.network.parameters()]
+    for seed in (1, 2):
+        train_step(state, double_batch(seed), tiny_config(ema_decay=decay))
+        for average, weight in zip(averages, state.network.parameters(), strict=True):
+            average.lerp_(weight.detach(), 1 - decay)
+    measured = list(state.measured_network.parameters())
+    for average, weight in zip(averages, measured, strict=True):
+        torch.testing.assert_close(weight, average, rtol=1e-12, atol=1e-12)
+    plain = double_state(tiny_config())
+    assert plain.measured_network is plain.network
+
+
+def test_norms_and_biases_can_be_spared_from_weight_decay() -> None:
+    state = double_state(tiny_config(decay_norms=False, weight_decay=0.5, grad_clip=0.0))
+    before = {name: value.clone() for name, value in state.network.named_parameters()}
+    state.optimizer.zero_grad()
+    for parameter in state.network.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    state.optimizer.step()
+    for name, value in state.network.named_parameters():
+        shrink = 1 - 0.025 * 0.5 if value.dim() > 1 else 1.0
+        torch.testing.assert_close(value, before[name] * shrink)
+
+
+def test_rmsprop_is_that_of_tensorflow() -> None:
+    # Mean of squares from 1, epsilon inside the root, the rate inside the momentum.
+    state = double_state(
+        tiny_config(optimizer="rmsprop", weight_decay=0.0, lr=0.1, auxiliary_weight=0.0)
+    )
+    weight = next(state.network.parameters())
+    expected, gradient = weight.detach().clone(), torch.full_like(weight, 2.0)
+    square, velocity = torch.ones_like(weight), torch.zeros_like(weight)
+    for _ in range(3):
+        square = 0.9 * square + 0.1 * gradient**2
+        velocity = 0.9 * velocity + 0.1 * gradient / (square + 1e-3).sqrt()
+        expected = expected - velocity
+        weight.grad = gradient.clone()
+        state.optimizer.step()
+    torch.testing.assert_close(weight, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_smoothed_labels_share_a_tenth_over_all_classes() -> None:
+    config = tiny_config(label_smoothing=0.1, auxiliary_weight=0.0)
+    state = double_state(config)
+    images, labels = double_batch()
+    logits, _ = copy.deepcopy(state.network)(images)
+    log_probs = logits.log_softmax(dim=1)
+    right = log_probs.gather(1, labels[:, None]).squeeze(1)
+    expected = -(0.9 * right + 0.1 * log_probs.mean(dim=1)).mean()
+    loss, _ = train_step(state, (images, labels), config)
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-12)
 
 
 @pytest.mark.parametrize("drop_path_mode", ["node", "edge"])

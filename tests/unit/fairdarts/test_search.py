@@ -17,7 +17,6 @@ from fairdarts.data.stream import BatchStream
 from fairdarts.errors import ConfigError
 from fairdarts.metrics import EpochMeter, top1_pct
 from fairdarts.perturbation import PERTURBATIONS
-from fairdarts.schedule import cosine, set_lr
 from fairdarts.search import (
     ARCH_METRICS,
     WEIGHT_METRICS,
@@ -328,7 +327,7 @@ def replayed(
     for step in range(num_steps):
         twin.epoch, position = divmod(step, len(train))
         if position == 0:
-            set_lr(twin.weight_optimizer, cosine(twin.epoch, config.epochs, 0.005, 0.001))
+            twin.weight_schedule.step(twin.epoch)
         weight_metrics, arch_metrics = search_step(twin, train.batch(step), val.batch(step), config)
         rows.append([metric.item() for metric in (*weight_metrics, *arch_metrics)])
     twin.epoch += 1
