@@ -21,6 +21,10 @@ class Superseded(OrchestrateError):
     """This attempt's lease was taken over; what it computes is no longer wanted."""
 
 
+class TwinFailed(OrchestrateError):
+    """The stage whose rows another one would repeat has failed."""
+
+
 class Diverged(OrchestrateError):
     """A loss that is no longer finite."""
 

@@ -30,11 +30,12 @@ from fairdarts.genotype import Genotype, cell_gates, derive_epochs
 from fairdarts.retrain import RetrainEpoch, RetrainState, retrain
 from fairdarts.search import SearchEpoch, SearchState, search
 from fairdarts.spaces import SKIP, get_space
-from orchestrate.attempt import Attempt
+from orchestrate.attempt import Attempt, stage_state
 from orchestrate.checkpoints import load_checkpoint, save_checkpoint
-from orchestrate.errors import Diverged
+from orchestrate.errors import Diverged, Held, TwinFailed
 from orchestrate.plan import StageSpec
 from orchestrate.runtime import Runtime
+from orchestrate.twins import claim_training
 from results.errors import DamagedFile
 from results.layout import live_name
 from results.store import Store
@@ -83,6 +84,15 @@ class StageRun:
                 "DONE.json and run the sweep again."
             )
         return rows
+
+
+def derived_genotype(stage: StageSpec, store: Store) -> str | None:
+    """JSON of the genotype that a retrain stage trains; None if it cannot be read."""
+    try:
+        rows = _stage_rows(store, "genotypes", stage.parent or "")
+    except DamagedFile:
+        return None  # The stage itself will say so, in its log and its rows.
+    return rows[0]["genotype_json"] if rows else None
 
 
 def _stage_rows(store: Store, table: str, key: str) -> list[Row]:
@@ -161,7 +171,11 @@ def run_given(run: StageRun) -> Outcome:
 def run_retrain(run: StageRun) -> Outcome:
     """Training from scratch: one row an epoch, and one with what came of it."""
     config = RetrainConfig.build(run.stage.config["retrain"], "retrain")
-    genotype = Genotype.from_json(run.parent_rows("genotypes")[0]["genotype_json"])
+    genotype_json = run.parent_rows("genotypes")[0]["genotype_json"]
+    first = claim_training(run.stage, genotype_json, run.store)
+    if first != run.stage:
+        return _repeat(run, first)
+    genotype = Genotype.from_json(genotype_json)
     train, test = load(_checked_data(run.stage.config["data"]))
     history = _History(run)
 
@@ -184,8 +198,9 @@ def run_retrain(run: StageRun) -> Outcome:
         image_size=train.image_size,
         num_classes=train.num_classes,
         auxiliary=config.auxiliary_weight > 0,
+        stem=config.stem,
     )
-    best = max(history.rows, key=lambda row: row["test_top1_pct"])
+    best = _best(history.rows, "test_top1_pct")
     row = {
         "stage_key": run.stage.key,
         "derive_key": run.stage.parent,
@@ -202,7 +217,32 @@ def run_retrain(run: StageRun) -> Outcome:
         "num_cells": config.num_cells,
         "wall_s": sum(row["wall_s"] for row in history.rows),
     }
+    if config.num_validation:
+        chosen = _best(history.rows, "val_top1_pct")
+        row |= {"val_test_top1_pct": chosen["test_top1_pct"], "val_epoch": chosen["epoch"]}
     run.write_rows("retrains", [row])
+    return Outcome()
+
+
+def _best(rows: list[Row], column: str) -> Row:
+    """The first of the rows that have the highest value."""
+    return max(rows, key=lambda row: row[column])
+
+
+def _repeat(run: StageRun, first: StageSpec) -> Outcome:
+    """Take over the rows of the stage that trained the same genotype in the same way."""
+    state = stage_state(run.store.stage_dir(first.kind, first.key))
+    if state.status == "failed":
+        raise TwinFailed(f"stage {first.key} trains the same genotype and failed: {state.reason}")
+    if state.status != "done":
+        raise Held(f"stage {first.key} trains the same genotype and is not done")
+    own: Row = {"stage_key": run.stage.key}
+    epochs = _stage_rows(run.store, "epochs", first.key)
+    run.write_rows("epochs", [row | own | {"attempt": run.attempt.number} for row in epochs])
+    own |= {"derive_key": run.stage.parent, "trained_as": first.key}
+    retrains = _stage_rows(run.store, "retrains", first.key)
+    run.write_rows("retrains", [row | own for row in retrains])
+    run.attempt.log(f"stage {first.key} trained the same genotype: its rows are taken over")
     return Outcome()
 
 

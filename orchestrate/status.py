@@ -3,8 +3,9 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from orchestrate.attempt import StageState, stage_state
+from orchestrate.attempt import StageState
 from orchestrate.plan import StageSpec, TrialSpec
+from orchestrate.twins import state_of
 from results.store import Store
 
 STATUSES = ("done", "invalid", "running", "lost", "pending", "failed")
@@ -53,7 +54,7 @@ class Progress:
 def trial_status(store: Store, trial: TrialSpec) -> TrialStatus:
     """The status of one trial."""
     for stage in trial.stages:
-        state = stage_state(store.stage_dir(stage.kind, stage.key))
+        state = state_of(stage, store)
         if state.status != "done":
             return TrialStatus(trial, state.status, stage, state)
         if state.outcome != "ok":

@@ -19,7 +19,8 @@ from orchestrate.attempt import Attempt, stage_state
 from orchestrate.errors import Diverged, Held, Superseded
 from orchestrate.plan import StageSpec, TrialSpec
 from orchestrate.runtime import Runtime
-from orchestrate.stages import STAGES, StageRun
+from orchestrate.stages import STAGES, StageRun, derived_genotype
+from orchestrate.twins import first_alike, wait_for
 from results.files import write_json
 from results.layout import live_name
 from results.store import Store
@@ -47,13 +48,25 @@ def run_trial(
         ok, invalid, failed, or held (another process computes one of its stages).
     """
     for stage in trial.stages:
-        state = stage_state(store.stage_dir(stage.kind, stage.key))
-        outcome = state.outcome if state.status == "done" else None
-        if outcome is None:
-            outcome = run_stage(stage, store, runtime, on_epoch)
+        outcome = _finish_stage(stage, store, runtime, on_epoch)
         if outcome != "ok":
             return outcome
     return "ok"
+
+
+def _finish_stage(
+    stage: StageSpec, store: Store, runtime: Runtime, on_epoch: Callable[[], None]
+) -> str:
+    """Outcome of a stage, which is computed unless it is done; see `run_trial`."""
+    state = stage_state(store.stage_dir(stage.kind, stage.key))
+    if state.status == "done":
+        return state.outcome
+    if stage.kind == "retrain" and (genotype := derived_genotype(stage, store)):
+        first = first_alike(stage, genotype, store)
+        if first != stage and _finish_stage(first, store, runtime, on_epoch) == "held":
+            wait_for(first, stage, store)
+            return "held"
+    return run_stage(stage, store, runtime, on_epoch)
 
 
 def run_stage(
@@ -79,9 +92,9 @@ def run_stage(
         record.write(status="ok", ended=True)
         attempt.finish(outcome.status, outcome.reason)
         return outcome.status
-    except Superseded as error:
+    except (Held, Superseded) as error:
         attempt.log(str(error))
-        attempt.abandon()
+        attempt.release()
         return "held"
     except Exception as error:
         _fail(run, record, error)

@@ -3,6 +3,7 @@
     STORE.json                          what the folder is, and the version of its schema
     sweeps/<sweep>/0001.json            one file a submission: the resolved sweep
     stages/<kind>/<k2>/<key>/           one folder a stage: leases, attempts, checkpoints, marks
+    trainings/<k2>/<key>.json           which stage trains a genotype, for those that derive it too
     live/<table>/<name>.parquet         one small file a writer, always written whole
     sealed/<table>/                     reserved: large immutable files, named by manifests
 
@@ -17,7 +18,7 @@ from results.errors import StoreError
 
 FORMAT = "fairdarts-store"
 SCHEMA_MAJOR = 1
-SCHEMA_MINOR = 1
+SCHEMA_MINOR = 2
 """Raised when a column is appended; a newer minor stays readable, a newer major does not."""
 
 STORE_FILE = "STORE.json"

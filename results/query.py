@@ -33,6 +33,8 @@ FROM_RETRAINS = (
     "test_top1_pct",
     "best_test_top1_pct",
     "best_epoch",
+    "val_test_top1_pct",
+    "val_epoch",
     "params",
     "params_with_auxiliary",
     "multadds",

@@ -140,6 +140,8 @@ EPOCHS = Table(
         Column("written_at", TIME, "when the row was written", "UTC"),
         Column("stopping_value", F64, "search: what the stopping rule measured; null: no rule"),
         Column("chosen_epoch", I32, "search: whose alphas count, where a rule ended it; else null"),
+        Column("val_loss", F64, "retrain: loss on held-out training images; null: none", "nat"),
+        Column("val_top1_pct", F64, "retrain: accuracy on held-out training images", "%"),
     ),
 )
 
@@ -186,6 +188,9 @@ RETRAINS = Table(
         Column("init_channels", I16, "channels of the first cell"),
         Column("num_cells", I16, "cells"),
         Column("wall_s", F64, "sum of the durations of its epochs", "s"),
+        Column("val_test_top1_pct", F64, "test accuracy of `val_epoch`; null: none held out", "%"),
+        Column("val_epoch", I32, "epoch of the best accuracy on held-out training images, from 0"),
+        Column("trained_as", STR, "stage that trained the same genotype alike; null: this one"),
     ),
 )
 

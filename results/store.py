@@ -96,6 +96,10 @@ class Store:
         layout.check_key(key)
         return self.root / "stages" / layout.check_kind(kind) / key[:2] / key
 
+    def training_path(self, key: str) -> Path:
+        """File that names the stage which trains one genotype in one way, both hashed in `key`."""
+        return self.root / "trainings" / layout.check_key(key)[:2] / f"{key}.json"
+
     def sweep_dir(self, name: str) -> Path:
         """Folder with one file a submission of the sweep."""
         return self.root / "sweeps" / layout.check_sweep(name)

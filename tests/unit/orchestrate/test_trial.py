@@ -107,9 +107,9 @@ def test_rows_are_complete(whole: Store) -> None:
     only_search = {"arch_loss", "arch_top1_pct", "zero_one_loss", "num_dominant"}
     only_search |= {"num_dominant_skip", "alphas", "gates"}
     only_retrain = {"test_loss", "test_top1_pct"}
-    of_stopping_rules = ["stopping_value", "chosen_epoch"]
-    assert epochs[of_stopping_rules].isna().all(axis=None)
-    by_kind = dict(list(epochs.drop(columns=of_stopping_rules).groupby("kind")))
+    of_other_settings = ["stopping_value", "chosen_epoch", "val_loss", "val_top1_pct"]
+    assert epochs[of_other_settings].isna().all(axis=None)
+    by_kind = dict(list(epochs.drop(columns=of_other_settings).groupby("kind")))
     assert by_kind["search"].drop(columns=[*only_retrain]).notna().all(axis=None)
     assert by_kind["search"][[*only_retrain]].isna().all(axis=None)
     assert by_kind["retrain"].drop(columns=[*only_search]).notna().all(axis=None)
@@ -137,7 +137,9 @@ def test_rows_are_complete(whole: Store) -> None:
     assert genotypes.loc["sample", "num_rejected"] >= 0
 
     retrains = whole.read("retrains").to_pandas()
-    assert len(retrains) == 3 and retrains.notna().all(axis=None)
+    of_other_settings = ["val_test_top1_pct", "val_epoch", "trained_as"]
+    assert len(retrains) == 3 and retrains[of_other_settings].isna().all(axis=None)
+    assert retrains.drop(columns=of_other_settings).notna().all(axis=None)
 
 
 def test_the_headline_is_the_last_epoch_and_the_best_is_a_column_of_its_own(whole: Store) -> None:
@@ -281,6 +283,17 @@ def test_a_given_genotype_is_retrained(whole: Store, trials: list[TrialSpec], st
     columns = ["test_top1_pct", "best_test_top1_pct", "best_epoch", "params", "multadds"]
     its = whole.read("retrains", [trials[2].trial_id], columns)
     assert store.read("retrains", [trial.trial_id], columns) == its
+
+
+def test_accuracy_of_the_epoch_chosen_on_held_out_images_is_a_column_of_its_own(
+    store: Store,
+) -> None:
+    (trial,) = random_trials("retrain.num_validation=20", "retrain.epochs=4")
+    assert run_trial(trial, store, RUNTIME) == "ok"
+    epochs = store.read("epochs").to_pandas().set_index("epoch")
+    (row,) = store.read("retrains").to_pylist()
+    assert row["val_epoch"] == epochs["val_top1_pct"].idxmax()
+    assert row["val_test_top1_pct"] == epochs["test_top1_pct"][row["val_epoch"]]
 
 
 @pytest.mark.parametrize("damage", ["changed", "gone", "corrupt"])

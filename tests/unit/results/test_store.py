@@ -39,7 +39,7 @@ def store(tmp_path: Path) -> Store:
 def test_a_store_is_created_once_and_opened_by_anyone(store: Store) -> None:
     header = json.loads((store.root / "STORE.json").read_text())
 
-    assert header == {"format": "fairdarts-store", "schema_major": 1, "schema_minor": 1}
+    assert header == {"format": "fairdarts-store", "schema_major": 1, "schema_minor": 2}
     assert Store.create(store.root) == Store.open(store.root) == store
 
 
@@ -385,17 +385,17 @@ def test_columns_that_differ_between_minor_versions_are_tolerated(
 ) -> None:
     ours = SCHEMA["retrains"]
     older = type(ours)(ours.name, ours.key, ours.columns[:-1])
-    row = {"stage_key": KEY, "epochs": 5, "wall_s": 2.0}
+    row = {"stage_key": KEY, "epochs": 5, "trained_as": OTHER}
 
     # This version wrote, an older one reads; then the other way round.
     store.write_rows("retrains", live_name(KEY, 1), [row])
     monkeypatch.setitem(SCHEMA, "retrains", older)
-    assert "wall_s" not in store.read("retrains").column_names
+    assert "trained_as" not in store.read("retrains").column_names
     store.write_rows("retrains", live_name(KEY, 1), [{"stage_key": KEY, "epochs": 5}])
     monkeypatch.setitem(SCHEMA, "retrains", ours)
 
     (found,) = store.read("retrains").to_pylist()
-    assert (found["epochs"], found["wall_s"]) == (5, None)
+    assert (found["epochs"], found["trained_as"]) == (5, None)
 
 
 def test_other_tools_read_the_bare_folder(store: Store) -> None:
