@@ -7,7 +7,7 @@ Cells at a third and two thirds of the depth halve H and W and double the channe
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
-from timm.layers import drop_path
+import torch
 from torch import Tensor, nn
 
 from fairdarts.errors import ConfigError, GenotypeError
@@ -68,16 +68,26 @@ class DerivedCell(nn.Module):
                 if edge.dst == node
             ]
             total = sum(terms[1:], terms[0])
-            if self.drop_path_mode == "node":
-                total = drop_path(total, drop_path_prob, self.training)
+            if self.drop_path_mode == "node" and self.training:
+                total = drop_path(total, drop_path_prob)
             states[node] = total
         return concatenate([states[node] for node in self.live_nodes])
 
     def _drop_operation(self, operation: nn.Module, output: Tensor, prob: float) -> Tensor:
         if self.drop_path_mode == "node" or isinstance(operation, nn.Identity):
             return output
-        dropped: Tensor = drop_path(output, prob, self.training)
-        return dropped
+        return drop_path(output, prob) if self.training else output
+
+
+def drop_path(x: Tensor, prob: float) -> Tensor:
+    """Zero each image of (B, C, H, W) with probability `prob`, and scale up the others.
+
+    Unlike timm's it can be compiled once for all probabilities, which grow epoch by epoch.
+    """
+    if prob == 0:
+        return x
+    kept = torch.rand(len(x), 1, 1, 1, dtype=x.dtype, device=x.device) >= prob
+    return x * (kept / (1 - prob)).to(x.dtype)
 
 
 class AuxiliaryHead(nn.Sequential):

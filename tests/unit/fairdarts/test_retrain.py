@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load, save
 from timm.utils import ModelEmaV3
 from torch import Tensor
+from torch._dynamo.utils import counters
 from torch.nn import functional as F
 
 from fairdarts.config import RetrainConfig
@@ -324,6 +325,21 @@ def test_nothing_is_read_back_to_the_host_within_an_epoch(drop_path_mode: str) -
     meter.add(4, *train_step(state, batch, config))
     with pytest.raises((RuntimeError, NotImplementedError)):
         meter.means()
+
+
+@pytest.mark.slow
+def test_compiled_retraining_is_the_same_and_is_not_compiled_anew_every_epoch() -> None:
+    changes = {"auxiliary_weight": 0.0, "epochs": 5, "batch_size": 7}
+    plain = uninterrupted(tiny_config(**changes))
+    torch.compiler.reset()
+    counters.clear()
+    compiled = run(tiny_config(**changes, compile=True))
+    # In the first epoch nothing is dropped; later ones draw other random numbers.
+    for name, value in plain.epochs[0].metrics.items():
+        assert compiled.epochs[0].metrics[name] == pytest.approx(value, rel=1e-3)
+    # Training without and with drop path, evaluation, and one that takes any probability.
+    assert counters["stats"]["unique_graphs"] <= 4
+    assert load(compiled.saved[0]).keys() == load(plain.saved[0]).keys()
 
 
 def test_genotype_without_a_live_node_is_refused() -> None:
