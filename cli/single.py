@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.genotypes import GenotypeArgument, genotype_row, read_genotype
-from cli.options import DEFAULT_STORE, SetOption, StoreOption
+from cli.options import DEFAULT_STORE, ScaleOption, SetOption, StoreOption
 from cli.sweep import interruptible, print_table
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def search(
     method: Annotated[str, typer.Option(help="fairdarts or darts.")] = "fairdarts",
     data: DataOption = "digits",
     seed: SeedOption = 0,
+    scale: ScaleOption = "paper",
     set_: SetOption = None,
     threads: ThreadsOption = 1,
     store: StoreOption = DEFAULT_STORE,
@@ -38,7 +39,7 @@ def search(
     from orchestrate.plan import search_only_trial
     from orchestrate.settings import resolve
 
-    sections = resolve(method, _layers(data, seed, set_))
+    sections = resolve(method, _layers(method, scale, data, seed, set_))
     trial = search_only_trial(method, sections, {"seed": seed})
     results = _run("search", trial, threads, store)
     row = genotype_row(results, trial.stages[-1].key)
@@ -49,6 +50,7 @@ def retrain(
     genotype: GenotypeArgument,
     data: DataOption = "digits",
     seed: SeedOption = 0,
+    scale: ScaleOption = "paper",
     set_: SetOption = None,
     threads: ThreadsOption = 1,
     store: StoreOption = DEFAULT_STORE,
@@ -57,20 +59,25 @@ def retrain(
     from orchestrate.plan import given_trial
     from orchestrate.settings import resolve
 
-    sections = resolve("fairdarts", _layers(data, seed, set_))
+    sections = resolve("fairdarts", _layers("fairdarts", scale, data, seed, set_))
     name, cells = read_genotype(genotype, store)
     trial = given_trial(name, cells.to_dict(), sections)
     results = _run("retrain", trial, threads, store)
     print_table(results, [_sweep_name("retrain", trial)])
 
 
-def _layers(data: str, seed: int, assignments: list[str] | None) -> list[dict[str, Any]]:
-    from orchestrate.settings import full_name, parse_assignment
+def _layers(
+    method: str, scale: str, data: str, seed: int, assignments: list[str] | None
+) -> list[dict[str, Any]]:
+    from orchestrate.settings import full_name, parse_assignment, recipe_of
+    from orchestrate.sweep import scale_settings
 
-    overrides = dict(parse_assignment(text) for text in assignments or [])
+    pairs = dict(parse_assignment(text) for text in assignments or [])
+    overrides = {full_name(name): value for name, value in pairs.items()}
     return [
+        scale_settings(scale, method, recipe_of([overrides])),
         {"data.source": data, "seed": seed},
-        {full_name(name): value for name, value in overrides.items()},
+        overrides,
     ]
 
 

@@ -15,7 +15,14 @@ from fairdarts.data.files import Split
 from fairdarts.data.fingerprint import fingerprint
 from orchestrate.errors import SweepError
 from orchestrate.identity import group_id, stage_key
-from orchestrate.settings import Settings, data_label, recipe_label, resolve, resolve_sample
+from orchestrate.settings import (
+    Settings,
+    data_label,
+    recipe_label,
+    recipe_of,
+    resolve,
+    resolve_sample,
+)
 from orchestrate.sweep import RandomBaseline, Sweep
 
 Identify = Callable[[DataConfig, Split], str]
@@ -91,7 +98,7 @@ def _searches(sweep: Sweep, identify: Identify) -> list[TrialSpec]:
         method = next(
             (layer["method"] for layer in reversed(layers) if "method" in layer), "fairdarts"
         )
-        layers.insert(1, sweep.methods.get(str(method), {}))
+        layers[1:1] = [sweep.recipes.get(recipe_of(layers), {}), sweep.methods.get(str(method), {})]
         sections = resolve(str(method), layers)
         shown = {axis: value for axis, value in point.items() if axis != "method"}
         trials.append(search_trial(str(method), sections, shown, identify))
@@ -107,6 +114,7 @@ def _random_baselines(sweep: Sweep, identify: Identify) -> list[TrialSpec]:
             point = dict(zip(axes, values, strict=True))
             for index in range(group.models):
                 layers = [{"seed": index}, sweep.settings, point, sweep.overrides]
+                layers.insert(2, sweep.recipes.get(recipe_of(layers), {}))
                 sections = resolve("fairdarts", [_without_method(layer) for layer in layers])
                 sample = resolve_sample(group.model_dump(exclude={"models"}) | {"index": index})
                 trials.append(_sample_trial(group, sample, sections, point, identify))

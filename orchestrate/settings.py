@@ -105,10 +105,8 @@ def resolve(method: str, layers: list[Settings]) -> dict[str, Config]:
     values: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
     for section, preset in METHODS[method].items():
         values[section] |= preset
-    recipe = merged.get("retrain.recipe", RetrainConfig.model_fields["recipe"].default)
-    if isinstance(recipe, str):
-        for section, preset in RECIPES.get(recipe, {}).items():
-            values[section] |= preset
+    for section, preset in RECIPES.get(recipe_of(layers), {}).items():
+        values[section] |= preset
     if seed is not None:
         values["search"]["seed"] = values["retrain"]["seed"] = seed
     for name, value in merged.items():
@@ -120,6 +118,12 @@ def resolve(method: str, layers: list[Settings]) -> dict[str, Config]:
     }
     _check_auxiliary_head(sections)
     return sections
+
+
+def recipe_of(layers: list[Settings]) -> str:
+    """The retraining recipe that some layers choose, later ones over earlier ones."""
+    chosen = [layer["retrain.recipe"] for layer in layers if "retrain.recipe" in layer]
+    return str(chosen[-1] if chosen else RetrainConfig.model_fields["recipe"].default)
 
 
 def resolve_sample(values: dict[str, Any]) -> SampleConfig:

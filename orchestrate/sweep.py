@@ -65,6 +65,9 @@ class Sweep:
     cost: str
     settings: Settings
     methods: dict[str, Settings]
+    """What the file, and beneath it the scale, set for the trials of one method."""
+    recipes: dict[str, Settings]
+    """What the scale sets for the trials of one retraining recipe."""
     matrix: dict[str, list[Any]]
     random: list[RandomBaseline]
     resources: Resources
@@ -156,6 +159,10 @@ def parse_sweep(
         cost=str(table.get("cost", "")),
         settings=flatten(_table(scale, "settings")) | own,
         methods=methods,
+        recipes={
+            recipe: {name: value for name, value in settings.items() if name not in own}
+            for recipe, settings in _recipes(scale).items()
+        },
         matrix=matrix,
         random=[RandomBaseline.build(group, "random") for group in random_tables],
         resources=Resources.build(resources_table, "resources"),
@@ -208,8 +215,23 @@ def _methods(table: dict[str, Any]) -> dict[str, Settings]:
     return methods
 
 
+def _recipes(scale: dict[str, Any]) -> dict[str, Settings]:
+    return {recipe: flatten(settings) for recipe, settings in _table(scale, "recipes").items()}
+
+
+def scale_settings(scale_name: str, method: str, recipe: str) -> Settings:
+    """What a scale sets for one trial.
+
+    Raises:
+        SweepError: If there is no such scale.
+    """
+    scale = _scale(scale_name)
+    settings = flatten(_table(scale, "settings"))
+    return settings | _methods(scale).get(method, {}) | _recipes(scale).get(recipe, {})
+
+
 def scales() -> dict[str, dict[str, Any]]:
-    """The scales beside the paper's, each with `settings` and `methods` as a sweep file has."""
+    """The scales beside the paper's: `settings`, `methods` and `recipes`, each by its settings."""
     text = (resources.files("orchestrate") / "scales.toml").read_text("utf-8")
     return tomllib.loads(text)
 

@@ -75,6 +75,18 @@ def test_settings_of_the_file_win_over_those_of_a_scale_for_a_method() -> None:
     assert trial.stages[0].config["search"]["alpha_lr"] == 0.5
 
 
+def test_a_scale_can_set_more_for_one_recipe_which_the_file_overrides() -> None:
+    table = {"matrix": {"retrain.recipe": ["cifar-600", "imagenet-transfer"]}}
+    small = scales()["small"]
+    cifar, imagenet = plan(parse_sweep(table, "mine", ON_DIGITS, small, "small"))
+    assert cifar.stages[-1].config["retrain"]["cutout"] == 8
+    assert imagenet.stages[-1].config["retrain"]["cutout"] == 0
+    assert imagenet.stages[-1].config["data"]["image_size"] == 64
+    table["settings"] = {"retrain.cutout": 4}
+    for trial in plan(parse_sweep(table, "mine", ON_DIGITS, small, "small")):
+        assert trial.stages[-1].config["retrain"]["cutout"] == 4
+
+
 def test_a_scale_names_the_steps_of_alpha_for_every_method() -> None:
     assert scales()["small"]["methods"].keys() == METHODS.keys()
 
