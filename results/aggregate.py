@@ -15,6 +15,8 @@ COUNTS = {OK: "num_ok", INVALID: "num_invalid", FAILED: "num_failed", UNFINISHED
 """Outcome to the column that counts it; they add up to `planned`."""
 MEASURES = {
     "top1_pct": ("test_top1_pct", 1.0),
+    "best_top1_pct": ("best_test_top1_pct", 1.0),
+    "val_top1_pct": ("val_test_top1_pct", 1.0),
     "params_m": ("params", 1e-6),
     "multadds_m": ("multadds", 1e-6),
     "num_skips_normal": ("num_skips_normal", 1.0),

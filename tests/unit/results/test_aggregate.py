@@ -14,6 +14,8 @@ def test_means_and_sample_stds_are_those_computed_by_hand(example: Store) -> Non
     # 97.0, 97.2, 97.7: mean 97.3, deviations -0.3, -0.1, 0.4, variance 0.26 / 2.
     assert searched["top1_pct_mean"] == pytest.approx(97.3)
     assert searched["top1_pct_std"] == pytest.approx(math.sqrt(0.13))
+    assert searched["best_top1_pct_mean"] == pytest.approx(97.4)
+    assert math.isnan(searched["val_top1_pct_mean"])  # No images were held out.
     # 2.9, 3.0, 3.4: mean 3.1, deviations -0.2, -0.1, 0.3, variance 0.14 / 2; 150 MultAdds each.
     assert searched["params_m_mean"] == pytest.approx(3.1)
     assert searched["params_m_std"] == pytest.approx(math.sqrt(0.07))
