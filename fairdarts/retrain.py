@@ -11,8 +11,8 @@ from torch.nn import functional as F
 from fairdarts.checkpoint import restore_state, state_to_bytes
 from fairdarts.config import RetrainConfig
 from fairdarts.data.augment import Augmentation
-from fairdarts.data.images import ImageSet
-from fairdarts.data.stream import BatchStream, evaluation_batches
+from fairdarts.data.delivery import Stream, open_stream, ordered_batches
+from fairdarts.data.images import Images
 from fairdarts.genotype import Genotype
 from fairdarts.metrics import EpochMeter, top1_pct
 from fairdarts.network import DerivedNetwork
@@ -98,11 +98,20 @@ def train_step(
 
 
 @torch.no_grad()
-def evaluate(network: nn.Module, images: ImageSet, *, channels_last: bool) -> dict[str, float]:
+def evaluate(
+    network: nn.Module, images: Images, *, channels_last: bool, loader_workers: int = 0
+) -> dict[str, float]:
     """Cross-entropy and top-1 in percent over a set of images, see `TEST_METRICS`."""
     network.eval()
-    meter = EpochMeter(TEST_METRICS, images.images.device)
-    for batch, labels in evaluation_batches(images, EVALUATION_BATCH_SIZE, channels_last):
+    device = next(network.parameters()).device
+    meter = EpochMeter(TEST_METRICS, device)
+    for batch, labels in ordered_batches(
+        images,
+        EVALUATION_BATCH_SIZE,
+        channels_last=channels_last,
+        device=device,
+        workers=loader_workers,
+    ):
         logits, _ = network(batch)
         meter.add(len(labels), F.cross_entropy(logits, labels), top1_pct(logits, labels))
     return meter.means()
@@ -111,12 +120,13 @@ def evaluate(network: nn.Module, images: ImageSet, *, channels_last: bool) -> di
 def retrain(
     genotype: Genotype,
     config: RetrainConfig,
-    train: ImageSet,
-    test: ImageSet,
+    train: Images,
+    test: Images,
     *,
     device: torch.device,
     on_epoch: Callable[[RetrainEpoch, RetrainState], None],
     checkpoint: bytes | None = None,
+    loader_workers: int = 0,
 ) -> RetrainState:
     """Train the network of a genotype from scratch, or the rest of it.
 
@@ -125,9 +135,10 @@ def retrain(
         config: Settings, usually of a named recipe.
         train: All training images.
         test: The images that accuracy is reported on, after every epoch.
-        device: Where to compute; the images are moved there once.
+        device: Where to compute; images in memory are moved there once.
         on_epoch: Called after every epoch with what it measured and the state to save.
         checkpoint: `RetrainState.to_bytes()` of an unfinished retraining of the same configuration.
+        loader_workers: Processes that decode stored images.
     Raises:
         GenotypeError: If the genotype leaves a cell without any live node.
         CheckpointError: If the checkpoint belongs to another configuration.
@@ -135,22 +146,24 @@ def retrain(
     state = RetrainState(genotype, config, train.num_classes, device)
     if checkpoint is not None:
         state.restore(checkpoint)
-    stream = BatchStream(
-        train.to(device),
+    test = test.to(device)
+    with open_stream(
+        train,
         batch_size=config.batch_size,
         seed=config.seed,
         name="retrain",
         augmentation=Augmentation(mirror=train.mirror, cutout=config.cutout),
         channels_last=config.channels_last,
-    )
-    test = test.to(device)
-    while state.epoch < config.epochs:
-        on_epoch(_retrain_epoch(state, stream, test, config), state)
+        device=device,
+        workers=loader_workers,
+    ) as stream:
+        while state.epoch < config.epochs:
+            on_epoch(_retrain_epoch(state, stream, test, config, loader_workers), state)
     return state
 
 
 def _retrain_epoch(
-    state: RetrainState, stream: BatchStream, test: ImageSet, config: RetrainConfig
+    state: RetrainState, stream: Stream, test: Images, config: RetrainConfig, loader_workers: int
 ) -> RetrainEpoch:
     started = time.monotonic()
     epoch = state.epoch
@@ -164,10 +177,12 @@ def _retrain_epoch(
         batch = stream.batch(step)
         meter.add(len(batch[1]), *train_step(state, batch, config))
     state.epoch = epoch + 1
-    metrics = meter.means() | evaluate(state.network, test, channels_last=config.channels_last)
+    test_metrics = evaluate(
+        state.network, test, channels_last=config.channels_last, loader_workers=loader_workers
+    )
     return RetrainEpoch(
         epoch=epoch,
-        metrics=metrics,
+        metrics=meter.means() | test_metrics,
         lr=lr,
         num_images=meter.num_images,
         wall_s=time.monotonic() - started,
