@@ -78,7 +78,7 @@ class ParquetSplit(FileSplit):
             yield held.pop(index)
 
     def _group_of(self, indices: Tensor) -> Tensor:
-        return torch.searchsorted(self._starts, indices, right=True) - 1
+        return torch.searchsorted(self._starts, indices.contiguous(), right=True) - 1
 
     def _by_group(self, indices: Tensor) -> tuple[Tensor, ...]:
         groups = self._group_of(indices)
