@@ -62,7 +62,8 @@ class ParquetSplit(FileSplit):
         window, drawn = indices[:0], []
         for number in torch.randperm(len(parts), generator=chance).tolist():
             window = torch.cat([window, parts[number]])
-            window = window[torch.randperm(len(window), generator=chance)]
+            # index_select stays on one thread; indexing would start them all for these few.
+            window = window.index_select(0, torch.randperm(len(window), generator=chance))
             surplus = max(0, len(window) - self._window)
             drawn.append(window[:surplus])
             window = window[surplus:]
