@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from results.store import Store
 
 DataOption = Annotated[
-    str, typer.Option(help="digits, cifar10, cifar100, parquet:DIR or folder:DIR.")
+    str, typer.Option(help="digits, cifar10, cifar100, imagenet, parquet:DIR or folder:DIR.")
 ]
 SeedOption = Annotated[int, typer.Option(help="Seed of everything random.")]
 ANY_NUMBER = 10**6

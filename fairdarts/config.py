@@ -14,7 +14,7 @@ from fairdarts.perturbation import PERTURBATIONS
 from fairdarts.spaces import SPACES
 from fairdarts.stopping import STOPPING_RULES
 
-DATA_SOURCES = "digits, cifar10, cifar100, parquet:DIR or folder:DIR"
+DATA_SOURCES = "digits, cifar10, cifar100, imagenet, parquet:DIR or folder:DIR"
 
 
 class Config(BaseModel):
@@ -54,22 +54,43 @@ class DataConfig(Config):
     """Which images a trial uses."""
 
     source: str = "digits"
-    """`digits` (embedded), `cifar10`, `cifar100`, `parquet:DIR` or `folder:DIR`."""
+    """`digits` (embedded), `cifar10`, `cifar100`, `imagenet`, `parquet:DIR` or `folder:DIR`."""
+    augmentation: Literal["crop", "resized_crop"] = "crop"
+    """`crop`: images are kept decoded in memory, padded, cropped and mirrored (CIFAR);
+    `resized_crop`: they are read anew for every batch, and a random part is resized (ImageNet)."""
     num_train: int | None = Field(default=None, ge=4)
     """Use only the first so many training images, spread evenly over the classes; None: all."""
     num_test: int | None = Field(default=None, ge=2)
     """Likewise for the test images."""
+    num_classes: int | None = Field(default=None, ge=2)
+    """Use only the images of the first so many classes; None: of all."""
     image_size: int | None = Field(default=None, ge=8, le=512, multiple_of=4)
-    """Height and width in pixels, halved twice by the networks; None: as stored (digits: 32)."""
+    """Height and width in pixels, halved twice by the networks; None: as stored (digits: 32), or
+    224 with `resized_crop`."""
 
     @field_validator("source")
     @classmethod
     def _known_source(cls, source: str) -> str:
         kind, _, path = source.partition(":")
-        named = source in ("digits", "cifar10", "cifar100")
+        named = source in ("digits", "cifar10", "cifar100", "imagenet")
         if not named and not (kind in ("parquet", "folder") and path):
             raise ValueError(f"source (={source!r}) is not a data set; allowed: {DATA_SOURCES}.")
         return source
+
+    @model_validator(mode="after")
+    def _source_fits(self) -> Self:
+        if self.augmentation == "resized_crop":
+            if self.source in ("digits", "cifar10", "cifar100"):
+                raise ValueError(
+                    f"augmentation = resized_crop reads images from files, and {self.source} has "
+                    "none: use augmentation = crop, or another source."
+                )
+        elif self.source == "imagenet" and self.image_size is None:
+            raise ValueError(
+                "source = imagenet needs augmentation = resized_crop, or an image_size at which "
+                "all of it fits in memory."
+            )
+        return self
 
 
 class SearchConfig(Config):

@@ -14,8 +14,8 @@ from torch.nn import functional as F
 from fairdarts.checkpoint import restore_state, state_to_bytes
 from fairdarts.config import RetrainConfig
 from fairdarts.data.augment import Augmentation
-from fairdarts.data.images import ImageSet, held_out
-from fairdarts.data.stream import BatchStream, evaluation_batches
+from fairdarts.data.delivery import Stream, open_stream, ordered_batches
+from fairdarts.data.images import Images, held_out
 from fairdarts.genotype import Genotype
 from fairdarts.metrics import EpochMeter, top1_pct
 from fairdarts.network import DerivedNetwork
@@ -144,20 +144,32 @@ def train_step(
 
 @torch.no_grad()
 def evaluate(
-    network: nn.Module, images: ImageSet, names: tuple[str, str], config: RetrainConfig
+    network: nn.Module,
+    images: Images,
+    names: tuple[str, str],
+    config: RetrainConfig,
+    loader_workers: int = 0,
 ) -> dict[str, float]:
     """Cross-entropy and top-1 in percent over a set of images.
 
     Args:
         network: Whose first output are the logits.
-        images: On the device of the network.
+        images: Images in memory on the device of the network, or stored ones.
         names: What to call the two, such as `TEST_METRICS`.
         config: Memory format and precision.
+        loader_workers: Processes that decode stored images.
     """
     network.eval()
-    meter = EpochMeter(names, images.images.device)
-    for batch, labels in evaluation_batches(images, EVALUATION_BATCH_SIZE, config.channels_last):
-        with autocast(batch.device, config.precision):
+    device = next(network.parameters()).device
+    meter = EpochMeter(names, device)
+    for batch, labels in ordered_batches(
+        images,
+        EVALUATION_BATCH_SIZE,
+        channels_last=config.channels_last,
+        device=device,
+        workers=loader_workers,
+    ):
+        with autocast(device, config.precision):
             logits, _ = network(batch)
             loss = F.cross_entropy(logits, labels)
         meter.add(len(labels), loss, top1_pct(logits, labels))
@@ -167,12 +179,13 @@ def evaluate(
 def retrain(
     genotype: Genotype,
     config: RetrainConfig,
-    train: ImageSet,
-    test: ImageSet,
+    train: Images,
+    test: Images,
     *,
     device: torch.device,
     on_epoch: Callable[[RetrainEpoch, RetrainState], None],
     checkpoint: bytes | None = None,
+    loader_workers: int = 0,
 ) -> RetrainState:
     """Train the network of a genotype from scratch, or the rest of it.
 
@@ -181,9 +194,10 @@ def retrain(
         config: Settings, usually of a named recipe.
         train: All training images; `num_validation` of them are held out.
         test: The images that accuracy is reported on, after every epoch.
-        device: Where to compute; the images are moved there once.
+        device: Where to compute; images in memory are moved there once.
         on_epoch: Called after every epoch with what it measured and the state to save.
         checkpoint: `RetrainState.to_bytes()` of an unfinished retraining of the same configuration.
+        loader_workers: Processes that decode stored images.
     Raises:
         GenotypeError: If the genotype leaves a cell without any live node.
         DataError: If too few images are left to train on.
@@ -196,25 +210,29 @@ def retrain(
     if config.num_validation:
         train, validation = held_out(train, config.num_validation)
         measured_on[VALIDATION_METRICS] = validation.to(device)
-    stream = BatchStream(
-        train.to(device),
+    stream = open_stream(
+        train,
         batch_size=config.batch_size,
         seed=config.seed,
         name="retrain",
         augmentation=Augmentation(mirror=train.mirror, cutout=config.cutout),
         channels_last=config.channels_last,
+        device=device,
+        workers=loader_workers,
     )
-    with float32_products(config.precision):
+    with stream as batches, float32_products(config.precision):
         while state.epoch < config.epochs:
-            on_epoch(_retrain_epoch(state, stream, measured_on, config), state)
+            epoch = _retrain_epoch(state, batches, measured_on, config, loader_workers)
+            on_epoch(epoch, state)
     return state
 
 
 def _retrain_epoch(
     state: RetrainState,
-    stream: BatchStream,
-    measured_on: dict[tuple[str, str], ImageSet],
+    stream: Stream,
+    measured_on: dict[tuple[str, str], Images],
     config: RetrainConfig,
+    loader_workers: int,
 ) -> RetrainEpoch:
     started = time.monotonic()
     epoch = state.epoch
@@ -229,7 +247,7 @@ def _retrain_epoch(
     state.epoch = epoch + 1
     metrics = meter.means()
     for names, images in measured_on.items():
-        metrics |= evaluate(state.measured_network, images, names, config)
+        metrics |= evaluate(state.measured_network, images, names, config, loader_workers)
     return RetrainEpoch(
         epoch=epoch,
         metrics=metrics,

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,9 +14,9 @@ from fairdarts.capture import CapturedStep, Step
 from fairdarts.checkpoint import restore_state, state_to_bytes
 from fairdarts.config import SearchConfig
 from fairdarts.data.augment import Augmentation
-from fairdarts.data.images import ImageSet, halves
+from fairdarts.data.delivery import Stream, open_stream
+from fairdarts.data.images import Images, halves
 from fairdarts.data.stream import Batch as Batch
-from fairdarts.data.stream import BatchStream
 from fairdarts.loss import architecture_loss
 from fairdarts.metrics import EpochMeter, top1_pct
 from fairdarts.perturbation import PERTURBATIONS, Perturbation
@@ -261,22 +261,24 @@ def frozen(parameters: Iterable[nn.Parameter]) -> Iterator[None]:
 
 def search(
     config: SearchConfig,
-    images: ImageSet,
+    images: Images,
     *,
     device: torch.device,
     on_epoch: Callable[[SearchEpoch, SearchState], None],
     checkpoint: bytes | None = None,
+    loader_workers: int = 0,
 ) -> SearchState:
     """Run the search, or the rest of it.
 
     Args:
         config: Settings of the search.
-        images: The training set; its first half trains the weights, its second the alphas. In a
-            single-level search all of it trains both.
-        device: Where to compute; the images are moved there once.
+        images: The training set; one half trains the weights, the other the alphas (see `halves`).
+            In a single-level search all of it trains both.
+        device: Where to compute; images in memory are moved there once.
         on_epoch: Called after every epoch with what it measured and the state to save.
         checkpoint: `SearchState.to_bytes()` of an unfinished search of the same configuration; the
             result equals that of an uninterrupted run, bit for bit on a CPU.
+        loader_workers: Processes that decode stored images, for each half.
     Raises:
         CheckpointError: If the checkpoint belongs to another configuration.
     """
@@ -284,19 +286,23 @@ def search(
     if checkpoint is not None:
         state.restore(checkpoint)
     parts = halves(images) if config.optimization == "bilevel" else (images, images)
-    train, val = (
-        BatchStream(
-            part.to(device),
-            batch_size=config.batch_size,
-            seed=config.seed,
-            name=name,
-            augmentation=Augmentation(mirror=images.mirror),
-            channels_last=config.channels_last,
+    with ExitStack() as streams, float32_products(config.precision):
+        train, val = (
+            streams.enter_context(
+                open_stream(
+                    part,
+                    batch_size=config.batch_size,
+                    seed=config.seed,
+                    name=name,
+                    augmentation=Augmentation(mirror=images.mirror),
+                    channels_last=config.channels_last,
+                    device=device,
+                    workers=loader_workers,
+                )
+            )
+            for part, name in zip(parts, ("weights", "alphas"), strict=True)
         )
-        for part, name in zip(parts, ("weights", "alphas"), strict=True)
-    )
-    state.supernet.train()
-    with float32_products(config.precision):
+        state.supernet.train()
         while state.epoch < config.epochs and _chosen_epoch(state, config) is None:
             on_epoch(_search_epoch(state, train, val, config), state)
     return state
@@ -310,7 +316,7 @@ def _chosen_epoch(state: SearchState, config: SearchConfig) -> int | None:
 
 
 def _search_epoch(
-    state: SearchState, train: BatchStream, val: BatchStream, config: SearchConfig
+    state: SearchState, train: Stream, val: Stream, config: SearchConfig
 ) -> SearchEpoch:
     started = time.monotonic()
     epoch = state.epoch

@@ -18,6 +18,10 @@ class Resources(Config):
     """CPU cores, and threads of torch, per trial."""
     gpus_per_trial: float | None = Field(default=None, ge=0)
     """GPUs per trial, fractions below 1 too; None: one where there is any, else none."""
+    loader_workers: int | None = Field(default=None, ge=0)
+    """Processes that decode images for `data.augmentation = resized_crop`, for each stream of them
+    (a search has two); None: as many as CPUs where the trial has a GPU, else none: the trial's own
+    process decodes."""
     max_concurrent: int | None = Field(default=None, ge=1)
     """Trials at once; None: as many as fit."""
     max_attempts: int = Field(default=3, ge=1)
@@ -41,6 +45,7 @@ class Share:
 
     cpus: int
     gpus: float
+    loader_workers: int = 0
 
     def fits(self, node: Node) -> int:
         """How many trials a node holds at a time; a fraction of a GPU never spans two."""
@@ -61,7 +66,10 @@ def trial_share(resources: Resources, nodes: list[Node]) -> Share:
     gpus = resources.gpus_per_trial
     if gpus is None:
         gpus = 1.0 if any(node.get("GPU", 0) >= 1 for node in nodes) else 0.0
-    share = Share(resources.cpus_per_trial, gpus)
+    workers = resources.loader_workers
+    if workers is None:
+        workers = resources.cpus_per_trial if gpus else 0
+    share = Share(resources.cpus_per_trial, gpus, workers)
     if not any(share.fits(node) for node in nodes):
         offers = "; ".join(f"{n.get('CPU', 0):g} CPU, {n.get('GPU', 0):g} GPU" for n in nodes)
         raise ClusterError(

@@ -154,7 +154,8 @@ def _umask() -> int:
 
 
 def _runtime(share: Share) -> Runtime:
-    return Runtime(device="cuda" if share.gpus else "cpu", num_threads=share.cpus)
+    device = "cuda" if share.gpus else "cpu"
+    return Runtime(device, num_threads=share.cpus, loader_workers=share.loader_workers)
 
 
 def _trial_name(trial: Any) -> str:

@@ -20,10 +20,11 @@ PACKAGES = ("torch", "torchvision", "timm", "ray", "numpy", "scipy", "fairdarts"
 
 @dataclass(frozen=True)
 class Runtime:
-    """The device and the number of threads of one trial."""
+    """The device, and the numbers of threads and of decoding processes, of one trial."""
 
     device: str
     num_threads: int
+    loader_workers: int = 0
 
     def apply(self) -> None:
         """Make this process compute as described.

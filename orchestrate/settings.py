@@ -145,7 +145,7 @@ def data_label(config: DataConfig) -> str:
     changed = [
         f"{field}={value}"
         for field, value in config.model_dump(exclude={"source"}).items()
-        if value is not None
+        if value != DataConfig.model_fields[field].default
     ]
     return f"{config.source}[{','.join(changed)}]" if changed else config.source
 

@@ -128,6 +128,7 @@ def run_search(run: StageRun) -> Outcome:
         device=torch.device(run.runtime.device),
         on_epoch=on_epoch,
         checkpoint=history.checkpoint,
+        loader_workers=run.runtime.loader_workers,
     )
     return Outcome()
 
@@ -190,6 +191,7 @@ def run_retrain(run: StageRun) -> Outcome:
         device=torch.device(run.runtime.device),
         on_epoch=on_epoch,
         checkpoint=history.checkpoint,
+        loader_workers=run.runtime.loader_workers,
     )
     cost = derived_network_cost(
         genotype,

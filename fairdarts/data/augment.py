@@ -1,4 +1,4 @@
-"""Augmentation of whole batches where they lie: crop, mirror, normalise, cutout.
+"""How images are augmented; whole batches in memory: crop, mirror, normalise, cutout.
 
 Shapes: B images, H, W pixels. Nothing here waits for a GPU: no value is read back to Python.
 """
@@ -15,12 +15,18 @@ from fairdarts.data.images import Channels
 
 @dataclass(frozen=True)
 class Augmentation:
-    """The CIFAR recipe of DARTS (arXiv:1806.09055)."""
+    """What is done to training images; by default the CIFAR recipe of DARTS (arXiv:1806.09055)."""
 
     crop_padding: int = 4
-    """Pixels of zeros around the image before a window of its own size is cut out; 0: no crop."""
+    """Pixels of zeros around an image in memory before a window of its own size is cut out; 0: no
+    crop. Of a stored image a random part is resized instead."""
     mirror: bool = True
     """Mirror each image with probability one half."""
+    color_jitter: tuple[float, float, float, float] | None = None
+    """Strengths for brightness, contrast, saturation and hue; DARTS on ImageNet: 0.4, 0.4, 0.4,
+    0.2. Stored images only."""
+    auto_augment: bool = False
+    """AutoAugment's policy for ImageNet (arXiv:1805.09501). Stored images only."""
     cutout: int = 0
     """Side in pixels of the square that is erased (arXiv:1708.04552); 0: none."""
 

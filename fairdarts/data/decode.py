@@ -1,44 +1,15 @@
-"""Stored images to uint8 tensors: the only place where images are handled one by one."""
-
-import io
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+"""Stored images to one uint8 tensor in memory."""
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
+from fairdarts.data.splits import StoredSplit
 from fairdarts.errors import DataError
 
 SIDE_MULTIPLE = 4
 """Pixels that the side of an image must be a multiple of: two reduction cells halve it."""
-
-
-@dataclass(frozen=True)
-class StoredSplit:
-    """The training or test images of a source before they are decoded."""
-
-    labels: Tensor
-    """int64, (N,), non-negative."""
-    read: Callable[[list[int]], Iterator[tuple[str, Image.Image]]]
-    """(where it lies, RGB image) of each of the given indices, which ascend."""
-
-
-def open_image(data: bytes, where: str) -> Image.Image:
-    """Decode one image file to RGB.
-
-    Raises:
-        DataError: If `data` is no whole image of 8 bits a channel; `where` names it.
-    """
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            mode, rgb = image.mode, image.convert("RGB")
-    except Exception as error:  # Pillow's readers raise many kinds on damaged bytes.
-        raise DataError(f"{where} is no readable image: replace it or leave it out.") from error
-    if mode.startswith(("I", "F")):  # Pillow would clip these to 0..255.
-        raise DataError(f"{where} has more than 8 bits a channel: convert it to 8-bit RGB.")
-    return rgb
 
 
 def decode(split: StoredSplit, indices: Tensor, size: int | None) -> Tensor:
@@ -55,7 +26,7 @@ def decode(split: StoredSplit, indices: Tensor, size: int | None) -> Tensor:
         DataError: If an image is damaged, or no size is given and theirs cannot be used.
     """
     images, side = np.empty(0, np.uint8), 0
-    for position, (where, image) in enumerate(split.read(indices.tolist())):
+    for position, (where, image) in enumerate(split.images(indices)):
         if position == 0:
             side = size or image.width
             images = np.empty((len(indices), 3, side, side), np.uint8)

@@ -87,6 +87,29 @@ def parquet_files(directory: str, split: Split) -> tuple[Path, ...]:
     raise DataError(f"parquet:{directory} has no test images in {place}: it needs one of {wanted}.")
 
 
+def class_files(source: str, split: Split) -> ClassFiles:
+    """Find the images of one split of `folder:DIR` or `imagenet`.
+
+    `imagenet` lies in the folder of that name below `download_root()`, laid out as torchvision has
+    it: train/WNID/*.JPEG and val/WNID/*.JPEG.
+
+    Args:
+        source: One of the two.
+        split: Which images to find; the other split must have the same classes.
+    Raises:
+        DataError: If a directory is missing, a class is empty or the splits' classes differ.
+    """
+    if source != "imagenet":
+        return folder_files(source.partition(":")[2], split)
+    top = download_root() / "imagenet"
+    if not top.is_dir():
+        raise DataError(
+            f"imagenet is missing in {download_root()}: put train/CLASS/*.JPEG and "
+            f"val/CLASS/*.JPEG into {top}, or set FAIRDARTS_DATA to where imagenet lies."
+        )
+    return folder_files(str(top), split)
+
+
 def folder_files(directory: str, split: Split) -> ClassFiles:
     """Find the images of one split of a `folder:` source: DIR/train/CLASS/* or DIR/test/CLASS/*.
 

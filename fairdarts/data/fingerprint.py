@@ -10,15 +10,15 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from fairdarts.config import DataConfig
-from fairdarts.data.files import Split, check_cifar, folder_files, parquet_files, reading
+from fairdarts.data.files import Split, check_cifar, class_files, parquet_files, reading
 from fairdarts.errors import DataError
 
 
 def fingerprint(config: DataConfig, split: Split) -> str:
     """Identify the images of one split of the data source, as in `parquet-train-0123456789abcdef`.
 
-    Neither the images of the other split, nor the place of the files, nor `num_train`, `num_test`
-    and `image_size` matter.
+    Neither the images of the other split, nor the place of the files, nor the other settings of
+    `config` matter.
 
     Raises:
         DataError: If files are missing; the sentence is that of `fairdarts.data.sources.load`.
@@ -30,8 +30,8 @@ def fingerprint(config: DataConfig, split: Split) -> str:
     if kind == "parquet":
         shards = parquet_files(directory, split)
         return f"{name}-{_digest(f'{shard.name} {_content_hash(shard)}' for shard in shards)}"
-    if kind == "folder":
-        files = folder_files(directory, split)
+    if kind in ("folder", "imagenet"):
+        files = class_files(config.source, split)
         # Sizes stand for the content: reading millions of images would take longer than planning.
         lines = (
             f"{path.relative_to(files.directory).as_posix()} {_size(path)}"

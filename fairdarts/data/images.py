@@ -1,4 +1,4 @@
-"""A data set in memory, and the ways to take part of it.
+"""A data set in memory or left where it lies, and the ways to take part of it.
 
 Shapes: N images, H = W pixels a side.
 """
@@ -9,6 +9,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from fairdarts.data.splits import FileSplit
 from fairdarts.errors import DataError
 
 Channels = tuple[float, float, float]
@@ -72,31 +73,77 @@ class ImageSet:
         """Height and width in pixels."""
         return self.images.shape[-1]
 
-    def subset(self, indices: Tensor) -> Self:
-        """The images at `indices`, int64, in that order."""
-        return replace(self, images=self.images[indices], labels=self.labels[indices])
-
     def to(self, device: torch.device | str) -> Self:
         """The same images on `device`."""
         return replace(self, images=self.images.to(device), labels=self.labels.to(device))
 
+    def subset(self, indices: Tensor | slice) -> Self:
+        """The images at `indices`, int64, (M,), or of a slice, which shares memory."""
+        return replace(self, images=self.images[indices], labels=self.labels[indices])
 
-def halves(images: ImageSet) -> tuple[ImageSet, ImageSet]:
-    """Split for the bi-level search, without a copy.
+
+@dataclass(frozen=True, eq=False)
+class StoredImages:
+    """Labelled images of any size that stay where they lie and are decoded for each batch."""
+
+    split: FileSplit
+    indices: Tensor
+    """int64, (N,), on the CPU, ascending: which images of the split these are."""
+    class_names: tuple[str, ...]
+    mean: Channels
+    """What the batches are normalised with, in 0..1."""
+    std: Channels
+    mirror: bool
+    """Whether a mirror image keeps its label."""
+    image_size: int
+    """Height and width in pixels of the images in a batch."""
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    @property
+    def labels(self) -> Tensor:
+        """int64, (N,), each an index into `class_names`."""
+        return self.split.labels[self.indices]
+
+    @property
+    def num_classes(self) -> int:
+        """Classes there are names for, whether or not each has an image here."""
+        return len(self.class_names)
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same images: they stay where they lie, and each batch goes to its device."""
+        return self
+
+    def subset(self, indices: Tensor | slice) -> Self:
+        """The images at `indices`, int64, (M,), ascending, or of a slice."""
+        return replace(self, indices=self.indices[indices])
+
+
+Images = ImageSet | StoredImages
+
+
+def halves(images: Images) -> tuple[Images, Images]:
+    """Split for the bi-level search.
+
+    Images in memory are split by index, without a copy; `fairdarts.data.sources.load` sees to it
+    that both halves have all classes. Stored ones, which may lie class by class, are split within
+    each class: its first image, the third, ... go to the first half, the others to the second.
 
     Returns:
-        The first half by index, which trains the weights, and the rest, which trains the alphas.
+        The half that trains the weights, and the rest, which trains the alphas.
     Source:
         Fair DARTS Section 5.1 follows DARTS (arXiv:1806.09055), `train_search.py`, train_portion.
     """
-    half = len(images) // 2
-    return (
-        replace(images, images=images.images[:half], labels=images.labels[:half]),
-        replace(images, images=images.images[half:], labels=images.labels[half:]),
-    )
+    if isinstance(images, ImageSet):
+        half = len(images) // 2
+        return images.subset(slice(half)), images.subset(slice(half, None))
+    by_class = torch.argsort(images.labels, stable=True)
+    weights, alphas = by_class[::2].sort().values, by_class[1::2].sort().values
+    return images.subset(weights), images.subset(alphas)
 
 
-def held_out(images: ImageSet, count: int) -> tuple[ImageSet, ImageSet]:
+def held_out(images: Images, count: int) -> tuple[Images, Images]:
     """Hold out the first `count` images, spread evenly over the classes.
 
     Returns:

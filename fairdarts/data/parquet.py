@@ -1,20 +1,19 @@
 """Images in Parquet files, as Hugging Face lays them out; the only user of pyarrow here."""
 
 import json
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from PIL import Image
+from torch import Tensor
 
-from fairdarts.data.decode import StoredSplit, open_image
+from fairdarts.data.splits import Encoded, FileSplit
 from fairdarts.errors import DataError
 
 IMAGE_COLUMNS = ("img", "image")
@@ -23,7 +22,88 @@ MAX_CLASSES = 100_000
 """A label beyond this is taken for something else, such as an identifier."""
 
 
-def parquet_split(files: Sequence[Path]) -> StoredSplit:
+WINDOW_IMAGES = 4096
+"""Images that `ParquetSplit` shuffles and holds at a time: 0.5 GB of ImageNet's."""
+
+
+class RowGroup(NamedTuple):
+    """A part of a Parquet file that is read as a whole."""
+
+    path: Path
+    number: int
+    """Which one of the file."""
+    first_row: int
+    """Of the file."""
+    num_rows: int
+
+
+class ParquetSplit(FileSplit):
+    """Images in row groups; never more than a window of them is in memory."""
+
+    def __init__(
+        self, labels: Tensor, groups: Sequence[RowGroup], window: int = WINDOW_IMAGES
+    ) -> None:
+        """Take the labels, int64, (N,), and the row groups that hold the images, in order.
+
+        `window` is how many images are shuffled, and so held, at a time.
+        """
+        self.labels = labels
+        self._groups = groups
+        self._window = window
+        self._starts = torch.tensor([0, *(group.num_rows for group in groups)]).cumsum(0)[:-1]
+
+    def shuffled(self, indices: Tensor, chance: torch.Generator) -> Tensor:
+        """Row groups by chance, and images by chance out of a window that slides over them.
+
+        In this order `encoded` reads each row group once and holds no more images than the window
+        and one row group have.
+        """
+        parts = [part for part in self._by_group(indices) if len(part)]
+        window, drawn = indices[:0], []
+        for number in torch.randperm(len(parts), generator=chance).tolist():
+            window = torch.cat([window, parts[number]])
+            # index_select stays on one thread; indexing would start them all for these few.
+            window = window.index_select(0, torch.randperm(len(window), generator=chance))
+            surplus = max(0, len(window) - self._window)
+            drawn.append(window[:surplus])
+            window = window[surplus:]
+        return torch.cat([*drawn, window])
+
+    def encoded(self, indices: Tensor) -> Iterator[Encoded]:
+        """See `FileSplit.encoded`; a row group is read when the first of its images is due."""
+        parts = self._by_group(indices)
+        held: dict[int, Encoded] = {}
+        for index, number in zip(indices.tolist(), self._group_of(indices).tolist(), strict=True):
+            if index not in held:
+                held |= self._read(number, parts[number].tolist())
+            yield held.pop(index)
+
+    def _group_of(self, indices: Tensor) -> Tensor:
+        return torch.searchsorted(self._starts, indices.contiguous(), right=True) - 1
+
+    def _by_group(self, indices: Tensor) -> tuple[Tensor, ...]:
+        groups = self._group_of(indices)
+        sizes = torch.bincount(groups, minlength=len(self._groups))
+        by_group = indices[torch.argsort(groups, stable=True)]
+        return torch.split(by_group, sizes.tolist())
+
+    def _read(self, number: int, indices: list[int]) -> dict[int, Encoded]:
+        path, number_in_file, first_row, num_rows = self._groups[number]
+        start = int(self._starts[number])
+        with _opened(path) as file:
+            column = _image_column(path, file.schema_arrow)
+            images = file.read_row_group(number_in_file, columns=[f"{column}.bytes"]).column(column)
+            _check_length(path, column, len(images), num_rows)
+            return {
+                index: Encoded(
+                    f"{path}, row {first_row + index - start}",
+                    (images[index - start].as_py() or {}).get("bytes") or b"",
+                )
+                for index in indices
+            }
+
+
+def parquet_split(files: Sequence[Path]) -> ParquetSplit:
     """One split from its shards; labels are read now, images when asked for.
 
     Args:
@@ -32,11 +112,11 @@ def parquet_split(files: Sequence[Path]) -> StoredSplit:
     Raises:
         DataError: If a file is damaged, a column is missing or a label is null or out of range.
     """
-    labels = [_labels(path) for path in files]
-    if not any(map(len, labels)):
+    labels = np.concatenate([_labels(path) for path in files])
+    if not len(labels):
         raise DataError(f"{files[0]} has no rows: a split needs at least one image.")
-    shards = list(zip(files, map(len, labels), strict=True))
-    return StoredSplit(torch.from_numpy(np.concatenate(labels)), partial(_read, shards))
+    groups = [group for path in files for group in _row_groups(path)]
+    return ParquetSplit(torch.from_numpy(labels), groups)
 
 
 def stored_class_names(path: Path) -> tuple[str, ...] | None:
@@ -107,32 +187,10 @@ def _labels(path: Path) -> npt.NDArray[np.int64]:
     return labels
 
 
-def _read(
-    shards: Sequence[tuple[Path, int]], indices: list[int]
-) -> Iterator[tuple[str, Image.Image]]:
-    start = 0
-    for path, num_rows in shards:
-        if rows := _within(indices, start, num_rows):
-            yield from _read_rows(path, rows)
-        start += num_rows
-
-
-def _read_rows(path: Path, rows: list[int]) -> Iterator[tuple[str, Image.Image]]:
+def _row_groups(path: Path) -> Iterator[RowGroup]:
     with _opened(path) as file:
-        column = _image_column(path, file.schema_arrow)
-        start = 0
-        for group in range(file.num_row_groups):
-            num_rows = file.metadata.row_group(group).num_rows
-            if rows_of_group := _within(rows, start, num_rows):
-                images = file.read_row_group(group, columns=[f"{column}.bytes"]).column(column)
-                _check_length(path, column, len(images), num_rows)
-                for row in rows_of_group:
-                    where = f"{path}, row {start + row}"
-                    yield where, open_image((images[row].as_py() or {}).get("bytes") or b"", where)
-            start += num_rows
-
-
-def _within(indices: list[int], start: int, count: int) -> list[int]:
-    """Those of the ascending `indices` in start..start+count-1, counted from `start`."""
-    first, last = bisect_left(indices, start), bisect_left(indices, start + count)
-    return [index - start for index in indices[first:last]]
+        first_row = 0
+        for number in range(file.num_row_groups):
+            num_rows = file.metadata.row_group(number).num_rows
+            yield RowGroup(path, number, first_row, num_rows)
+            first_row += num_rows

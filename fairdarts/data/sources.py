@@ -1,38 +1,46 @@
-"""Data sets by name or path, decoded once a process."""
+"""Data sets by name or path, decoded once a process or left where they lie."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from PIL import Image
 from torch import Tensor
 
 from fairdarts.config import DataConfig
-from fairdarts.data.decode import StoredSplit, decode, open_image
+from fairdarts.data.decode import decode
 from fairdarts.data.files import (
+    CIFAR_FILES,
     Split,
+    class_files,
     download_root,
-    folder_files,
     parquet_files,
-    reading,
     unusable_cifar,
 )
-from fairdarts.data.images import Channels, ImageSet, class_turns, first_per_class
+from fairdarts.data.images import (
+    Channels,
+    Images,
+    ImageSet,
+    StoredImages,
+    class_turns,
+    first_per_class,
+)
 from fairdarts.data.parquet import parquet_split, stored_class_names
+from fairdarts.data.splits import ArraySplit, FileSplit, PathSplit, StoredSplit
 from fairdarts.errors import DataError
 
 NUM_DIGITS_TRAIN = 1437
 """Writers follow each other in the digits, so the 360 images after these are by unseen writers."""
 DIGITS_SIZE = 32
+RESIZED_CROP_SIZE = 224
+"""Pixels a side with `resized_crop` unless told otherwise."""
 
 PUBLISHED_STATISTICS: dict[str, tuple[Channels, Channels]] = {
     "cifar10": ((0.4914, 0.4822, 0.4465), (0.2471, 0.2435, 0.2616)),
     "cifar100": ((0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762)),
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
 }
 """Mean and standard deviation of the training pixels that the literature normalises with."""
 
@@ -50,57 +58,82 @@ class Source:
     """Pixels a side unless told otherwise; None: as stored."""
 
 
-def load(config: DataConfig, *, download: bool = False) -> tuple[ImageSet, ImageSet]:
+def load(config: DataConfig, *, download: bool = False) -> tuple[Images, Images]:
     """Load the training and the test images of a source.
 
-    A set stored class by class is reordered to take the classes in turn: a search trains weights on
-    the first half and alphas on the second, and both must see every class.
+    With `augmentation = "crop"` they are decoded into memory. A set stored class by class is
+    reordered to take the classes in turn: a search trains weights on the first half and alphas on
+    the second, and both must see every class.
+
+    With `"resized_crop"` only their labels are read, and whatever the source they are normalised
+    with the published statistics of ImageNet: to compute their own, all would have to be decoded.
 
     Args:
-        config: Source, number of images and their size.
+        config: Source, number of images, their size and augmentation.
         download: Fetch CIFAR if it is not there.
     Returns:
         (train, test) on the CPU. A second call returns the same tensors: do not write to them.
     Raises:
         DataError: If the source is missing or damaged, or has too few images.
     """
-    if download and config.source in PUBLISHED_STATISTICS:
+    if download and config.source in CIFAR_FILES:
         _cifar_arrays(config.source, download_root(), "train", download=True)
     return load_train(config), _test_images(config, download_root())
 
 
-def load_train(config: DataConfig) -> ImageSet:
+def load_train(config: DataConfig) -> Images:
     """The training images alone, see `load`: a search decodes no test image.
 
     Raises:
         DataError: If the source is missing or damaged, or has too few images.
     """
-    return _train_images(config.source, download_root(), config.num_train, config.image_size)
+    return _train_images(config.model_copy(update={"num_test": None}), download_root())
 
 
 # Only decoded images are kept, so that those as stored are let go.
 @lru_cache(maxsize=2)
-def _train_images(source: str, root: Path, count: int | None, size: int | None) -> ImageSet:
-    stored = _open(source, root, "train")
-    _check_labels(f"{source}: a training image", stored.images.labels, stored.class_names)
-    images, labels = _decoded(stored.images, count, size or stored.default_size)
-    mean, std = PUBLISHED_STATISTICS.get(source) or pixel_statistics(images)
-    return ImageSet(images, labels, stored.class_names, mean, std, stored.mirror)
+def _train_images(config: DataConfig, root: Path) -> Images:
+    stored = _open(config.source, root, "train")
+    _check_labels(f"{config.source}: a training image", stored.images.labels, stored.class_names)
+    if config.num_classes is not None and config.num_classes > len(stored.class_names):
+        raise DataError(
+            f"num_classes (={config.num_classes}) is more than the {len(stored.class_names)} "
+            f"classes of {config.source}: lower it, or leave it out for all."
+        )
+    class_names = stored.class_names[: config.num_classes]
+    indices = _chosen(stored.images.labels, config.num_classes, config.num_train)
+    if config.augmentation == "resized_crop":
+        mean, std = PUBLISHED_STATISTICS["imagenet"]
+        size = config.image_size or RESIZED_CROP_SIZE
+        split = _files(stored.images)
+        return StoredImages(split, indices, class_names, mean, std, stored.mirror, size)
+    images, labels = _decoded(stored.images, indices, config.image_size or stored.default_size)
+    mean, std = PUBLISHED_STATISTICS.get(config.source) or pixel_statistics(images)
+    return ImageSet(images, labels, class_names, mean, std, stored.mirror)
 
 
 @lru_cache(maxsize=2)
-def _test_images(config: DataConfig, root: Path) -> ImageSet:
+def _test_images(config: DataConfig, root: Path) -> Images:
     train = load_train(config)
     stored = _open(config.source, root, "test")
-    _check_labels(f"{config.source}: a test image", stored.images.labels, train.class_names)
+    if config.num_classes is None:
+        _check_labels(f"{config.source}: a test image", stored.images.labels, train.class_names)
+    indices = _chosen(stored.images.labels, config.num_classes, config.num_test)
+    if isinstance(train, StoredImages):
+        return replace(train, split=_files(stored.images), indices=indices)
     size = config.image_size or stored.default_size
-    images, labels = _decoded(stored.images, config.num_test, size)
+    images, labels = _decoded(stored.images, indices, size)
     if images.shape[1:] != train.images.shape[1:]:
         raise DataError(
             f"{config.source}: training images are {train.image_size} pixels wide and test images "
             f"{images.shape[-1]}: set data.image_size to resize them all."
         )
-    return ImageSet(images, labels, train.class_names, train.mean, train.std, train.mirror)
+    return replace(train, images=images, labels=labels)
+
+
+def _files(split: StoredSplit) -> FileSplit:
+    assert isinstance(split, FileSplit)  # DataConfig refuses resized crops of the others.
+    return split
 
 
 def _open(source: str, root: Path, split: Split) -> Source:
@@ -109,8 +142,8 @@ def _open(source: str, root: Path, split: Split) -> Source:
         return _digits(split)
     if kind == "parquet":
         return _parquet(directory, split)
-    if kind == "folder":
-        return _folder(directory, split)
+    if kind in ("folder", "imagenet"):
+        return _classes(source, split)
     return _cifar(kind, root, split)
 
 
@@ -139,10 +172,19 @@ def _check_labels(which: str, labels: Tensor, class_names: tuple[str, ...]) -> N
         )
 
 
-def _decoded(split: StoredSplit, count: int | None, size: int | None) -> tuple[Tensor, Tensor]:
-    indices = torch.arange(len(split.labels))
+def _chosen(labels: Tensor, num_classes: int | None, count: int | None) -> Tensor:
+    """Indices, ascending, of the images that the settings ask for."""
+    indices = torch.arange(len(labels))
+    if num_classes is not None:
+        indices = indices[labels < num_classes]
+        if not len(indices):
+            raise DataError(f"no image is of the first {num_classes} classes: raise num_classes.")
     if count is not None:
-        indices = first_per_class(split.labels, count)
+        indices = indices[first_per_class(labels[indices], count)]
+    return indices
+
+
+def _decoded(split: StoredSplit, indices: Tensor, size: int | None) -> tuple[Tensor, Tensor]:
     images, labels = decode(split, indices, size), split.labels[indices]
     if _stored_class_by_class(labels):
         turns = class_turns(labels)
@@ -165,7 +207,7 @@ def _digits(split: Split) -> Source:
     cut = NUM_DIGITS_TRAIN
     part = slice(None, cut) if split == "train" else slice(cut, None)
     return Source(
-        images=_array_split(levels[part], labels[part]),
+        images=ArraySplit(levels[part], labels[part]),
         class_names=tuple(map(str, range(10))),
         mirror=False,
         default_size=DIGITS_SIZE,
@@ -175,7 +217,7 @@ def _digits(split: Split) -> Source:
 def _cifar(kind: str, root: Path, split: Split) -> Source:
     stored = _cifar_arrays(kind, root, split)
     return Source(
-        images=_array_split(stored.data, np.array(stored.targets, np.int64)),
+        images=ArraySplit(stored.data, np.array(stored.targets, np.int64)),
         class_names=tuple(stored.classes),
     )
 
@@ -193,14 +235,6 @@ def _cifar_arrays(kind: str, root: Path, split: Split, download: bool = False) -
         raise unusable_cifar(kind) from error
 
 
-def _array_split(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -> StoredSplit:
-    def read(indices: list[int]) -> Iterator[tuple[str, Image.Image]]:
-        for index in indices:
-            yield f"image {index}", Image.fromarray(images[index]).convert("RGB")
-
-    return StoredSplit(torch.from_numpy(labels), read)
-
-
 def _parquet(directory: str, split: Split) -> Source:
     shards = parquet_files(directory, split)
     images = parquet_split(shards)
@@ -208,16 +242,9 @@ def _parquet(directory: str, split: Split) -> Source:
     return Source(images, stored_class_names(shards[0]) or tuple(counted))
 
 
-def _folder(directory: str, split: Split) -> Source:
-    files = folder_files(directory, split)
-    paths = [path for of_class in files.by_class.values() for path in of_class]
-    sizes = torch.tensor([len(of_class) for of_class in files.by_class.values()])
+def _classes(source: str, split: Split) -> Source:
+    by_class = class_files(source, split).by_class
+    paths = [str(path) for of_class in by_class.values() for path in of_class]
+    sizes = torch.tensor([len(of_class) for of_class in by_class.values()])
     labels = torch.arange(len(sizes)).repeat_interleave(sizes)
-
-    def read(indices: list[int]) -> Iterator[tuple[str, Image.Image]]:
-        for path in (paths[index] for index in indices):
-            with reading(path):
-                data = path.read_bytes()
-            yield str(path), open_image(data, str(path))
-
-    return Source(StoredSplit(labels, read), tuple(files.by_class))
+    return Source(PathSplit(paths, labels), tuple(by_class))

@@ -1,4 +1,4 @@
-"""Batches as a function of their number, so that no position in a data set is ever to be saved.
+"""Batches of images in memory, as a function of their number: no position is ever to be saved.
 
 Shapes: B images, H = W pixels a side.
 """
@@ -42,17 +42,13 @@ class BatchStream:
         Raises:
             DataError: If there are fewer than two images: batch norm needs two.
         """
-        if len(data) < 2:
-            raise DataError(f"A stream needs 2 images or more, but {name} has {len(data)}.")
-        num_full, rest = divmod(len(data), batch_size)
-        # A last batch of one image is left out: batch norm cannot normalise a single value.
-        self._num_batches = num_full + (rest > 1)
+        self._num_batches = batches_in_a_pass(len(data), batch_size, name)
         self._data = data
         self._batch_size = batch_size
         self._seed = seed
         self._name = name
         self._augmentation = augmentation
-        self._memory_format = _memory_format(channels_last)
+        self._memory_format = memory_format(channels_last)
         self._pass_of_order = -1
         self._order = torch.empty(0, dtype=torch.int64)
 
@@ -89,12 +85,26 @@ class BatchStream:
 
 def evaluation_batches(data: ImageSet, batch_size: int, channels_last: bool) -> Iterator[Batch]:
     """Every image once, in order, only normalised; shapes as in `BatchStream.batch`."""
-    memory_format = _memory_format(channels_last)
+    layout = memory_format(channels_last)
     for start in range(0, len(data), batch_size):
         part = slice(start, start + batch_size)
         images = normalise(data.images[part], data.mean, data.std)
-        yield images.contiguous(memory_format=memory_format), data.labels[part]
+        yield images.contiguous(memory_format=layout), data.labels[part]
 
 
-def _memory_format(channels_last: bool) -> torch.memory_format:
+def batches_in_a_pass(num_images: int, batch_size: int, name: str) -> int:
+    """How many batches a pass of the stream `name` over so many images has.
+
+    Raises:
+        DataError: If there are fewer than two images: batch norm needs two.
+    """
+    if num_images < 2:
+        raise DataError(f"A stream needs 2 images or more, but {name} has {num_images}.")
+    num_full, rest = divmod(num_images, batch_size)
+    # A last batch of one image is left out: batch norm cannot normalise a single value.
+    return num_full + (rest > 1)
+
+
+def memory_format(channels_last: bool) -> torch.memory_format:
+    """The memory format of a batch."""
     return torch.channels_last if channels_last else torch.contiguous_format

@@ -215,6 +215,15 @@ def write_digits(folder: Path) -> None:
     pq.write_table(table.slice(30), folder / "test.parquet")
 
 
+def write_jpegs(folder: Path) -> None:
+    """60 digits as JPEG files of two classes, a third of them for testing."""
+    digits = load_digits()
+    for number, pixels in enumerate(digits.images[:60]):
+        path = folder / ("train" if number < 40 else "test") / str(number % 2) / f"{number}.JPEG"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray((pixels * 15).astype("uint8")).convert("RGB").save(path)
+
+
 def test_a_failing_trial_leaves_its_siblings_alone_and_is_tried_again_on_request(
     tmp_path: Path, store: Store, drivers: Drivers
 ) -> None:
@@ -283,3 +292,30 @@ def test_a_trial_whose_worker_is_killed_goes_on_in_the_same_run_and_its_siblings
         row["pid"] for row in store.read("attempts", [s.key for s in victim.stages]).to_pylist()
     }
     assert len(pids) == 2 and pid in pids
+
+
+@pytest.mark.slow
+def test_processes_that_decode_images_change_no_number_and_end_with_their_trial(
+    tmp_path: Path, store: Store, drivers: Drivers
+) -> None:
+    write_jpegs(tmp_path / "images")
+    data = (f"data.source=folder:{tmp_path / 'images'}", "data.augmentation=resized_crop")
+    trials = planned(*data, methods=("fairdarts",))
+    alone = Store.create(tmp_path / "alone")
+    run_here(alone, submitted(alone, trials))
+
+    submit(store, "ray", trials, Resources(gpus_per_trial=0, loader_workers=1))
+    driver = drivers.start(store)
+    search = trials[0].stages[0].key
+    wait_until(lambda: len(store.read("epochs", [search])) >= 1, "the first epoch of a search")
+    pid = holder_pid(store, trials[0])
+    assert pid is not None
+    trial = psutil.Process(pid)
+    decoders = trial.children(recursive=True)
+    trial.kill()
+    assert decoders
+    _, left = psutil.wait_procs(decoders, timeout=DEADLINE_S)
+    assert not left
+
+    assert drivers.end_of(driver) == "done done"
+    assert numbers(store) == numbers(alone)

@@ -41,7 +41,7 @@ SWEEP_FILES: dict[str, tuple[str, list[str]]] = {
     "random without a count": ("[[random]]\nseed=0", ["random.models"]),
     "unknown key of random": ("[[random]]\nmodels=1\nskips=2", ["random.skips", "num_skips"]),
     "too many skips": ("[[random]]\nmodels=1\nnum_skips=9", ["random.num_skips (=9)"]),
-    "unknown data set": ("[settings]\ndata='imagenet'\n[matrix]\nseed=[0]", ["imagenet", "digits"]),
+    "unknown data set": ("[settings]\ndata='svhn'\n[matrix]\nseed=[0]", ["svhn", "digits"]),
     "missing folder": (
         "[settings]\ndata='parquet:/nowhere'\n[matrix]\nseed=[0]",
         ["/nowhere", "train*.parquet"],

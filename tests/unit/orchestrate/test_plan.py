@@ -163,11 +163,13 @@ def test_every_setting_changes_the_key_of_its_stage_and_of_those_after_it(
 
 @pytest.mark.parametrize(("config", "name"), fields(NOT_IN_KEY, SECTIONS["data"]))
 def test_every_setting_of_the_data_changes_the_stages_that_see_it(
-    config: type[Config], name: str
+    tmp_path: Path, config: type[Config], name: str
 ) -> None:
     # A search never sees a test image.
     expected = ["retrain"] if name == "num_test" else list(CHAIN)
-    plain = {"retrain.auxiliary_weight": 0.0}  # The auxiliary head needs larger images.
+    write_images(tmp_path)  # Resized crops are of images from files.
+    # The auxiliary head needs larger images.
+    plain = {"retrain.auxiliary_weight": 0.0, "data.source": f"parquet:{tmp_path}"}
     after = keys(plain | {f"data.{name}": another_value(config, name)})
     assert changed(keys(plain), after) == expected
 

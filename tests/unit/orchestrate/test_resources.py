@@ -34,8 +34,16 @@ def test_a_node_holds_as_many_trials_as_fit(
 
 
 def test_a_trial_gets_a_gpu_where_there_is_any_and_none_elsewhere() -> None:
-    assert trial_share(Resources(), [{"CPU": 8}, {"CPU": 8, "GPU": 4}]) == Share(1, 1.0)
+    assert trial_share(Resources(), [{"CPU": 8}, {"CPU": 8, "GPU": 4}]).gpus == 1.0
     assert trial_share(Resources(), [{"CPU": 8}]) == Share(1, 0.0)
+
+
+@pytest.mark.parametrize(("gpus", "workers"), [(0.0, 0), (0.5, 6), (2.0, 6)])
+def test_processes_decode_images_where_a_gpu_waits_for_them(gpus: float, workers: int) -> None:
+    nodes = [{"CPU": 8.0, "GPU": 2.0}]
+    resources = {"cpus_per_trial": 6, "gpus_per_trial": gpus}
+    assert trial_share(Resources(**resources), nodes).loader_workers == workers
+    assert trial_share(Resources(**resources, loader_workers=3), nodes).loader_workers == 3
 
 
 def test_a_trial_must_fit_one_node_whole() -> None:

@@ -1,0 +1,244 @@
+"""Batches of stored images, decoded and augmented by worker processes.
+
+The parent decides which images make a batch and by which seed each is augmented, and hands that to
+whichever worker is free: the batches do not depend on how many workers there are.
+
+Shapes: B images, H = W pixels a side.
+"""
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from multiprocessing.context import ForkServerContext
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from fairdarts.data.augment import Augmentation, normalise
+from fairdarts.data.images import StoredImages
+from fairdarts.data.splits import Encoded
+from fairdarts.data.stream import Batch, batches_in_a_pass, memory_format
+from fairdarts.data.views import View, centre_view, training_view
+from fairdarts.errors import DataError
+from fairdarts.seeding import generator, mix_seed
+
+
+class Task(NamedTuple):
+    """One image for a worker."""
+
+    encoded: Encoded
+    label: int
+    seed: int
+    """What its augmentation is drawn from."""
+
+
+class StoredStream:
+    """As `BatchStream`, of stored images; the steps asked for should ascend.
+
+    Asking for another step than the next one is right, but throws prefetched batches away.
+    """
+
+    def __init__(
+        self,
+        data: StoredImages,
+        batch_size: int,
+        seed: int,
+        name: str,
+        augmentation: Augmentation,
+        channels_last: bool,
+        device: torch.device,
+        workers: int,
+    ) -> None:
+        """Name the stream; nothing is drawn, read or started yet.
+
+        Args:
+            data: The images.
+            batch_size: B; the last batch of a pass holds what is left.
+            seed: Seed of the trial.
+            name: Tells the streams of a trial apart.
+            augmentation: What is done to the images.
+            channels_last: Memory format of the batches.
+            device: Where the batches are wanted.
+            workers: Processes that decode; 0: this one does.
+
+        Raises:
+            DataError: If there are fewer than two images: batch norm needs two.
+        """
+        self._passes = _Passes(data, batch_size, seed, name)
+        view = training_view(data.image_size, augmentation, data.mean)
+        self._loader: DataLoader[Any] | None = _loader(view, self._passes, device, workers)
+        self._delivery = _Delivery(data, channels_last, device)
+        self._batches: Iterator[Batch | DataError] = iter(())
+        self._next_step: int | None = None
+
+    def __len__(self) -> int:
+        """Batches in one pass over the data."""
+        return len(self._passes)
+
+    def batch(self, step: int) -> Batch:
+        """Batch number `step` of the stream, the same whenever it is asked for.
+
+        Raises:
+            DataError: If one of its images, or soon one of a later batch, cannot be read.
+        """
+        assert self._loader is not None, "the stream is closed"
+        if step != self._next_step:
+            self._passes.first_step = step
+            self._batches = iter(self._loader)
+        self._next_step = None
+        batch = self._delivery.of(next(self._batches))
+        self._next_step = step + 1
+        return batch
+
+    def close(self) -> None:
+        """End the workers."""
+        self._batches = iter(())
+        self._loader = None
+
+
+def stored_batches(
+    data: StoredImages, batch_size: int, channels_last: bool, device: torch.device, workers: int
+) -> Iterator[Batch]:
+    """Every image once, in order: its centre, normalised; arguments as of `StoredStream`.
+
+    Raises:
+        DataError: If an image cannot be read.
+    """
+    labels = data.labels.tolist()
+    encoded = data.split.encoded(data.indices)
+    tasks = (Task(*pair, seed=0) for pair in zip(encoded, labels, strict=True))
+    batches = iter(lambda: list(islice(tasks, batch_size)), [])
+    delivery = _Delivery(data, channels_last, device)
+    for batch in _loader(centre_view(data.image_size), batches, device, workers, once=True):
+        yield delivery.of(batch)
+
+
+class _Passes:
+    """The tasks of one batch after the other, endlessly; a batch is a function of its number."""
+
+    def __init__(self, data: StoredImages, batch_size: int, seed: int, name: str) -> None:
+        self.first_step = 0
+        """Where the next iteration starts."""
+        self._num_batches = batches_in_a_pass(len(data), batch_size, name)
+        self._data = data
+        self._batch_size = batch_size
+        self._parts = (seed, name)
+
+    def __len__(self) -> int:
+        return self._num_batches
+
+    def __iter__(self) -> Iterator[list[Task]]:
+        number, position = divmod(self.first_step, len(self))
+        while True:
+            yield from self._rest_of_pass(number, position)
+            number, position = number + 1, 0
+
+    def _rest_of_pass(self, number: int, position: int) -> Iterator[list[Task]]:
+        split, size = self._data.split, self._batch_size
+        chance = generator("cpu", *self._parts, "order", number)
+        order = split.shuffled(self._data.indices, chance)[position * size : len(self) * size]
+        encoded = split.encoded(order)
+        for chosen in torch.split(order, size):
+            yield [
+                Task(image, label, mix_seed(*self._parts, "augment", number, index))
+                for image, label, index in zip(
+                    islice(encoded, len(chosen)),
+                    split.labels[chosen].tolist(),
+                    chosen.tolist(),
+                    strict=True,
+                )
+            ]
+
+
+class _Decoder(Dataset[Any]):
+    """What a worker does; its "indices" are tasks, so that it needs to know no data set."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+
+    def __getitems__(self, tasks: list[Task]) -> Batch | DataError:
+        """Images, uint8, (B, 3, H, W), and labels, int64, (B,).
+
+        A fault is returned: raised, its sentence would reach the parent inside of a traceback.
+        """
+        try:
+            # The process that decodes may be the one that trains: its random numbers stay its own.
+            with torch.random.fork_rng(devices=()):
+                images = torch.stack([self._view_of(task) for task in tasks])
+        except DataError as error:
+            return error
+        return images, torch.tensor([task.label for task in tasks])
+
+    def _view_of(self, task: Task) -> Tensor:
+        torch.default_generator.manual_seed(task.seed)
+        return self._view(task.encoded.image())
+
+
+class _Delivery:
+    """Takes what a worker returned to the device, as float32."""
+
+    def __init__(self, data: StoredImages, channels_last: bool, device: torch.device) -> None:
+        self._data = data
+        self._memory_format = memory_format(channels_last)
+        self._device = device
+
+    def of(self, decoded: Batch | DataError) -> Batch:
+        if isinstance(decoded, DataError):
+            raise decoded
+        # From pinned memory these copies do not wait for a GPU; bytes are a quarter of floats.
+        images, labels = (part.to(self._device, non_blocking=True) for part in decoded)
+        normal = normalise(images, self._data.mean, self._data.std)
+        return normal.contiguous(memory_format=self._memory_format), labels
+
+
+def _loader(
+    view: View,
+    batches: Iterable[list[Task]],
+    device: torch.device,
+    workers: int,
+    once: bool = False,
+) -> DataLoader[Any]:
+    return DataLoader(
+        _Decoder(view),
+        batch_sampler=batches,
+        collate_fn=_as_it_is,
+        num_workers=workers,
+        multiprocessing_context=_context() if workers else None,
+        worker_init_fn=_end_with_parent,
+        persistent_workers=workers > 0 and not once,
+        pin_memory=device.type == "cuda",
+        generator=torch.Generator(),  # Else each start would draw from the trial's own numbers.
+    )
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
+
+
+def _context() -> ForkServerContext:
+    # Not fork: Ray's, Arrow's and OpenMP's threads may hold locks that would stay locked in the
+    # child for ever. Not spawn: each worker would import torch for itself, seconds and memory that
+    # those of a fork server, which has no other threads, share.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
+
+
+def _end_with_parent(worker: int) -> None:
+    """End this worker as soon as the process that it works for has ended, however that was.
+
+    The loader's own watch looks at the parent in the process table, which is the fork server; and
+    that lives as long as its children.
+    """
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,112 @@
+"""The training or test images of a source as they are stored: the only place that opens files.
+
+Shapes: N images of a split, M of them asked for.
+"""
+
+import io
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor
+
+from fairdarts.data.files import reading
+from fairdarts.errors import DataError
+
+
+def open_image(data: bytes, where: str) -> Image.Image:
+    """Decode one image file to RGB.
+
+    Raises:
+        DataError: If `data` is no whole image of 8 bits a channel; `where` names it.
+    """
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            mode, rgb = image.mode, image.convert("RGB")
+    except Exception as error:  # Pillow's readers raise many kinds on damaged bytes.
+        raise DataError(f"{where} is no readable image: replace it or leave it out.") from error
+    if mode.startswith(("I", "F")):  # Pillow would clip these to 0..255.
+        raise DataError(f"{where} has more than 8 bits a channel: convert it to 8-bit RGB.")
+    return rgb
+
+
+class Encoded(NamedTuple):
+    """An image file that may be handed to another process to decode."""
+
+    where: str
+    """What names it in an error: its path, or another file and the row in it."""
+    data: bytes | None
+    """Its content; None: `where` is a path that whoever decodes it reads."""
+
+    def image(self) -> Image.Image:
+        """Decode it to RGB.
+
+        Raises:
+            DataError: If it cannot be read or is damaged.
+        """
+        if self.data is not None:
+            return open_image(self.data, self.where)
+        with reading(Path(self.where)):
+            data = Path(self.where).read_bytes()
+        return open_image(data, self.where)
+
+
+class StoredSplit(ABC):
+    """One split before it is decoded."""
+
+    labels: Tensor
+    """int64, (N,), non-negative."""
+
+    @abstractmethod
+    def images(self, indices: Tensor) -> Iterator[tuple[str, Image.Image]]:
+        """(where it lies, RGB image) of each of the indices, int64, (M,), which ascend."""
+
+
+class ArraySplit(StoredSplit):
+    """Images that are an array already."""
+
+    def __init__(self, pixels: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -> None:
+        """Take `pixels`, (N, H, W) or (N, H, W, 3), and their `labels`, (N,)."""
+        self._pixels = pixels
+        self.labels = torch.from_numpy(labels)
+
+    def images(self, indices: Tensor) -> Iterator[tuple[str, Image.Image]]:
+        """See `StoredSplit.images`."""
+        for index in indices.tolist():
+            yield f"image {index}", Image.fromarray(self._pixels[index]).convert("RGB")
+
+
+class FileSplit(StoredSplit):
+    """Images that are image files, so that they can be read in any order."""
+
+    @abstractmethod
+    def encoded(self, indices: Tensor) -> Iterator[Encoded]:
+        """The image files at `indices`, int64, (M,), each named once, in that order."""
+
+    def shuffled(self, indices: Tensor, chance: torch.Generator) -> Tensor:
+        """`indices`, which ascend, in an order by chance in which reading them is cheap."""
+        return indices[torch.randperm(len(indices), generator=chance)]
+
+    def images(self, indices: Tensor) -> Iterator[tuple[str, Image.Image]]:
+        """See `StoredSplit.images`."""
+        for encoded in self.encoded(indices):
+            yield encoded.where, encoded.image()
+
+
+class PathSplit(FileSplit):
+    """One file an image."""
+
+    def __init__(self, paths: Sequence[str], labels: Tensor) -> None:
+        """Name the files; they are read when asked for, by whoever decodes them."""
+        self._paths = paths
+        self.labels = labels
+
+    def encoded(self, indices: Tensor) -> Iterator[Encoded]:
+        """See `FileSplit.encoded`."""
+        for index in indices.tolist():
+            yield Encoded(self._paths[index], None)
