@@ -17,7 +17,7 @@ from results.errors import StoreError
 
 FORMAT = "fairdarts-store"
 SCHEMA_MAJOR = 1
-SCHEMA_MINOR = 1
+SCHEMA_MINOR = 2
 """Raised when a column is appended; a newer minor stays readable, a newer major does not."""
 
 STORE_FILE = "STORE.json"
