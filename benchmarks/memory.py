@@ -16,7 +16,7 @@ import torch
 from benchmarks.search_speed import Variant, fast_variant, plain_variant
 from benchmarks.timing import table
 
-VARIANTS = ("plain", "fairdarts", "recompute_cells")
+VARIANTS = ("plain", "fairdarts", "recompute")
 
 
 def main() -> None:
@@ -60,7 +60,7 @@ def added_bytes(variant: str, batch_size: int, device: torch.device) -> int:
 def _variant(name: str, batch_size: int, device: torch.device) -> Variant:
     if name == "plain":
         return plain_variant(batch_size, device)
-    return fast_variant(batch_size, device, recompute_cells=name == "recompute_cells")
+    return fast_variant(batch_size, device, recompute=name == "recompute")
 
 
 def _in_own_process(variant: str, batch_size: int, device: str) -> int:

@@ -22,10 +22,11 @@ from fairdarts import functional, mixed_ops, stacked_ops
 from fairdarts.capture import NUM_EAGER_STEPS, CapturedStep
 from fairdarts.config import SearchConfig
 from fairdarts.data.stream import Batch
+from fairdarts.gradients import frozen
 from fairdarts.loss import architecture_loss
 from fairdarts.precision import float32_products
-from fairdarts.search import SearchState, frozen, search_step
-from fairdarts.supernet import Supernet, flat_gates
+from fairdarts.search import SearchState, search_step
+from fairdarts.supernet import Supernet, flat
 
 NUM_CLASSES = 10
 Variant = Callable[[], object]
@@ -190,7 +191,7 @@ def ideas(batch_size: int, device: torch.device) -> dict[str, Variant]:
         _step, fast_twin, train, val, last, trim=False
     )
     variants["fairdarts - channels last"] = fast_variant(batch_size, device, channels_last=False)
-    variants["fairdarts + recompute_cells"] = fast_variant(batch_size, device, recompute_cells=True)
+    variants["fairdarts + recompute"] = fast_variant(batch_size, device, recompute=True)
     return variants
 
 
@@ -207,7 +208,7 @@ def _total_loss(
 ) -> Tensor:
     gates = supernet.gates()
     logits = supernet(images, gates)
-    total, _, _ = architecture_loss(logits, labels, flat_gates(gates), config.zero_one_weight)
+    total, _, _ = architecture_loss(logits, labels, flat(gates), config.zero_one_weight)
     return total
 
 
