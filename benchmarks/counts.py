@@ -1,4 +1,6 @@
-"""What one bi-level S1 search step does, counted without noise: `python -m benchmarks.counts`.
+"""What one bi-level search step does, counted without noise.
+
+python -m benchmarks.counts [--space s2] [--batch-size 64]
 
 On the `meta` device tensors have shapes and no values, so a full-size step is counted in seconds,
 and as a GPU would run it: off the CPU, `fairdarts.functional` leaves gradients to torch.
@@ -20,12 +22,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from benchmarks.plain import PlainState, plain_step
-from fairdarts.config import METHODS, SearchConfig
+from fairdarts.config import SearchConfig, presets
 from fairdarts.search import Batch, SearchState, search_step
 
 META = torch.device("meta")
 NUM_CLASSES = 10
-IMAGE_SIZE = 32
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ def plain_counts(config: SearchConfig) -> Counts:
 
 def _batch(config: SearchConfig, device: torch.device, channels_last: bool) -> Batch:
     memory_format = torch.channels_last if channels_last else torch.contiguous_format
-    images = torch.zeros(config.batch_size, 3, IMAGE_SIZE, IMAGE_SIZE, device=device)
+    size = 224 if config.space.startswith("s2") else 32
+    images = torch.zeros(config.batch_size, 3, size, size, device=device)
     labels = torch.zeros(config.batch_size, dtype=torch.int64, device=device)
     return images.contiguous(memory_format=memory_format), labels
 
@@ -204,23 +206,33 @@ def _storage(tensor: Tensor) -> StorageWeakRef:
 
 
 def search_config(**changes: object) -> SearchConfig:
-    """The search of the paper with some settings changed."""
-    return SearchConfig.build(METHODS["fairdarts"]["search"] | changes)
+    """The search of the paper with some settings changed, in S1 unless a space is given."""
+    space = str(changes.get("space", "s1"))
+    return SearchConfig.build(presets("fairdarts", space)["search"] | changes)
 
 
 def main() -> None:
-    """Print the counts of the plain and of the fast step."""
+    """Print the counts of the plain and of the fast step, or in S2 of recomputation."""
     parser = argparse.ArgumentParser(description="Count what one search step does.")
+    parser.add_argument("--space", choices=("s1", "s2"), default="s1")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--nchw", action="store_true", help="count the fast step in NCHW")
     parser.add_argument("--cpu", action="store_true", help="really run the fast step, on a CPU")
     options = parser.parse_args()
-    config = search_config(batch_size=options.batch_size, channels_last=not options.nchw)
-    plain = asdict(plain_counts(config))
-    fast = asdict(fast_counts(config, torch.device("cpu") if options.cpu else META))
-    print(f"{'':<20}{'plain':>20}{'fast':>20}{'ratio':>8}")
-    for name, count in plain.items():
-        print(f"{name:<20}{count:>20,}{fast[name]:>20,}{fast[name] / count:>8.2f}")
+    config = search_config(
+        space=options.space, batch_size=options.batch_size, channels_last=not options.nchw
+    )
+    device = torch.device("cpu") if options.cpu else META
+    if options.space == "s1":
+        names, both = ("plain", "fast"), (plain_counts(config), fast_counts(config, device))
+    else:
+        recomputed = config.model_copy(update={"recompute": True})
+        names = ("fast", "recompute")
+        both = (fast_counts(config, device), fast_counts(recomputed, device))
+    print(f"{'':<20}{names[0]:>20}{names[1]:>20}{'ratio':>8}")
+    ours = asdict(both[1])
+    for name, count in asdict(both[0]).items():
+        print(f"{name:<20}{count:>20,}{ours[name]:>20,}{ours[name] / count:>8.2f}")
 
 
 if __name__ == "__main__":

@@ -93,5 +93,5 @@ class TimmLayerNetwork(TimmInterface, LayerNetwork):  # type: ignore[misc] # log
         return output
 
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
-        """Patterns of parameter names by depth: the stem, each layer, and the head."""
+        """Patterns of parameter names by depth: stem, then each layer, the last with the head."""
         return {"stem": r"^stem", "blocks": [(r"^layers\.(\d+)", None), (r"^head", (99999,))]}
