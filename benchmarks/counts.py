@@ -45,6 +45,8 @@ class Counts:
     """What the forward of the upper level keeps for its backward, parameters aside."""
     saved_bytes_weight: int
     """Likewise of the lower level."""
+    peak_bytes: int
+    """Most that is held at once of what the step makes, gradients of the parameters included."""
 
 
 def fast_counts(config: SearchConfig, device: torch.device = META) -> Counts:
@@ -88,6 +90,7 @@ def _count(step: Callable[[], object], weights: Optimizer, alphas: Optimizer) ->
         flop=whole.flop,
         saved_bytes_arch=arch,
         saved_bytes_weight=weight,
+        peak_bytes=whole.peak_bytes,
     )
 
 
@@ -117,6 +120,8 @@ class _OperationCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.kernels = 0
         self.traffic_bytes = 0
         self.flop = 0
+        self.peak_bytes = 0
+        self._held: dict[StorageWeakRef, int] = {}
 
     def __torch_dispatch__(
         self,
@@ -130,7 +135,21 @@ class _OperationCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.kernels += _num_kernels(func, args)
             self.traffic_bytes += sum(map(_num_bytes, tree_leaves((args, kwargs, output))))
             self.flop += _num_flop(func, args, output)
+        self._hold(args, kwargs, output)
         return output
+
+    def _hold(self, args: object, kwargs: object, output: object) -> None:
+        """Follow the storages that the operation made until they are gone."""
+        given = {_storage(leaf) for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)}
+        for leaf in tree_leaves(output):
+            if isinstance(leaf, Tensor) and (storage := _storage(leaf)) not in given:
+                self._held[storage] = leaf.untyped_storage().nbytes()
+        num_bytes = sum(self._held.values())
+        if num_bytes > self.peak_bytes:  # perhaps some of it is gone by now
+            gone = [key for key in self._held if key.expired()]  # type: ignore[no-untyped-call]
+            for key in gone:
+                del self._held[key]
+            self.peak_bytes = max(self.peak_bytes, sum(self._held.values()))
 
 
 NO_WORK = {"_unsafe_view", "_local_scalar_dense", "empty", "empty_like", "empty_strided"}
