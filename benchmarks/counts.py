@@ -1,4 +1,6 @@
-"""What one bi-level S1 search step does, counted without noise: `python -m benchmarks.counts`.
+"""What one bi-level search step does, counted without noise.
+
+python -m benchmarks.counts [--space s2] [--batch-size 64]
 
 On the `meta` device tensors have shapes and no values, so a full-size step is counted in seconds,
 and as a GPU would run it: off the CPU, `fairdarts.functional` leaves gradients to torch.
@@ -20,12 +22,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from benchmarks.plain import PlainState, plain_step
-from fairdarts.config import METHODS, SearchConfig
+from fairdarts.config import SearchConfig, presets
 from fairdarts.search import Batch, SearchState, search_step
 
 META = torch.device("meta")
 NUM_CLASSES = 10
-IMAGE_SIZE = 32
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class Counts:
     """What the forward of the upper level keeps for its backward, parameters aside."""
     saved_bytes_weight: int
     """Likewise of the lower level."""
+    peak_bytes: int
+    """Most that is held at once of what the step makes, gradients of the parameters included."""
 
 
 def fast_counts(config: SearchConfig, device: torch.device = META) -> Counts:
@@ -66,7 +69,8 @@ def plain_counts(config: SearchConfig) -> Counts:
 
 def _batch(config: SearchConfig, device: torch.device, channels_last: bool) -> Batch:
     memory_format = torch.channels_last if channels_last else torch.contiguous_format
-    images = torch.zeros(config.batch_size, 3, IMAGE_SIZE, IMAGE_SIZE, device=device)
+    size = 224 if config.space.startswith("s2") else 32
+    images = torch.zeros(config.batch_size, 3, size, size, device=device)
     labels = torch.zeros(config.batch_size, dtype=torch.int64, device=device)
     return images.contiguous(memory_format=memory_format), labels
 
@@ -86,6 +90,7 @@ def _count(step: Callable[[], object], weights: Optimizer, alphas: Optimizer) ->
         flop=whole.flop,
         saved_bytes_arch=arch,
         saved_bytes_weight=weight,
+        peak_bytes=whole.peak_bytes,
     )
 
 
@@ -115,6 +120,8 @@ class _OperationCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.kernels = 0
         self.traffic_bytes = 0
         self.flop = 0
+        self.peak_bytes = 0
+        self._held: dict[StorageWeakRef, int] = {}
 
     def __torch_dispatch__(
         self,
@@ -128,7 +135,21 @@ class _OperationCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.kernels += _num_kernels(func, args)
             self.traffic_bytes += sum(map(_num_bytes, tree_leaves((args, kwargs, output))))
             self.flop += _num_flop(func, args, output)
+        self._hold(args, kwargs, output)
         return output
+
+    def _hold(self, args: object, kwargs: object, output: object) -> None:
+        """Follow the storages that the operation made until they are gone."""
+        given = {_storage(leaf) for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)}
+        for leaf in tree_leaves(output):
+            if isinstance(leaf, Tensor) and (storage := _storage(leaf)) not in given:
+                self._held[storage] = leaf.untyped_storage().nbytes()
+        num_bytes = sum(self._held.values())
+        if num_bytes > self.peak_bytes:  # perhaps some of it is gone by now
+            gone = [key for key in self._held if key.expired()]  # type: ignore[no-untyped-call]
+            for key in gone:
+                del self._held[key]
+            self.peak_bytes = max(self.peak_bytes, sum(self._held.values()))
 
 
 NO_WORK = {"_unsafe_view", "_local_scalar_dense", "empty", "empty_like", "empty_strided"}
@@ -204,23 +225,33 @@ def _storage(tensor: Tensor) -> StorageWeakRef:
 
 
 def search_config(**changes: object) -> SearchConfig:
-    """The search of the paper with some settings changed."""
-    return SearchConfig.build(METHODS["fairdarts"]["search"] | changes)
+    """The search of the paper with some settings changed, in S1 unless a space is given."""
+    space = str(changes.get("space", "s1"))
+    return SearchConfig.build(presets("fairdarts", space)["search"] | changes)
 
 
 def main() -> None:
-    """Print the counts of the plain and of the fast step."""
+    """Print the counts of the plain and of the fast step, or in S2 of recomputation."""
     parser = argparse.ArgumentParser(description="Count what one search step does.")
+    parser.add_argument("--space", choices=("s1", "s2"), default="s1")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--nchw", action="store_true", help="count the fast step in NCHW")
     parser.add_argument("--cpu", action="store_true", help="really run the fast step, on a CPU")
     options = parser.parse_args()
-    config = search_config(batch_size=options.batch_size, channels_last=not options.nchw)
-    plain = asdict(plain_counts(config))
-    fast = asdict(fast_counts(config, torch.device("cpu") if options.cpu else META))
-    print(f"{'':<20}{'plain':>20}{'fast':>20}{'ratio':>8}")
-    for name, count in plain.items():
-        print(f"{name:<20}{count:>20,}{fast[name]:>20,}{fast[name] / count:>8.2f}")
+    config = search_config(
+        space=options.space, batch_size=options.batch_size, channels_last=not options.nchw
+    )
+    device = torch.device("cpu") if options.cpu else META
+    if options.space == "s1":
+        names, both = ("plain", "fast"), (plain_counts(config), fast_counts(config, device))
+    else:
+        recomputed = config.model_copy(update={"recompute": True})
+        names = ("fast", "recompute")
+        both = (fast_counts(config, device), fast_counts(recomputed, device))
+    print(f"{'':<20}{names[0]:>20}{names[1]:>20}{'ratio':>8}")
+    ours = asdict(both[1])
+    for name, count in asdict(both[0]).items():
+        print(f"{name:<20}{count:>20,}{ours[name]:>20,}{ours[name] / count:>8.2f}")
 
 
 if __name__ == "__main__":

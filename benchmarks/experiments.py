@@ -303,6 +303,7 @@ def load_trial(store: Store, outcome: Row) -> Trial:
     epochs = store.read("epochs", keys["search_key"], columns).sort_by("epoch").to_pydict()
     genotypes = store.read("genotypes", keys["derive_key"], ["epoch"]).to_pydict()
     space = get_space(outcome["space"])
+    assert isinstance(space, CellSpace)
     shape = (len(CELL_KINDS), len(space.edges), len(space.operations))
     return Trial(
         outcome=outcome,

@@ -12,11 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from benchmarks.plain_layers import PlainLayerSupernet
 from benchmarks.plain_supernet import PlainSupernet
 from benchmarks.twins import copy_weights as copy_weights
 from benchmarks.twins import twins as twins
 from fairdarts.config import SearchConfig
 
+AnyPlainSupernet = PlainSupernet | PlainLayerSupernet
 Batch = tuple[Tensor, Tensor]
 """Images (B, 3, H, W) and labels (B)."""
 
@@ -25,14 +27,15 @@ Batch = tuple[Tensor, Tensor]
 class PlainState:
     """The plain supernet and its optimisers."""
 
-    supernet: PlainSupernet
+    supernet: AnyPlainSupernet
     weight_optimizer: torch.optim.Optimizer
     alpha_optimizer: torch.optim.Optimizer
 
     @classmethod
     def of(cls, config: SearchConfig, num_classes: int) -> Self:
         """Build it with random weights, in training mode."""
-        supernet = PlainSupernet(config, num_classes).train()
+        build = PlainLayerSupernet if config.space.startswith("s2") else PlainSupernet
+        supernet = build(config, num_classes).train()
         return cls(
             supernet,
             torch.optim.SGD(
@@ -84,18 +87,15 @@ def plain_step(state: PlainState, train: Batch, val: Batch, config: SearchConfig
 
 
 def _total_loss(
-    supernet: PlainSupernet, batch: Batch, config: SearchConfig
+    supernet: AnyPlainSupernet, batch: Batch, config: SearchConfig
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The loss of Eq. 8, its first term and the logits."""
     images, labels = batch
     gates = supernet.gates()
     logits = supernet(images, gates)
     validation = F.cross_entropy(logits, labels)
-    distances = [gate - 0.5 for gate in gates.values()]
-    if config.zero_one_form == "l2":
-        zero_one = torch.stack([-(distance**2).mean() for distance in distances]).mean()
-    else:
-        zero_one = torch.stack([-distance.abs().mean() for distance in distances]).mean()
+    distance = torch.cat([gate.flatten() for gate in gates.values()]) - 0.5
+    zero_one = -(distance**2 if config.zero_one_form == "l2" else distance.abs()).mean()
     return validation + config.zero_one_weight * zero_one, validation, logits
 
 
@@ -105,11 +105,11 @@ def _unrolled_backward(
     """Second order (DARTS, arXiv:1806.09055, Eq. 7 and 8), each gradient on a copy of its own."""
     lr = state.weight_optimizer.param_groups[0]["lr"]
 
-    def train_slopes(supernet: PlainSupernet, of: list[nn.Parameter]) -> tuple[Tensor, ...]:
+    def train_slopes(supernet: AnyPlainSupernet, of: list[nn.Parameter]) -> tuple[Tensor, ...]:
         loss = F.cross_entropy(supernet(train[0], supernet.gates()), train[1])
         return torch.autograd.grad(loss, of)
 
-    def moved(steps: list[Tensor]) -> PlainSupernet:
+    def moved(steps: list[Tensor]) -> AnyPlainSupernet:
         twin = copy.deepcopy(state.supernet)
         with torch.no_grad():
             for weight, step in zip(twin.weight_parameters(), steps, strict=True):

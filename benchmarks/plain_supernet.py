@@ -147,7 +147,9 @@ class PlainSupernet(nn.Module):
 
     def __init__(self, config: SearchConfig, num_classes: int) -> None:
         super().__init__()
-        self.space = space = get_space(config.space)
+        space = get_space(config.space)
+        assert isinstance(space, CellSpace)
+        self.space = space
         self.relaxation = config.relaxation
         channels = config.init_channels
         stem_channels = STEM_MULTIPLIER * channels

@@ -15,17 +15,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile
 
-from benchmarks.plain import PlainState, plain_step
-from benchmarks.plain_supernet import PlainSupernet
+from benchmarks.plain import AnyPlainSupernet, PlainState, plain_step
 from benchmarks.timing import Timings, interleaved, ratio, table
 from fairdarts import functional, mixed_ops, stacked_ops
 from fairdarts.capture import NUM_EAGER_STEPS, CapturedStep
-from fairdarts.config import SearchConfig
+from fairdarts.config import SearchConfig, presets
 from fairdarts.data.stream import Batch
+from fairdarts.gradients import frozen
 from fairdarts.loss import architecture_loss
 from fairdarts.precision import float32_products
-from fairdarts.search import SearchState, frozen, search_step
-from fairdarts.supernet import Supernet, flat_gates
+from fairdarts.search import SearchState, search_step
+from fairdarts.supernet import Supernet, flat
 
 NUM_CLASSES = 10
 Variant = Callable[[], object]
@@ -97,16 +97,19 @@ def busy_share(variant: Variant, device: torch.device, num_steps: int = 5) -> fl
 
 
 def config_of(batch_size: int, **changes: object) -> SearchConfig:
-    """The paper's search in S1 at a batch size."""
-    return SearchConfig.build({"batch_size": batch_size} | changes)
+    """The paper's FairDARTS search at a batch size, in S1 unless a space is given."""
+    space = str(changes.get("space", "s1"))
+    search = presets("fairdarts", space)["search"]
+    return SearchConfig.build(search | {"batch_size": batch_size} | changes)
 
 
 def batches(config: SearchConfig, device: torch.device) -> tuple[Batch, Batch]:
-    """A training and a validation batch of noise."""
+    """A training and a validation batch of noise, of the size that the space is searched at."""
+    size = 224 if config.space.startswith("s2") else 32
     memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
 
     def batch() -> Batch:
-        images = torch.randn(config.batch_size, 3, 32, 32, device=device)
+        images = torch.randn(config.batch_size, 3, size, size, device=device)
         labels = torch.randint(NUM_CLASSES, (config.batch_size,), device=device)
         return images.contiguous(memory_format=memory_format), labels
 
@@ -190,7 +193,7 @@ def ideas(batch_size: int, device: torch.device) -> dict[str, Variant]:
         _step, fast_twin, train, val, last, trim=False
     )
     variants["fairdarts - channels last"] = fast_variant(batch_size, device, channels_last=False)
-    variants["fairdarts + recompute_cells"] = fast_variant(batch_size, device, recompute_cells=True)
+    variants["fairdarts + recompute"] = fast_variant(batch_size, device, recompute=True)
     return variants
 
 
@@ -203,11 +206,11 @@ def single_level_variants(batch_size: int, device: torch.device) -> dict[str, Va
 
 
 def _total_loss(
-    supernet: Supernet | PlainSupernet, images: Tensor, labels: Tensor, config: SearchConfig
+    supernet: Supernet | AnyPlainSupernet, images: Tensor, labels: Tensor, config: SearchConfig
 ) -> Tensor:
     gates = supernet.gates()
     logits = supernet(images, gates)
-    total, _, _ = architecture_loss(logits, labels, flat_gates(gates), config.zero_one_weight)
+    total, _, _ = architecture_loss(logits, labels, flat(gates), config.zero_one_weight)
     return total
 
 

@@ -12,9 +12,9 @@ from benchmarks.plain_supernet import (
     PlainMixedOp,
     PlainSupernet,
 )
+from fairdarts.cell_supernet import CellSupernet, SearchCell
 from fairdarts.mixed_ops import MixedOps
 from fairdarts.stacked_ops import Channels, Norm, SharedPool, StackedConv, StackedReduce
-from fairdarts.supernet import SearchCell, Supernet
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Twin:
     part: Channels = ...
 
 
-def twins(plain: PlainSupernet, fast: Supernet) -> Iterator[Twin]:
+def twins(plain: PlainSupernet, fast: CellSupernet) -> Iterator[Twin]:
     """Every parameter and running statistic of the plain supernet with its twin."""
     for kind, alpha in plain.alphas.items():
         yield Twin(f"alphas.{kind}", alpha, fast.alphas[kind])
@@ -55,7 +55,7 @@ def twins(plain: PlainSupernet, fast: Supernet) -> Iterator[Twin]:
                     yield from _twins_of_candidate(where, candidate, mixed_ops, name, part)
 
 
-def copy_weights(fast: Supernet, plain: PlainSupernet) -> None:
+def copy_weights(fast: CellSupernet, plain: PlainSupernet) -> None:
     """Give the plain supernet the parameters and running statistics of the fast one."""
     with torch.no_grad():
         for twin in twins(plain, fast):

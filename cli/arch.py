@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from cli.genotypes import NODE_NOTE, GenotypeArgument, count, describe, millions, read_genotype
+from cli.genotypes import GenotypeArgument, cost_line, count, describe, millions, read_genotype
 from cli.options import DEFAULT_STORE, StoreOption
 
 app = typer.Typer(help="Look at architectures, count and draw them.", no_args_is_help=True)
@@ -67,45 +67,65 @@ def show(
     json: Annotated[bool, typer.Option("--json", help="Print one line of JSON only.")] = False,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Print both cells, node by node, and what the network costs."""
-    name, cells = read_genotype(genotype, store)
+    """Print both cells, node by node, or all layers, and what the network costs."""
+    name, architecture = read_genotype(genotype, store)
     if json:
-        print(cells.to_json())
+        print(architecture.to_json())
         return
-    print(f"{name}\n{describe(cells)}\n{NODE_NOTE}")
-    if reason := cells.invalid_reason():
+    print(f"{name}\n{describe(architecture)}")
+    if reason := architecture.invalid_reason():
         print(f"It builds no network: {reason}.")
         return
-    cost = count(cells)
-    print(
-        f"{millions(cost.params)} params ({millions(cost.params_with_auxiliary)} with auxiliary "
-        f"head), {millions(cost.multadds)} MultAdds at C = 36, 20 cells, 32 x 32, 10 classes."
-    )
+    print(cost_line(architecture))
 
 
 @app.command("count")
 def count_(
     genotype: GenotypeArgument,
-    init_channels: Annotated[int, typer.Option(min=1, help="C of the first cell.")] = 36,
-    num_cells: Annotated[int, typer.Option(min=3, help="Cells in the network.")] = 20,
-    image_size: Annotated[int, typer.Option(min=4, help="Height and width in pixels.")] = 32,
-    num_classes: Annotated[int, typer.Option(min=1, help="Outputs of the classifiers.")] = 10,
+    init_channels: Annotated[
+        int | None, typer.Option(min=1, help="C of the first cell; default: 36.")
+    ] = None,
+    num_cells: Annotated[
+        int | None, typer.Option(min=3, help="Cells in the network; default: 20.")
+    ] = None,
+    width: Annotated[
+        float | None, typer.Option(min=0.05, max=4, help="S2: multiplies channels; default: 1.")
+    ] = None,
+    image_size: Annotated[
+        int | None,
+        typer.Option(min=4, help="Height and width in pixels; default: 32, or 224 for S2."),
+    ] = None,
+    num_classes: Annotated[
+        int | None,
+        typer.Option(min=1, help="Outputs of the classifiers; default: 10, or 1000 for S2."),
+    ] = None,
     stem: Annotated[
-        StemKind, typer.Option(help="imagenet halves the image three times before the cells.")
-    ] = StemKind.CIFAR,
+        StemKind | None,
+        typer.Option(help="S1; imagenet halves the image three times before the cells."),
+    ] = None,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Count parameters and MultAdds.
 
-    The defaults are the paper's network for CIFAR-10; its network for ImageNet has --stem imagenet
-    --init-channels 48 --num-cells 14 --image-size 224 --num-classes 1000.
+    Of S1, the defaults are the paper's network for CIFAR-10; its network for ImageNet has
+    --stem imagenet --init-channels 48 --num-cells 14 --image-size 224 --num-classes 1000.
     """
-    _, cells = read_genotype(genotype, store)
-    cost = count(cells, init_channels, num_cells, image_size, num_classes, stem.value)
+    from fairdarts.genotype import Genotype
+
+    _, architecture = read_genotype(genotype, store)
+    cost = count(
+        architecture,
+        init_channels=init_channels,
+        num_cells=num_cells,
+        width=width,
+        image_size=image_size,
+        num_classes=num_classes,
+        stem=stem and stem.value,
+    )
     print(f"params                     {cost.params:>15,}")
     if cost.params_with_auxiliary > cost.params:
         print(f"params with auxiliary head {cost.params_with_auxiliary:>15,}")
-    else:
+    elif isinstance(architecture, Genotype):
         print(f"params with auxiliary head {'-':>15} (images are too small for one)")
     print(f"MultAdds of one image      {cost.multadds:>15,}")
 
@@ -119,17 +139,26 @@ def draw(
     cell: Annotated[Cells, typer.Option(help="What to draw.")] = Cells.BOTH,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Draw the cells, as the paper does; nodes without input are grey."""
+    """Draw the cells or layers, as the paper does; what is left out is grey."""
     from fairdarts.errors import ConfigError
+    from fairdarts.layer_genotype import LayerGenotype
     from results.files import write_whole
     from results.text import clean_text
 
     format_ = PICTURE_FORMATS.get(output.suffix.lower())
     if format_ is None:
         raise ConfigError(f"--output (={str(output)!r}) must end in .svg or .png.")
-    name, cells = read_genotype(genotype, store)
+    name, architecture = read_genotype(genotype, store)
+    title = clean_text(name)
+    if isinstance(architecture, LayerGenotype):
+        if cell is not Cells.BOTH:
+            raise ConfigError("--cell does not fit this genotype: a network of S2 has no cells.")
+        from fairdarts.draw_layers import draw_layers
+
+        write_whole(output, draw_layers(architecture, title, format_))
+        return
 
     from fairdarts.draw import draw
 
     kinds = ("normal", "reduce") if cell is Cells.BOTH else (cell.value,)
-    write_whole(output, draw(cells, clean_text(name), format_, kinds))
+    write_whole(output, draw(architecture, title, format_, kinds))

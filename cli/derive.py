@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.genotypes import NODE_NOTE, describe, trial_rows
+from cli.genotypes import describe, trial_rows
 from cli.options import DEFAULT_STORE, StoreOption
 
 if TYPE_CHECKING:
@@ -18,8 +18,11 @@ def derive(
         typer.Option(help="threshold, threshold_edge or darts; default: that of the method."),
     ] = None,
     threshold: Annotated[
-        float, typer.Option(help="Lowest gate that survives; the rule darts has none.")
-    ] = 0.85,
+        float | None,
+        typer.Option(
+            help="Lowest gate that survives; the rule darts has none; default: 0.85, 0.75 in S2."
+        ),
+    ] = None,
     epoch: Annotated[
         int | None, typer.Option(help="Derive as if the search had ended with this epoch, from 0.")
     ] = None,
@@ -30,20 +33,21 @@ def derive(
     Prints the genotype, for reading and as JSON, how close a call it was, and for how long the
     search had agreed on it. Nothing is searched or written.
     """
-    from fairdarts.config import METHODS, DeriveConfig
-    from fairdarts.genotype import derive_epochs
+    from fairdarts.architectures import derive_epochs
+    from fairdarts.config import DeriveConfig, presets
     from fairdarts.spaces import get_space
     from results.store import Store
 
     opened = Store.open(store)
     search_key, method, space = _find_search(opened, id_)
-    values = METHODS[method]["derive"] | {"op_threshold": threshold}
-    config = DeriveConfig.build(values if rule is None else values | {"rule": rule}, "derive")
+    given = {"rule": rule, "op_threshold": threshold}
+    values = {name: value for name, value in given.items() if value is not None}
+    config = DeriveConfig.build(presets(method, space)["derive"] | values, "derive")
     gates = _gates(opened, search_key, epoch)
     derivation, num_stable = derive_epochs(gates, config, get_space(space))
     by = config.rule if config.rule == "darts" else f"{config.rule} {config.op_threshold:g}"
     print(f"search {search_key} ({method}), epoch {len(gates) - 1}, rule {by}")
-    print(f"{describe(derivation.genotype)}\n{NODE_NOTE}")
+    print(describe(derivation.genotype))
     if reason := derivation.pruned.invalid_reason():
         print(f"It builds no network: {reason}.")
     margins = ", ".join(

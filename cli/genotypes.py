@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from fairdarts.architectures import AnyGenotype
     from fairdarts.cost import NetworkCost
     from fairdarts.genotype import Edge, Genotype
-    from fairdarts.network import Stem
+    from fairdarts.layer_genotype import LayerGenotype
     from results.store import Store
 
 GenotypeArgument = Annotated[
     str,
     typer.Argument(
-        help="A published name (`fairdarts arch list`), a JSON file, JSON as such, or the id of a "
-        "stage or trial in the store."
+        help="A published name (`fairdarts arch list`), a JSON file, JSON as such, the words of a "
+        "genotype of S2 ('E3K3 E6K5+skip ...'), or the id of a stage or trial in the store."
     ),
 ]
 
@@ -23,7 +24,7 @@ CELL_NAMES = {"normal": "normal cell", "reduce": "reduction cell"}
 NODE_NOTE = "Nodes 0 to 3 are 2 to 5 in the JSON; c_{k-2} and c_{k-1} are 0 and 1."
 
 
-def read_genotype(text: str, store: Path) -> tuple[str, "Genotype"]:
+def read_genotype(text: str, store: Path) -> tuple[str, "AnyGenotype"]:
     """What a person named: a name for it, and the genotype.
 
     Raises:
@@ -31,20 +32,23 @@ def read_genotype(text: str, store: Path) -> tuple[str, "Genotype"]:
         StoreError: If it is an id that the store does not know.
         OSError: If it is a file that cannot be read.
     """
-    from fairdarts.genotype import Genotype
+    from fairdarts.architectures import genotype_from_json
+    from fairdarts.layer_genotype import LayerGenotype
     from fairdarts.published import published
 
     if text.lstrip().startswith("{"):
-        return "given", Genotype.from_json(text)
+        return "given", genotype_from_json(text)
     path = Path(text)
     if path.suffix == ".json" or path.is_file():
         # Bytes that are no text become signs that are no JSON.
-        return path.stem, Genotype.from_json(path.read_text("utf-8", errors="replace"))
+        return path.stem, genotype_from_json(path.read_text("utf-8", errors="replace"))
     if len(text) == 16 and all(c in "0123456789abcdef" for c in text):
         from results.store import Store
 
         row = genotype_row(Store.open(store), text)
-        return text, Genotype.from_json(row["genotype_json"])
+        return text, genotype_from_json(row["genotype_json"])
+    if " " in text.strip():
+        return "given", LayerGenotype.from_text(text)
     return text, published(text).genotype
 
 
@@ -79,30 +83,50 @@ def trial_rows(store: "Store") -> list[dict[str, Any]]:
     return rows
 
 
-def count(
-    genotype: "Genotype",
-    init_channels: int = 36,
-    num_cells: int = 20,
-    image_size: int = 32,
-    num_classes: int = 10,
-    stem: "Stem" = "cifar",
-) -> "NetworkCost":
-    """Cost of the genotype's network, by default the paper's for CIFAR-10.
+CELL_SCALE: dict[str, Any] = {
+    "init_channels": 36,
+    "num_cells": 20,
+    "image_size": 32,
+    "num_classes": 10,
+    "stem": "cifar",
+}
+LAYER_SCALE: dict[str, Any] = {"width": 1.0, "image_size": 224, "num_classes": 1000}
+"""The paper's scales: CIFAR-10 for cells, ImageNet for the layers of S2."""
+
+
+def count(genotype: "AnyGenotype", **given: float | str | None) -> "NetworkCost":
+    """Cost of the genotype's network, at the paper's scale but for what is given.
 
     Smaller images than the paper's leave no room for an auxiliary head: none is counted.
+
+    Raises:
+        ConfigError: If a scale is given that the network does not have.
     """
-    from fairdarts.cost import derived_network_cost
+    from fairdarts.cost import derived_network_cost, layer_network_cost
+    from fairdarts.errors import ConfigError
+    from fairdarts.layer_genotype import LayerGenotype
     from fairdarts.network import AuxiliaryHead
 
+    is_layers = isinstance(genotype, LayerGenotype)
+    scale: dict[str, Any] = dict(LAYER_SCALE if is_layers else CELL_SCALE)
+    for name, value in given.items():
+        if value is None:
+            continue
+        if name not in scale:
+            options = ", ".join(_option(known) for known in scale)
+            raise ConfigError(f"{_option(name)} does not fit this genotype; use {options}.")
+        scale[name] = value
+    if isinstance(genotype, LayerGenotype):
+        return layer_network_cost(genotype, **scale)
     return derived_network_cost(
         genotype,
-        init_channels=init_channels,
-        num_cells=num_cells,
-        image_size=image_size,
-        num_classes=num_classes,
-        auxiliary=image_size >= AuxiliaryHead.min_image_size[stem],
-        stem=stem,
+        **scale,
+        auxiliary=scale["image_size"] >= AuxiliaryHead.min_image_size[scale["stem"]],
     )
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def millions(number: int) -> str:
@@ -110,9 +134,42 @@ def millions(number: int) -> str:
     return f"{number / 1e6:.2f}M"
 
 
-def describe(genotype: "Genotype") -> str:
-    """Both cells as formulas, one line a node."""
-    return "\n".join(line for kind in CELL_NAMES for line in _cell_lines(genotype, kind))
+def describe(genotype: "AnyGenotype") -> str:
+    """Both cells as formulas, one line a node; or one line for each layer of S2."""
+    from fairdarts.layer_genotype import LayerGenotype
+
+    if isinstance(genotype, LayerGenotype):
+        return "\n".join(_layer_lines(genotype))
+    cells = (line for kind in CELL_NAMES for line in _cell_lines(genotype, kind))
+    return "\n".join([*cells, NODE_NOTE])
+
+
+def _layer_lines(genotype: "LayerGenotype") -> list[str]:
+    lines = []
+    for index, (word, layer) in enumerate(
+        zip(genotype.to_text().split(), genotype.plan, strict=True)
+    ):
+        shape = f"{layer.in_channels} -> {layer.out_channels}"
+        stride = ", stride 2" if layer.stride == 2 else ""
+        removed = "" if genotype.blocks(index) else "  (no block)"
+        lines.append(f"layer {index:>2} ({shape}{stride}): {word}{removed}")
+    return lines
+
+
+def cost_line(genotype: "AnyGenotype") -> str:
+    """What the network costs at the paper's scale, in a sentence."""
+    from fairdarts.layer_genotype import LayerGenotype
+
+    cost = count(genotype)
+    if isinstance(genotype, LayerGenotype):
+        return (
+            f"{millions(cost.params)} params, {millions(cost.multadds)} MultAdds at 224 x 224, "
+            "1000 classes."
+        )
+    return (
+        f"{millions(cost.params)} params ({millions(cost.params_with_auxiliary)} with auxiliary "
+        f"head), {millions(cost.multadds)} MultAdds at C = 36, 20 cells, 32 x 32, 10 classes."
+    )
 
 
 def _cell_lines(genotype: "Genotype", kind: str) -> list[str]:

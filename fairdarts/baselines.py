@@ -44,6 +44,7 @@ def sample(config: SampleConfig) -> Sample:
         ConfigError: If the MultAdds window seems empty; it states the range seen.
     """
     space = get_space(config.space)
+    assert isinstance(space, CellSpace)  # `SampleConfig` allows no other
     has_window = config.min_multadds_m is not None or config.max_multadds_m is not None
     lowest, highest = config.min_multadds_m or 0.0, config.max_multadds_m or math.inf
     rng = random.Random(mix_seed("random genotype", config.seed))  # noqa: S311 - no secret

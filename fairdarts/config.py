@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from fairdarts.errors import ConfigError
 from fairdarts.perturbation import PERTURBATIONS
-from fairdarts.spaces import SPACES
+from fairdarts.spaces import SPACES, CellSpace, LayerSpace
 from fairdarts.stopping import STOPPING_RULES
 
 DATA_SOURCES = "digits, cifar10, cifar100, imagenet, parquet:DIR or folder:DIR"
@@ -97,8 +97,9 @@ class SearchConfig(Config):
     """One differentiable search (paper Sections 3.1, 4 and supplementary Section 3.1)."""
 
     space: str = "s1"
-    """Search space: S1, the DARTS cell with 7 candidates an edge (supplementary Section 2), or the
-    same without skip connections (paper Section 6.1)."""
+    """`s1`: the DARTS cell with 7 candidates an edge (supplementary Section 2); `s1_no_skip`: the
+    same without skip connections (paper Section 6.1); `s2`: 19 layers with 7 candidates each
+    (supplementary Section 2); `s2_identity_skip`: the same without skips that change the shape."""
     relaxation: Literal["sigmoid", "softmax"] = "sigmoid"
     """`sigmoid`: independent gates (Eq. 6, FairDARTS); `softmax`: exclusive ones (Eq. 2, DARTS)."""
     zero_one_weight: float = Field(default=10.0, ge=0)
@@ -117,10 +118,17 @@ class SearchConfig(Config):
     """What ends the search before its last epoch, see `fairdarts.stopping`."""
     epochs: int = Field(default=50, ge=1)
     batch_size: int = Field(default=128, ge=2)
+    micro_batches: int = Field(default=1, ge=1)
+    """Parts of a batch whose gradients are summed before a step: their share of the memory, and the
+    numbers of the whole batch but for batch norm, which sees a part at a time."""
     init_channels: int = Field(default=16, ge=1)
-    """C of the first cell."""
+    """C of the first cell; of S1 only, like `num_cells`."""
     num_cells: int = Field(default=8, ge=3)
     """Cells in the supernet; those at a third and two thirds are reduction cells."""
+    width: float = Field(default=1.0, gt=0, le=4)
+    """What all channels are multiplied by; of S2 only, like `num_layers`. Below 1: a proxy."""
+    num_layers: int = 19
+    """Layers of the supernet, 19, or 15, 11 or 6 for a proxy: at most 3, 2 or 1 of each stage."""
     weight_lr: float = Field(default=0.005, gt=0)
     weight_lr_min: float = Field(default=0.001, ge=0)
     """Learning rate of the supernet weights: cosine from `weight_lr` to `weight_lr_min`."""
@@ -137,9 +145,10 @@ class SearchConfig(Config):
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"
     """Of convolutions and matrix products: `tf32` rounds their factors (CUDA only), `bfloat16`
     computes under autocast. Weights, alphas and losses stay float32."""
-    recompute_cells: bool = False
-    """Keep only the cells' inputs for the gradient and compute each cell a second time: the same
-    numbers in a quarter of the memory, for half as much time again (docs/performance.md)."""
+    recompute: bool = False
+    """Keep only the inputs of cells (S1) or choices (S2) for the gradient and compute each of them
+    a second time: the same numbers in a quarter of the memory or less, for half as much time again
+    (docs/performance.md)."""
     cuda_graph: bool = False
     """Replay the search step as one CUDA graph (CUDA only)."""
     seed: int = Field(default=0, ge=0, lt=2**31)
@@ -158,6 +167,12 @@ class SearchConfig(Config):
         _check_name("space", self.space, SPACES)
         _check_name("stopping", self.stopping, STOPPING_RULES)
         _check_name("perturbation", self.perturbation, PERTURBATIONS)
+        self._check_space()
+        if 2 * self.micro_batches > self.batch_size:
+            raise ValueError(
+                f"micro_batches (={self.micro_batches}) must leave two images or more in each part "
+                f"of a batch of {self.batch_size}: batch norm needs two."
+            )
         if self.optimization == "single_level" and (self.order == 2 or self.stopping):
             setting = "order 2" if self.order == 2 else f"stopping = {self.stopping}"
             raise ValueError(f"{setting} needs optimization = bilevel: it looks at the other half.")
@@ -166,6 +181,8 @@ class SearchConfig(Config):
                 "order 2 needs precision = float32 and no perturbation: it is a small difference "
                 "of two gradients."
             )
+        if self.order == 2 and self.micro_batches > 1:
+            raise ValueError("order 2 needs micro_batches = 1: it looks ahead on whole batches.")
         if self.perturbation is None:
             return self
         below = PERTURBATIONS[self.perturbation].strength_below
@@ -174,13 +191,38 @@ class SearchConfig(Config):
                 f"perturbation_strength (={self.perturbation_strength}) must be below {below:g} "
                 f"for {self.perturbation}: it is a probability."
             )
-        for setting in ("recompute_cells", "cuda_graph"):
+        for setting in ("recompute", "cuda_graph"):
             if getattr(self, setting):
                 raise ValueError(
                     f"{setting} cannot be used with a perturbation: it would not draw the same "
                     "numbers twice."
                 )
         return self
+
+    def _check_space(self) -> None:
+        space = SPACES[self.space]
+        own = _SIZE_SETTINGS[type(space)]
+        for setting in (name for names in _SIZE_SETTINGS.values() for name in names):
+            value = getattr(self, setting)
+            if setting not in own and value != type(self).model_fields[setting].default:
+                raise ValueError(
+                    f"{setting} (={value}) is no setting of space = {self.space}, which has "
+                    f"{' and '.join(own)} instead."
+                )
+        if isinstance(space, LayerSpace):
+            space.layers(self.num_layers)  # raises if there is no such depth
+            if self.stopping == "two_skips":
+                raise ValueError(
+                    f"stopping = two_skips needs a space of cells and not {self.space}: it counts "
+                    "the skip connections of the normal cell."
+                )
+
+
+_SIZE_SETTINGS: dict[type, tuple[str, ...]] = {
+    CellSpace: ("init_channels", "num_cells"),
+    LayerSpace: ("width", "num_layers"),
+}
+"""Settings of `SearchConfig` that only one kind of space has."""
 
 
 def _check_name(setting: str, name: str | None, registry: Mapping[str, object]) -> None:
@@ -318,7 +360,7 @@ def _darts_with(**search: Any) -> dict[str, dict[str, Any]]:
 
 
 METHODS: dict[str, dict[str, dict[str, Any]]] = {
-    "fairdarts": {"search": {}, "derive": {"rule": "threshold"}, "retrain": {}},
+    "fairdarts": {"search": {}, "derive": {}, "retrain": {}},
     "darts": _darts_with(),
     "darts-second-order": _darts_with(order=2),
     "darts-skip-noise": _darts_with(perturbation="skip_noise"),
@@ -331,3 +373,35 @@ METHODS: dict[str, dict[str, dict[str, Any]]] = {
 
 The last five are DARTS with the cures that paper Section 6.3 puts in one perspective.
 """
+
+_S2: dict[str, dict[str, Any]] = {
+    "search": {
+        "epochs": 30,
+        "batch_size": 1024,
+        "weight_lr": 0.02,
+        "weight_lr_min": 0.0,
+        "alpha_lr": 5e-4,
+    },
+    "derive": {"rule": "threshold_edge", "op_threshold": 0.75},
+}
+SPACE_SETTINGS: dict[str, dict[str, dict[str, Any]]] = {"s2": _S2, "s2_identity_skip": _S2}
+"""What a search space changes (paper Section 5.3 and supplementary Section 3.2).
+
+The zero-one loss keeps its weight of 10 (supplementary Table 1, experiment 8). Supplementary
+Section 3.2 has 1.0: it moves a gate off 0.5 only without weight decay of alphas, so set both,
+`zero_one_weight = 1.0` and `alpha_weight_decay = 0.0`.
+"""
+
+
+def presets(method: str, space: str) -> dict[str, dict[str, Any]]:
+    """What a method changes in a space, by section of the settings.
+
+    A space says at what rates to search, for how long and what to keep, over what the method says
+    of S1; but a method that has a derivation rule of its own keeps it.
+    """
+    by_method, by_space = METHODS[method], SPACE_SETTINGS.get(space, {})
+    return {
+        "search": by_method["search"] | by_space.get("search", {}),
+        "derive": by_space.get("derive", {}) | by_method["derive"],
+        "retrain": by_method["retrain"],
+    }

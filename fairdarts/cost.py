@@ -10,7 +10,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from fairdarts.blocks import ACTIVATION
 from fairdarts.genotype import Genotype
+from fairdarts.layer_genotype import LayerGenotype
+from fairdarts.layer_network import LayerNetwork
 from fairdarts.network import DerivedNetwork, Stem
 
 
@@ -105,3 +108,30 @@ def derived_network_cost(
         params_with_auxiliary=with_auxiliary,
         multadds=count_multadds(network, (3, image_size, image_size)),
     )
+
+
+def layer_network_cost(
+    genotype: LayerGenotype,
+    *,
+    image_size: int,
+    num_classes: int,
+    width: float = 1.0,
+    squeeze_excite: bool = False,
+    activation: str = ACTIVATION,
+) -> NetworkCost:
+    """Cost of the network of S2 that `genotype` builds at this scale; it has no auxiliary head.
+
+    Args:
+        genotype: Raw or pruned.
+        image_size: Height and width in pixels.
+        num_classes: Outputs of the classifier.
+        width: What all channels are multiplied by.
+        squeeze_excite: See `LayerNetwork`.
+        activation: Likewise.
+    Raises:
+        GenotypeError: If the genotype builds no network.
+    """
+    with torch.random.fork_rng(devices=[]):
+        network = LayerNetwork(genotype, num_classes, width, squeeze_excite, activation)
+    params = count_params(network)
+    return NetworkCost(params, params, count_multadds(network, (3, image_size, image_size)))

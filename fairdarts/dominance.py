@@ -2,8 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 
-from fairdarts.genotype import Edge
-from fairdarts.spaces import CELL_KINDS, NUM_INPUTS, S1, CellSpace
+from fairdarts.genotype import Edge, cell_gates
+from fairdarts.spaces import (
+    CELL_KINDS,
+    LAYER_SKIP,
+    NUM_INPUTS,
+    S1,
+    SKIP,
+    CellSpace,
+    LayerSpace,
+    Space,
+)
 
 DOMINANT_GATE = 0.75
 
@@ -34,3 +43,37 @@ def dominant_operations(
             into_node.sort(key=lambda candidate: -candidate[0])  # stable: ties by index
             dominant += [edge for _, edge in into_node[:2]]
     return dominant
+
+
+def dominant_choices(
+    flat_gates: Sequence[float], relaxation: str, space: LayerSpace
+) -> list[tuple[int, str]]:
+    """The dominant choices of S2: number of the layer, and name.
+
+    Args:
+        flat_gates: Of all layers, in order.
+        relaxation: `softmax`: the highest of each layer (paper Section 3.2); `sigmoid`: gates above
+            0.75 (paper footnote 5).
+        space: Names of the choices.
+    """
+    rows = space.by_layer(flat_gates)
+    dominant: list[tuple[int, str]] = []
+    for index, (names, gates) in enumerate(zip(space.choices(len(rows)), rows, strict=True)):
+        if relaxation == "sigmoid":
+            chosen = [number for number, gate in enumerate(gates) if gate > DOMINANT_GATE]
+        else:
+            chosen = [max(range(len(gates)), key=gates.__getitem__)]  # the first of equals
+        dominant += [(index, names[number]) for number in chosen]
+    return dominant
+
+
+def count_dominant(flat_gates: Sequence[float], relaxation: str, space: Space) -> tuple[int, int]:
+    """Dominant operations of a supernet of any space, and how many of them are skips."""
+    if isinstance(space, CellSpace):
+        names = [
+            edge.op
+            for edge in dominant_operations(cell_gates(flat_gates, space), relaxation, space)
+        ]
+    else:
+        names = [name for _, name in dominant_choices(flat_gates, relaxation, space)]
+    return len(names), sum(name in (SKIP, LAYER_SKIP) for name in names)

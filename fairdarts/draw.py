@@ -70,16 +70,16 @@ def draw(
     """
     num_nodes = NUM_INPUTS + space.num_nodes
     layouts = {
-        kind: lay_out(genotype.cell(kind), genotype.live_nodes(kind), num_nodes, _text_width)
+        kind: lay_out(genotype.cell(kind), genotype.live_nodes(kind), num_nodes, text_width)
         for kind in kinds
     }
     titles = {kind: f"{title}, {CELL_NAMES[kind]}" for kind in kinds}
     widths = [layout.width for layout in layouts.values()]
-    widths += [_text_width(text, TITLE_PT) for text in titles.values()]
+    widths += [text_width(text, TITLE_PT) for text in titles.values()]
     width = max(widths) + 2 * MARGIN
     height = sum(layout.height + TITLE_HEIGHT for layout in layouts.values())
     height += CELL_GAP * (len(layouts) - 1) + 2 * MARGIN
-    with _style():
+    with style():
         figure = Figure(figsize=(width, height), facecolor="white")
         # One unit of the axes is one inch.
         axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height))
@@ -99,13 +99,19 @@ def draw(
             live = genotype.live_nodes(kind)
             _CellPicture(axes, kind, (MARGIN, top), layout, live).draw()
             top -= layout.height + CELL_GAP
-        file = io.BytesIO()
-        metadata = {"Date": None} if format == "svg" else {}
-        figure.savefig(file, format=format, dpi=DPI, metadata=metadata)
+        return saved(figure, format)
+
+
+def saved(figure: Figure, format: Format) -> bytes:
+    """The content of a file of that format; the same figure gives the same bytes."""
+    file = io.BytesIO()
+    metadata = {"Date": None} if format == "svg" else {}
+    figure.savefig(file, format=format, dpi=DPI, metadata=metadata)
     return file.getvalue()
 
 
-def _style() -> AbstractContextManager[None]:
+def style() -> AbstractContextManager[None]:
+    """Fonts and ids that are the same on every machine; to save a figure inside."""
     return matplotlib.rc_context(
         {
             "font.family": FONT,
@@ -116,7 +122,8 @@ def _style() -> AbstractContextManager[None]:
     )
 
 
-def _text_width(text: str, size_pt: float = FONT_PT) -> float:
+def text_width(text: str, size_pt: float = FONT_PT) -> float:
+    """Inches that a text takes."""
     literal = text.replace("$", r"\$")  # No formula begins here.
     path = TextPath((0, 0), literal, size=size_pt, prop=FontProperties(family=FONT))
     return float(np.max(path.vertices[:, 0])) / POINTS_PER_INCH

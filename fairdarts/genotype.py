@@ -1,10 +1,9 @@
-"""Genotypes: the discrete architecture of two cells, read off gates, pruned, and kept as JSON.
+"""Genotypes of S1: the discrete architecture of two cells, read off gates, pruned, kept as JSON.
 
 Nodes 0 and 1 are the outputs of cells k-2 and k-1; nodes 2..5 are intermediate. No torch here.
 Shapes: E edges of a cell, O candidate operations of an edge (14 and 7 in S1).
 """
 
-import itertools
 import json
 import reprlib
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from fairdarts.config import DeriveConfig
+from fairdarts.derivation import Derivation, contest
 from fairdarts.errors import GenotypeError
 from fairdarts.spaces import CELL_KINDS, NUM_INPUTS, S1, SKIP, CellSpace
 
@@ -63,6 +63,15 @@ class Genotype:
                 return f"the {kind} cell has no live node, as no edge leaves one of its inputs"
         return None
 
+    def summary(self) -> dict[str, int]:
+        """Counts that tables show."""
+        return {
+            "num_skips_normal": self.num_skips("normal"),
+            "num_skips_reduce": self.num_skips("reduce"),
+            "num_edges_normal": len(self.normal),
+            "num_edges_reduce": len(self.reduce),
+        }
+
     def to_dict(self) -> dict[str, list[dict[str, str | int]]]:
         """Plain lists: {"normal": [{"op": ..., "from": ..., "to": ...}, ...], "reduce": [...]}."""
         return {
@@ -91,13 +100,7 @@ class Genotype:
         Raises:
             GenotypeError: One sentence that names the first fault.
         """
-        try:
-            values = json.loads(text, object_pairs_hook=_object_without_repeats)
-        # ValueError also covers integers of thousands of digits, RecursionError deep nesting.
-        except (ValueError, RecursionError) as error:
-            fault = str(error).splitlines()[0]
-            raise GenotypeError(f"A genotype must be JSON text: {fault}.") from None
-        return cls.from_dict(values, space)
+        return cls.from_dict(json_object(text), space)
 
 
 def _live_edges(edges: Sequence[Edge]) -> tuple[Edge, ...]:
@@ -109,6 +112,20 @@ def _live_edges(edges: Sequence[Edge]) -> tuple[Edge, ...]:
             reached.add(edge.dst)
             live.append(edge)
     return tuple(live)
+
+
+def json_object(text: str) -> object:
+    """Read JSON from any source.
+
+    Raises:
+        GenotypeError: If it is none, or an object repeats a key.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_object_without_repeats)
+    # ValueError also covers integers of thousands of digits, RecursionError deep nesting.
+    except (ValueError, RecursionError) as error:
+        fault = str(error).splitlines()[0]
+        raise GenotypeError(f"A genotype must be JSON text: {fault}.") from None
 
 
 def _object_without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -160,21 +177,9 @@ def _read_edge(value: object, where: str, space: CellSpace) -> Edge:
     return Edge(op, src, dst)
 
 
-@dataclass(frozen=True)
-class Derivation:
-    """What `derive` read off the gates."""
-
-    genotype: Genotype
-    """As the rule gives it."""
-    pruned: Genotype
-    """Without the edges that leave an isolated node: the one to count and retrain."""
-    margins: dict[str, float | None]
-    """Cell kind to the distance of its closest call; see `derive`."""
-
-
 def derive(
     gates: Mapping[str, Sequence[Sequence[float]]], config: DeriveConfig, space: CellSpace = S1
-) -> Derivation:
+) -> Derivation[Genotype]:
     """Read a genotype off the gates.
 
     The rules, in all of which a tie goes to the lower index:
@@ -208,29 +213,6 @@ def derive(
     return Derivation(genotype, genotype.pruned(), margins)
 
 
-def derive_epochs(
-    gates: Sequence[Sequence[float]], config: DeriveConfig, space: CellSpace = S1
-) -> tuple[Derivation, int]:
-    """The derivation of a search's last epoch, and for how many epochs it had been that.
-
-    Args:
-        gates: Of every epoch, in order and at least one: flat, see `cell_gates`.
-        config: Rule and threshold.
-        space: Names of the rows and columns.
-    Returns:
-        What `derive` says of the last epoch, and how many epochs in a row, the last included, gave
-        that genotype.
-    Raises:
-        GenotypeError: See `derive`.
-    """
-    derivations = [derive(cell_gates(flat, space), config, space) for flat in gates]
-    last = derivations[-1]
-    same = itertools.takewhile(
-        lambda derivation: derivation.genotype == last.genotype, reversed(derivations)
-    )
-    return last, sum(1 for _ in same)
-
-
 def _derive_cell(
     gates: Sequence[Sequence[float]], config: DeriveConfig, space: CellSpace
 ) -> tuple[tuple[Edge, ...], float | None]:
@@ -242,24 +224,13 @@ def _derive_cell(
     for node in range(NUM_INPUTS, NUM_INPUTS + space.num_nodes):
         rows = [row for row, (_, dst) in enumerate(space.edges) if dst == node]
         best = [max(gates[row]) for row in rows]
-        kept_rows, gap = _contest(best, max_edges, threshold)
+        kept_rows, gap = contest(best, max_edges, threshold)
         gaps += gap
         for row in (rows[index] for index in kept_rows):
-            kept_ops, gap = _contest(gates[row], max_ops, threshold)
+            kept_ops, gap = contest(gates[row], max_ops, threshold)
             gaps += gap
             kept += [Edge(space.operations[op], *space.edges[row]) for op in kept_ops]
     return tuple(kept), min(gaps, default=None)
-
-
-def _contest(
-    gates: Sequence[float], places: int, threshold: float
-) -> tuple[list[int], list[float]]:
-    """Indices that win a place, best first, and the margin: a list of one, or of none."""
-    ranking = sorted(range(len(gates)), key=lambda index: -gates[index])  # stable: ties by index
-    kept = [index for index in ranking[:places] if gates[index] >= threshold]
-    if not kept or len(kept) == len(gates):
-        return kept, []
-    return kept, [gates[kept[-1]] - gates[ranking[len(kept)]]]
 
 
 def _checked_gates(

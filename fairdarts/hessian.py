@@ -8,8 +8,8 @@ from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from torch.nn import functional as F
 
 from fairdarts.data.stream import Batch
+from fairdarts.gradients import frozen
 from fairdarts.recompute import StatisticsKept
-from fairdarts.search import frozen
 from fairdarts.supernet import Supernet
 
 

@@ -10,11 +10,14 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from fairdarts.spaces import SKIP
+from fairdarts.spaces import LAYER_SKIP, SKIP
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
+
+IDENTITIES = (SKIP, LAYER_SKIP)
+"""Operations that hand features on as they are where the stride is 1."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +39,17 @@ class Perturbation:
         return False
 
     def on_output(self, operation: str, features: "Tensor") -> "Tensor":
-        """Disturb the features of one operation on some edges, (B, E, C, H, W), before the gate."""
+        """Disturb the features of one operation on some edges, (B, E, C, H, W), before the gate.
+
+        A layer of S2 is one edge.
+        """
         return features
 
     def on_alphas(self, alphas: "Tensor") -> "Tensor":
-        """Disturb the architecture parameters of one cell kind, (E, O), before the relaxation."""
+        """Disturb the architecture parameters of one group, (E, O) or (O,), before the relaxation.
+
+        See `fairdarts.supernet` for groups.
+        """
         return alphas
 
     def normal(self, like: "Tensor") -> "Tensor":
@@ -65,7 +74,7 @@ class SkipNoise(Perturbation):
     """
 
     def touches(self, operation: str, stride: int) -> bool:  # noqa: D102
-        return operation == SKIP and stride == 1
+        return operation in IDENTITIES and stride == 1
 
     def on_output(self, operation: str, features: "Tensor") -> "Tensor":  # noqa: D102
         return features + self.strength * _cosine_decay(self.progress) * self.normal(features)
@@ -88,7 +97,7 @@ class SkipDropout(Perturbation):
     strength_below = 1.0
 
     def touches(self, operation: str, stride: int) -> bool:  # noqa: D102
-        return operation == SKIP and stride == 1
+        return operation in IDENTITIES and stride == 1
 
     def on_output(self, operation: str, features: "Tensor") -> "Tensor":  # noqa: D102
         return features * self.survivors(self.strength * (1 - self.progress), features)

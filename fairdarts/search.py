@@ -1,8 +1,8 @@
 """The search of Fair DARTS and DARTS (Eq. 4, 8 and 10)."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,12 +11,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fairdarts.capture import CapturedStep, Step
+from fairdarts.cell_supernet import CellSupernet
 from fairdarts.checkpoint import restore_state, state_to_bytes
 from fairdarts.config import SearchConfig
 from fairdarts.data.augment import Augmentation
 from fairdarts.data.delivery import Stream, open_stream
 from fairdarts.data.images import Images, halves
 from fairdarts.data.stream import Batch as Batch
+from fairdarts.gradients import accumulate, frozen
+from fairdarts.layer_supernet import LayerSupernet
 from fairdarts.loss import architecture_loss
 from fairdarts.metrics import EpochMeter, top1_pct
 from fairdarts.perturbation import PERTURBATIONS, Perturbation
@@ -25,9 +28,9 @@ from fairdarts.recompute import StatisticsKept
 from fairdarts.schedule import cosine, current_lr
 from fairdarts.second_order import unrolled_gradient
 from fairdarts.seeding import generator, seed_everything
-from fairdarts.spaces import CELL_KINDS
+from fairdarts.spaces import CellSpace, get_space
 from fairdarts.stopping import STOPPING_RULES
-from fairdarts.supernet import Supernet, flat_gates
+from fairdarts.supernet import Supernet, flat
 
 WEIGHT_METRICS = ("train_loss", "train_top1_pct")
 ARCH_METRICS = ("arch_loss", "arch_top1_pct", "zero_one_loss")
@@ -41,7 +44,7 @@ class SearchEpoch:
     metrics: dict[str, float]
     """Means over the epoch: `WEIGHT_METRICS`, and `ARCH_METRICS` of the half that trains alphas."""
     alphas: list[float]
-    """Both cells, normal first, row by row, after the epoch."""
+    """Of all groups after the epoch: both cells, normal first, row by row, or layer by layer."""
     gates: list[float]
     """What the operations are multiplied by, in the same order."""
     lr: float
@@ -59,7 +62,8 @@ class SearchState:
     def __init__(self, config: SearchConfig, num_classes: int, device: torch.device) -> None:
         seed_everything(config.seed, "supernet")
         memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
-        self.supernet = Supernet(config, num_classes).to(device).to(memory_format=memory_format)
+        supernet = build_supernet(config, num_classes)
+        self.supernet = supernet.to(device).to(memory_format=memory_format)
         self.weight_optimizer = torch.optim.SGD(
             self.supernet.weight_parameters(),
             lr=config.weight_lr,
@@ -93,6 +97,14 @@ class SearchState:
     def _parts(self) -> tuple[dict[str, nn.Module], dict[str, torch.optim.Optimizer]]:
         optimizers = {"weight_sgd": self.weight_optimizer, "alpha_adam": self.alpha_optimizer}
         return {"supernet": self.supernet, "stopping": self.stopping_values}, optimizers
+
+
+def build_supernet(config: SearchConfig, num_classes: int) -> Supernet:
+    """The supernet of the configuration's space, its weights drawn from torch's generator."""
+    space = get_space(config.space)
+    if isinstance(space, CellSpace):
+        return CellSupernet(config, space, num_classes)
+    return LayerSupernet(config, space, num_classes)
 
 
 class _Values(nn.Module):
@@ -142,8 +154,9 @@ def step_alphas(
     """
     state.alpha_optimizer.zero_grad()
     with frozen(state.supernet.weight_parameters()):
-        total, metrics = _architecture_loss(state, batch, config, perturbation)
-        torch.autograd.backward(total)
+        metrics = accumulate(
+            partial(_architecture_loss, state, config, perturbation), batch, config.micro_batches
+        )
     state.alpha_optimizer.step()
     return metrics
 
@@ -159,15 +172,20 @@ def step_weights(
     Returns:
         `WEIGHT_METRICS`, scalars on the device.
     """
-    images, labels = batch
-    state.weight_optimizer.zero_grad()
-    with frozen(state.supernet.architecture_parameters()):
-        logits = state.supernet(images, state.supernet.gates(perturbation), perturbation)
+    supernet = state.supernet
+
+    def training_loss(part: Batch) -> tuple[Tensor, list[Tensor]]:
+        images, labels = part
+        logits = supernet(images, supernet.gates(perturbation), perturbation)
         loss = F.cross_entropy(logits, labels)
-        torch.autograd.backward(loss)
-    nn.utils.clip_grad_norm_(state.supernet.weight_parameters(), config.grad_clip)
+        return loss, [loss.detach(), top1_pct(logits, labels)]
+
+    state.weight_optimizer.zero_grad()
+    with frozen(supernet.architecture_parameters()):
+        metrics = accumulate(training_loss, batch, config.micro_batches)
+    nn.utils.clip_grad_norm_(supernet.weight_parameters(), config.grad_clip)
     state.weight_optimizer.step()
-    return [loss.detach(), top1_pct(logits, labels)]
+    return metrics
 
 
 def step_both(
@@ -183,8 +201,9 @@ def step_both(
     """
     state.alpha_optimizer.zero_grad()
     state.weight_optimizer.zero_grad()
-    total, metrics = _architecture_loss(state, batch, config, perturbation)
-    torch.autograd.backward(total)
+    metrics = accumulate(
+        partial(_architecture_loss, state, config, perturbation), batch, config.micro_batches
+    )
     nn.utils.clip_grad_norm_(state.supernet.weight_parameters(), config.grad_clip)
     state.alpha_optimizer.step()
     state.weight_optimizer.step()
@@ -214,7 +233,7 @@ def step_alphas_ahead(
         return F.cross_entropy(logits, labels)
 
     def val_loss() -> Tensor:
-        total, metrics[:] = _architecture_loss(state, val, config, perturbation)
+        total, metrics[:] = _architecture_loss(state, config, perturbation, val)
         return total
 
     def step_of(slopes: Sequence[Tensor]) -> list[Tensor]:
@@ -234,29 +253,16 @@ def step_alphas_ahead(
 
 
 def _architecture_loss(
-    state: SearchState, batch: Batch, config: SearchConfig, perturbation: Perturbation | None
+    state: SearchState, config: SearchConfig, perturbation: Perturbation | None, batch: Batch
 ) -> tuple[Tensor, list[Tensor]]:
     """The total loss of Eq. 8, and `ARCH_METRICS`."""
     images, labels = batch
     gates = state.supernet.gates(perturbation)
     logits = state.supernet(images, gates, perturbation)
     total, loss, zero_one = architecture_loss(
-        logits, labels, flat_gates(gates), config.zero_one_weight, config.zero_one_form
+        logits, labels, flat(gates), config.zero_one_weight, config.zero_one_form
     )
     return total, [loss.detach(), top1_pct(logits, labels), zero_one.detach()]
-
-
-@contextmanager
-def frozen(parameters: Iterable[nn.Parameter]) -> Iterator[None]:
-    """Compute no gradient of these parameters inside the block."""
-    parameters = list(parameters)
-    for parameter in parameters:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in parameters:
-            parameter.requires_grad_(True)
 
 
 def search(
@@ -347,8 +353,8 @@ def _search_epoch(
         state.stopping_values.values[epoch] = stopping_value
     state.epoch = epoch + 1
     with torch.no_grad():
-        gates = flat_gates(state.supernet.gates()).tolist()
-        alphas = torch.cat([state.supernet.alphas[kind].flatten() for kind in CELL_KINDS]).tolist()
+        gates = flat(state.supernet.gates()).tolist()
+        alphas = flat(dict(state.supernet.alphas.items())).tolist()
     return SearchEpoch(
         epoch=epoch,
         metrics=weight_meter.means() | arch_meter.means(),

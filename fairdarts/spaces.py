@@ -1,9 +1,13 @@
-"""Search spaces as data: which edges a cell has and which candidates compete on each.
+"""Search spaces as data: where a choice is to be made, and between which candidates.
 
 S1 is the DARTS cell without the `none` operation (supplementary Section 2). Nodes 0 and 1 are the
 outputs of cells k-2 and k-1; nodes 2..5 are intermediate. Edge order is supplementary Table 2.
+
+S2 is a chain of 19 layers, each of which chooses between six inverted bottlenecks and a skip.
 """
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fairdarts.errors import ConfigError
@@ -57,10 +61,115 @@ S1_NO_SKIP = CellSpace(
     name="s1_no_skip", operations=tuple(name for name in S1.operations if name != SKIP)
 )
 
-SPACES = {space.name: space for space in (S1, S1_NO_SKIP)}
+
+BLOCKS = tuple(f"E{expansion}K{kernel}" for expansion in (3, 6) for kernel in (3, 5, 7))
+"""Inverted bottlenecks of S2: rate of expansion and kernel size."""
+LAYER_SKIP = "skip"
 
 
-def get_space(name: str) -> CellSpace:
+@dataclass(frozen=True)
+class Layer:
+    """One searchable layer at width 1."""
+
+    in_channels: int
+    out_channels: int
+    stride: int
+
+    @property
+    def changes_shape(self) -> bool:
+        """Whether a skip must be a projection, since the features change in size or channels."""
+        return self.stride == 2 or self.in_channels != self.out_channels
+
+
+@dataclass(frozen=True)
+class LayerSpace:
+    """A chain of layers of inverted bottlenecks, after a stem and a fixed block of stride 1.
+
+    Source:
+        Supplementary Section 2 gives the layers and their choices, and no channels. These are those
+        of the authors' FairNAS (arXiv:1907.01845), after MobileNetV2 (arXiv:1801.04381).
+    """
+
+    name: str
+    projects: bool
+    """Whether layers that change the shape offer a skip as well: a 1x1 convolution."""
+    stages: tuple[tuple[int, int, int], ...] = (
+        (32, 2, 2),
+        (40, 4, 2),
+        (80, 4, 2),
+        (96, 4, 1),
+        (192, 4, 2),
+        (320, 1, 1),
+    )
+    """Channels, layers, and stride of the first layer, which alone changes the shape."""
+    stem_channels: int = 32
+    first_channels: int = 16
+    """Of the fixed block, whose output is the first layer's input."""
+    head_channels: int = 1280
+
+    @property
+    def depths(self) -> tuple[int, ...]:
+        """Numbers of layers that a network may have: all, or at most 1, 2 or 3 a stage."""
+        deepest = max(num_layers for _, num_layers, _ in self.stages)
+        return tuple(
+            sum(min(num_layers, most) for _, num_layers, _ in self.stages)
+            for most in range(1, deepest + 1)
+        )
+
+    def layers(self, num_layers: int) -> tuple[Layer, ...]:
+        """The layers of a network of that depth, first to last.
+
+        Raises:
+            ConfigError: If there is no such depth.
+        """
+        if num_layers not in self.depths:
+            allowed = ", ".join(map(str, self.depths))
+            raise ConfigError(
+                f"num_layers (={num_layers}) must be one of {allowed}: all layers of {self.name}, "
+                "or at most one, two or three of each of its stages."
+            )
+        most = self.depths.index(num_layers) + 1
+        outputs = [
+            (channels, stride if position == 0 else 1)
+            for channels, num_in_stage, stride in self.stages
+            for position in range(min(num_in_stage, most))
+        ]
+        inputs = [self.first_channels, *(channels for channels, _ in outputs)]
+        return tuple(
+            Layer(in_channels, *output)
+            for in_channels, output in zip(inputs, outputs, strict=False)
+        )
+
+    def choices(self, num_layers: int) -> tuple[tuple[str, ...], ...]:
+        """Candidates of each layer of a network of that depth, in the order of its alphas."""
+        return tuple(
+            (*BLOCKS, LAYER_SKIP) if self.projects or not layer.changes_shape else BLOCKS
+            for layer in self.layers(num_layers)
+        )
+
+    def by_layer(self, flat: Sequence[float]) -> list[list[float]]:
+        """Values of all choices, layer by layer, as one row a layer; their number tells the depth.
+
+        Raises:
+            ConfigError: If no depth has so many.
+        """
+        for depth in self.depths:
+            sizes = [len(names) for names in self.choices(depth)]
+            if sum(sizes) == len(flat):
+                ends = list(itertools.accumulate(sizes, initial=0))
+                return [list(flat[start:end]) for start, end in itertools.pairwise(ends)]
+        raise ConfigError(f"{len(flat)} values are not those of the layers of {self.name}.")
+
+
+S2 = LayerSpace(name="s2", projects=True)
+
+S2_IDENTITY_SKIP = LayerSpace(name="s2_identity_skip", projects=False)
+
+Space = CellSpace | LayerSpace
+SPACES: dict[str, Space] = {space.name: space for space in (S1, S1_NO_SKIP, S2, S2_IDENTITY_SKIP)}
+
+
+def get_space(name: str) -> Space:
     """The search space of that name.
 
     Raises:

@@ -34,10 +34,12 @@ class TwoSkips:
         """Skip connections in the normal cell by the `darts` rule."""
         from fairdarts.config import DeriveConfig
         from fairdarts.genotype import cell_gates, derive
-        from fairdarts.supernet import flat_gates
+        from fairdarts.spaces import CellSpace
+        from fairdarts.supernet import flat
 
         space = state.supernet.space
-        gates = cell_gates(flat_gates(state.supernet.gates()).tolist(), space)
+        assert isinstance(space, CellSpace)  # `SearchConfig` sees to it
+        gates = cell_gates(flat(state.supernet.gates()).tolist(), space)
         return derive(gates, DeriveConfig(rule="darts"), space).genotype.num_skips("normal")
 
     def chosen_epoch(self, values: Sequence[float]) -> int | None:

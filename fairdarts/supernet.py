@@ -1,144 +1,74 @@
-"""The S1 supernet: cells whose nodes sum the mixed operations of their incoming edges.
+"""What the supernets of all spaces have in common: groups of alphas, and their gates.
 
-Shapes: B batch, C channels, H W space, E = 14 edges, O operations (7 in S1).
+A group is what competes under softmax, or a matrix of such rows: a cell kind (E, O) in S1, a layer
+(O,) in S2.
 """
 
-from functools import partial
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
 from fairdarts.config import SearchConfig
-from fairdarts.functional import concatenate
-from fairdarts.mixed_ops import MixedOps
-from fairdarts.operations import FactorizedReduce, ReLUConvBN
 from fairdarts.perturbation import Perturbation
 from fairdarts.precision import autocast
-from fairdarts.recompute import recomputed
 from fairdarts.seeding import generator
-from fairdarts.spaces import CELL_KINDS, NUM_INPUTS, CellSpace, get_space
+from fairdarts.spaces import Space
 
-STEM_MULTIPLIER = 3
-
-
-class SearchCell(nn.Module):
-    """A normal or reduction cell of the supernet (Eq. 1)."""
-
-    def __init__(
-        self,
-        space: CellSpace,
-        in_channels: tuple[int, int],
-        channels: int,
-        reduction: bool,
-        halve_older: bool,
-    ) -> None:
-        super().__init__()
-        self.num_nodes = space.num_nodes
-        # The output of cell k-2 is twice as large where cell k-1 was a reduction cell.
-        fit_older = FactorizedReduce if halve_older else ReLUConvBN
-        self.fit_older = fit_older(in_channels[0], channels, affine=False)
-        self.fit_newer = ReLUConvBN(in_channels[1], channels, affine=False)
-        self.mixed_ops = nn.ModuleList(
-            MixedOps(space, channels, len(edges), stride=2 if reduction and source < 2 else 1)
-            for source, edges in enumerate(space.edges_from)
-        )
-        self.destinations = [[space.edges[edge][1] for edge in edges] for edges in space.edges_from]
-
-    def forward(
-        self,
-        older: Tensor,
-        newer: Tensor,
-        gates: list[Tensor],
-        perturbation: Perturbation | None = None,
-    ) -> Tensor:
-        """Outputs of cells k-2 and k-1 to (B, num_nodes * C, H', W').
-
-        `gates` has those of the edges that leave each node, (edges, O).
-        """
-        nodes = {0: self.fit_older(older), 1: self.fit_newer(newer)}
-        # Edges leave a node only for later ones: when its turn comes, its sum is complete.
-        for source, mixed_ops in enumerate(self.mixed_ops):
-            mixed = mixed_ops(nodes[source], gates[source], perturbation)
-            for destination, features in zip(self.destinations[source], mixed, strict=True):
-                if destination in nodes:
-                    nodes[destination].add_(features)
-                else:
-                    nodes[destination] = features
-        return concatenate([nodes[NUM_INPUTS + node] for node in range(self.num_nodes)])
+Gates = Mapping[str, Tensor]
+"""By group, each of the shape of its alphas."""
 
 
 class Supernet(nn.Module):
-    """Stem, cells that share two sets of alphas, and a classifier."""
+    """Holds every candidate; a child builds them and computes `logits`."""
 
-    def __init__(self, config: SearchConfig, num_classes: int) -> None:
+    def __init__(
+        self, config: SearchConfig, space: Space, groups: Mapping[str, tuple[int, ...]]
+    ) -> None:
+        """Draw the alphas: a function of the seed alone.
+
+        Args:
+            config: Of the search.
+            space: That of the configuration.
+            groups: Name and shape of each group of alphas.
+        """
         super().__init__()
-        self.space = space = get_space(config.space)
+        self.space = space
         self.relaxation = config.relaxation
         self.precision = config.precision
-        self.recompute_cells = config.recompute_cells
-        channels = config.init_channels
-        stem_channels = STEM_MULTIPLIER * channels
-        self.stem = nn.Sequential(
-            nn.Conv2d(3, stem_channels, 3, padding=1, bias=False), nn.BatchNorm2d(stem_channels)
-        )
-        self.cells = nn.ModuleList()
-        self.cell_kinds: list[str] = []
-        in_channels = (stem_channels, stem_channels)
-        follows_reduction = False
-        for index in range(config.num_cells):
-            reduction = index in (config.num_cells // 3, 2 * config.num_cells // 3)
-            if reduction:
-                channels *= 2
-            cell = SearchCell(space, in_channels, channels, reduction, follows_reduction)
-            self.cells.append(cell)
-            self.cell_kinds.append("reduce" if reduction else "normal")
-            in_channels = (in_channels[1], space.num_nodes * channels)
-            follows_reduction = reduction
-        self.classifier = nn.Linear(in_channels[1], num_classes)
-
+        self.recompute = config.recompute
         draw = generator("cpu", config.seed, "alphas")
-        shape = (len(space.edges), len(space.operations))
-        self.alphas = nn.ParameterDict(
-            {
-                kind: nn.Parameter(config.alpha_init_std * torch.randn(shape, generator=draw))
-                for kind in CELL_KINDS
-            }
-        )
+        self.alphas = nn.ParameterDict()
+        for name, shape in groups.items():  # one by one: given a dictionary it sorts the names
+            alphas = config.alpha_init_std * torch.randn(shape, generator=draw)
+            self.alphas[name] = nn.Parameter(alphas)
 
     def gates(self, perturbation: Perturbation | None = None) -> dict[str, Tensor]:
-        """What each operation is multiplied by, per cell kind, shape (E, O).
+        """What each operation is multiplied by.
 
-        `sigmoid` gates are independent (Eq. 6), `softmax` ones share each edge (Eq. 2).
+        `sigmoid` gates are independent (Eq. 6), `softmax` ones share each edge or layer (Eq. 2, 5).
         """
         alphas: dict[str, Tensor] = dict(self.alphas.items())
         if perturbation is not None:
-            alphas = {kind: perturbation.on_alphas(alpha) for kind, alpha in alphas.items()}
+            alphas = {name: perturbation.on_alphas(alpha) for name, alpha in alphas.items()}
         if self.relaxation == "sigmoid":
-            return {kind: alpha.sigmoid() for kind, alpha in alphas.items()}
-        return {kind: alpha.softmax(dim=-1) for kind, alpha in alphas.items()}
+            return {name: alpha.sigmoid() for name, alpha in alphas.items()}
+        return {name: alpha.softmax(dim=-1) for name, alpha in alphas.items()}
 
     def forward(
-        self,
-        images: Tensor,
-        gates: dict[str, Tensor],
-        perturbation: Perturbation | None = None,
+        self, images: Tensor, gates: Gates, perturbation: Perturbation | None = None
     ) -> Tensor:
-        """Images (B, 3, H, W) and the gates of both cell kinds to logits (B, classes)."""
-        # Not by an index: a list of edges would be copied to the GPU in every step.
-        by_source = {
-            kind: [torch.stack([rows[edge] for edge in edges]) for edges in self.space.edges_from]
-            for kind, rows in ((kind, gate.unbind()) for kind, gate in gates.items())
-        }
+        """Images (B, 3, H, W) and the gates of all groups to logits (B, classes)."""
         with autocast(images.device, self.precision):
-            older = newer = self.stem(images)
-            for kind, cell in zip(self.cell_kinds, self.cells, strict=True):
-                compute = partial(recomputed, cell) if self.recompute_cells else cell
-                older, newer = newer, compute(older, newer, by_source[kind], perturbation)
-            logits: Tensor = self.classifier(newer.mean(dim=(2, 3)))
+            logits = self.logits(images, gates, perturbation)
         return logits.to(images.dtype)
 
+    def logits(self, images: Tensor, gates: Gates, perturbation: Perturbation | None) -> Tensor:
+        """As `forward`, in the precision of the search."""
+        raise NotImplementedError
+
     def architecture_parameters(self) -> list[nn.Parameter]:
-        """The alphas of both cell kinds."""
+        """The alphas of all groups."""
         return list(self.alphas.values())
 
     def weight_parameters(self) -> list[nn.Parameter]:
@@ -147,6 +77,6 @@ class Supernet(nn.Module):
         return [weight for weight in self.parameters() if id(weight) not in alphas]
 
 
-def flat_gates(gates: dict[str, Tensor]) -> Tensor:
-    """Gates of both cells in one vector, shape (N,): normal first, row by row."""
-    return torch.cat([gates[kind].flatten() for kind in CELL_KINDS])
+def flat(groups: Gates) -> Tensor:
+    """All gates, or alphas, in one vector (N,): in the order of the groups, row by row."""
+    return torch.cat([group.flatten() for group in groups.values()])

@@ -1,16 +1,18 @@
-"""The derived networks by name in `timm.create_model`, at the scale of CIFAR-10 (32 x 32).
+"""The derived networks by name in `timm.create_model`: S1 for CIFAR-10 (32 x 32), S2 for ImageNet.
 
 Imported by `fairdarts` once timm is; see `fairdarts.import_hook`.
 """
 
 from typing import Any
 
-from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
+from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+from timm.models import PretrainedCfg, build_model_with_cfg, generate_default_cfgs, register_model
 from torch import nn
 
 from fairdarts.data.sources import PUBLISHED_STATISTICS
 from fairdarts.errors import GenotypeError
 from fairdarts.genotype import Genotype
+from fairdarts.layer_genotype import LayerGenotype
 from fairdarts.published import PUBLISHED, PublishedGenotype, published
 
 NAMED = {entry.name.lower(): entry for entry in PUBLISHED.values() if entry.top1_pct is not None}
@@ -20,23 +22,33 @@ _DESCRIPTIONS = {name: entry.source for name, entry in NAMED.items()} | {
     "fairdarts": "the network of any genotype of S1"
 }
 _MEAN, _STD = PUBLISHED_STATISTICS["cifar10"]
-
-default_cfgs = generate_default_cfgs(
-    {
-        name: {
-            "input_size": (3, 32, 32),
-            "pool_size": (8, 8),
-            "crop_pct": 1.0,
-            "mean": _MEAN,
-            "std": _STD,
-            "num_classes": 10,
-            "first_conv": "stem.0",
-            "classifier": "classifier",
-            "description": description,
-        }
-        for name, description in _DESCRIPTIONS.items()
+_CFGS: dict[str, dict[str, Any] | PretrainedCfg] = {
+    name: {
+        "input_size": (3, 32, 32),
+        "pool_size": (8, 8),
+        "crop_pct": 1.0,
+        "mean": _MEAN,
+        "std": _STD,
+        "num_classes": 10,
+        "first_conv": "stem.0",
+        "classifier": "classifier",
+        "description": description,
     }
-)
+    for name, description in _DESCRIPTIONS.items()
+}
+_CFGS["fairdarts_s2"] = {
+    "input_size": (3, 224, 224),
+    "pool_size": (7, 7),
+    "crop_pct": 0.875,
+    "mean": IMAGENET_DEFAULT_MEAN,
+    "std": IMAGENET_DEFAULT_STD,
+    "num_classes": 1000,
+    "first_conv": "stem.0.conv",
+    "classifier": "classifier",
+    "description": "the network of any genotype of S2",
+}
+
+default_cfgs = generate_default_cfgs(_CFGS)
 """timm looks for this name where a model is registered."""
 
 
@@ -44,9 +56,15 @@ def _build(name: str, pretrained: bool, **settings: Any) -> nn.Module:
     # Not at the top: importing `fairdarts.network` imports timm, and timm this module.
     from fairdarts.timm_network import TimmNetwork
 
-    feature_cfg = {"out_indices": (0, 1, 2), "feature_cls": "getter"}
+    return _built(TimmNetwork, name, pretrained, 3, settings)
+
+
+def _built(
+    network: type[nn.Module], name: str, pretrained: bool, num_sizes: int, settings: dict[str, Any]
+) -> nn.Module:
+    feature_cfg = {"out_indices": tuple(range(num_sizes)), "feature_cls": "getter"}
     model: nn.Module = build_model_with_cfg(
-        TimmNetwork, name, pretrained, feature_cfg=feature_cfg, **settings
+        network, name, pretrained, feature_cfg=feature_cfg, **settings
     )
     return model
 
@@ -74,6 +92,32 @@ def fairdarts(
         is_json = genotype.lstrip().startswith("{")
         genotype = Genotype.from_json(genotype) if is_json else published(genotype).genotype
     return _build("fairdarts", pretrained, genotype=genotype, **settings)
+
+
+@register_model
+def fairdarts_s2(
+    pretrained: bool = False, arch: LayerGenotype | str | None = None, **settings: Any
+) -> nn.Module:
+    """The network of any genotype of S2.
+
+    Args:
+        pretrained: Load weights that timm is told the place of; none come with this package.
+        arch: A word for each layer (`E3K3 E6K5+skip ...`), the JSON text of a genotype, or one.
+        settings: Those of `TimmLayerNetwork`, and what timm gives every model.
+    Raises:
+        GenotypeError: If there is none, or it is not one, or it builds no network.
+    """
+    from fairdarts.timm_layer_network import TimmLayerNetwork
+
+    if arch is None:
+        raise GenotypeError(
+            "fairdarts_s2 needs arch=...: a word for each of the 19 layers such as "
+            "'E3K3 E6K5+skip ...', a genotype's JSON text, or a LayerGenotype."
+        )
+    if isinstance(arch, str):
+        is_json = arch.lstrip().startswith("{")
+        arch = LayerGenotype.from_json(arch) if is_json else LayerGenotype.from_text(arch)
+    return _built(TimmLayerNetwork, "fairdarts_s2", pretrained, 5, settings | {"genotype": arch})
 
 
 def _register_named(name: str, entry: PublishedGenotype) -> None:

@@ -9,7 +9,7 @@ SEMANTICS_VERSION = {"search": 2, "derive": 1, "sample": 1, "given": 1, "retrain
 
 NOT_IN_KEY = {
     "source": "where the images lie; their fingerprint stands for what they are",
-    "recompute_cells": "time for memory; the numbers are the same, bit for bit on a CPU",
+    "recompute": "time for memory; the numbers are the same, bit for bit on a CPU",
     "recipe": "a name for the other fields of a retraining",
 }
 """Settings that cannot change a result, with the reason."""

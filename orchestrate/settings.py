@@ -13,6 +13,7 @@ from fairdarts.config import (
     RetrainConfig,
     SampleConfig,
     SearchConfig,
+    presets,
 )
 from orchestrate.errors import SweepError
 
@@ -88,7 +89,8 @@ def parse_assignment(text: str) -> tuple[str, Any]:
 def resolve(method: str, layers: list[Settings]) -> dict[str, Config]:
     """Every section of one trial, later layers over earlier ones.
 
-    The order is: defaults, what the method changes, what the recipe sets, then the layers.
+    The order is: defaults, what the method and the search space change, what the recipe sets, then
+    the layers.
 
     Raises:
         SweepError: If the method is not known.
@@ -103,7 +105,8 @@ def resolve(method: str, layers: list[Settings]) -> dict[str, Config]:
         raise SweepError(f"method cannot be set here: it is {method!r} by now.")
     seed = merged.pop("seed", None)
     values: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
-    for section, preset in METHODS[method].items():
+    space = merged.get("search.space", SearchConfig.model_fields["space"].default)
+    for section, preset in presets(method, str(space)).items():
         values[section] |= preset
     for section, preset in RECIPES.get(recipe_of(layers), {}).items():
         values[section] |= preset

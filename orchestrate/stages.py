@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from fairdarts.architectures import AnyGenotype, derive_epochs, genotype_from_dict
 from fairdarts.baselines import sample
 from fairdarts.config import (
     DataConfig,
@@ -24,12 +25,12 @@ from fairdarts.config import (
 from fairdarts.cost import derived_network_cost
 from fairdarts.data.fingerprint import fingerprint
 from fairdarts.data.sources import load, load_train
-from fairdarts.dominance import dominant_operations
+from fairdarts.dominance import count_dominant
 from fairdarts.errors import DataError
-from fairdarts.genotype import Genotype, cell_gates, derive_epochs
+from fairdarts.genotype import Genotype
 from fairdarts.retrain import RetrainEpoch, RetrainState, retrain
 from fairdarts.search import SearchEpoch, SearchState, search
-from fairdarts.spaces import SKIP, get_space
+from fairdarts.spaces import get_space
 from orchestrate.attempt import Attempt, stage_state
 from orchestrate.checkpoints import load_checkpoint, save_checkpoint
 from orchestrate.errors import Diverged, Held, TwinFailed
@@ -108,16 +109,14 @@ def run_search(run: StageRun) -> Outcome:
     space = get_space(config.space)
 
     def on_epoch(epoch: SearchEpoch, state: SearchState) -> None:
-        gates = cell_gates(epoch.gates, space)
-        dominant = dominant_operations(gates, config.relaxation, space)
-        skips = sum(edge.op == SKIP for edge in dominant)
+        num_dominant, num_skips = count_dominant(epoch.gates, config.relaxation, space)
         history.commit(
             epoch,
             state,
             alphas=epoch.alphas,
             gates=epoch.gates,
-            num_dominant=len(dominant),
-            num_dominant_skip=skips,
+            num_dominant=num_dominant,
+            num_dominant_skip=num_skips,
             stopping_value=epoch.stopping_value,
             chosen_epoch=epoch.chosen_epoch,
         )
@@ -150,23 +149,24 @@ def run_derive(run: StageRun) -> Outcome:
         "search_key": run.stage.parent,
         "rule": config.rule,
         "op_threshold": run.stage.config.get("op_threshold"),
-        "margin_normal": last.margins["normal"],
-        "margin_reduce": last.margins["reduce"],
         "stable_epochs": stable,
         "epoch": epochs[-1]["epoch"],
     }
-    return _record_genotype(run, last.genotype, row)
+    row |= {f"margin_{part}": margin for part, margin in last.margins.items()}
+    return _record_genotype(run, last.genotype, last.pruned, row)
 
 
 def run_sample(run: StageRun) -> Outcome:
     """A random genotype."""
     drawn = sample(SampleConfig.build(run.stage.config, "random"))
-    return _record_genotype(run, drawn.genotype, {"num_rejected": sum(drawn.rejected.values())})
+    row = {"num_rejected": sum(drawn.rejected.values())}
+    return _record_genotype(run, drawn.genotype, drawn.genotype.pruned(), row)
 
 
 def run_given(run: StageRun) -> Outcome:
     """A genotype that a person named."""
-    return _record_genotype(run, Genotype.from_dict(run.stage.config["genotype"]), {})
+    genotype = genotype_from_dict(run.stage.config["genotype"])
+    return _record_genotype(run, genotype, genotype.pruned(), {})
 
 
 def run_retrain(run: StageRun) -> Outcome:
@@ -319,8 +319,9 @@ class _History:
         run.on_epoch()
 
 
-def _record_genotype(run: StageRun, genotype: Genotype, row: Row) -> Outcome:
-    pruned = genotype.pruned()
+def _record_genotype(
+    run: StageRun, genotype: AnyGenotype, pruned: AnyGenotype, row: Row
+) -> Outcome:
     reason = pruned.invalid_reason()
     row |= {
         "stage_key": run.stage.key,
@@ -329,11 +330,8 @@ def _record_genotype(run: StageRun, genotype: Genotype, row: Row) -> Outcome:
         "raw_genotype_json": genotype.to_json(),
         "valid": reason is None,
         "invalid_reason": reason,
-        "num_skips_normal": pruned.num_skips("normal"),
-        "num_skips_reduce": pruned.num_skips("reduce"),
-        "num_edges_normal": len(pruned.normal),
-        "num_edges_reduce": len(pruned.reduce),
     }
+    row |= pruned.summary()
     run.write_rows("genotypes", [row])
     return Outcome() if reason is None else Outcome("invalid", reason)
 

@@ -135,7 +135,11 @@ EPOCHS = Table(
         Column("images_per_s", F64, "training images a second", "1/s"),
         Column("num_dominant", I16, "search: gates above 0.75, or selected under a softmax"),
         Column("num_dominant_skip", I16, "search: skip connections among these"),
-        Column("alphas", VECTOR, "search: cell (normal, reduce) x edge x operation, row-major"),
+        Column(
+            "alphas",
+            VECTOR,
+            "search: cell (normal, reduce) x edge x operation, or layer x choice, row-major",
+        ),
         Column("gates", VECTOR, "search: what the forward pass multiplied by, same order"),
         Column("written_at", TIME, "when the row was written", "UTC"),
         Column("stopping_value", F64, "search: what the stopping rule measured; null: no rule"),
@@ -167,6 +171,10 @@ GENOTYPES = Table(
         Column("stable_epochs", I32, "last epochs in a row that gave this genotype"),
         Column("num_rejected", I64, "sample: draws thrown away before this one"),
         Column("epoch", I32, "derive: epoch whose alphas it was read off, from 0"),
+        Column("num_blocks", I16, "S2: inverted bottlenecks"),
+        Column("num_removed_layers", I16, "S2: layers without one"),
+        Column("num_skips_layers", I16, "S2: layers with a skip"),
+        Column("margin_layers", F64, "S2: smallest margin of a layer, as margin_normal"),
     ),
 )
 

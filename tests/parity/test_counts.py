@@ -28,6 +28,19 @@ def test_plain_step_costs_what_the_official_code_does(plain: Counts) -> None:
     assert plain.saved_bytes_weight == pytest.approx(7.79e9, rel=0.01)
 
 
+def test_recomputed_choices_of_s2_keep_little() -> None:
+    kept, recomputed = (
+        fast_counts(
+            search_config(space="s2", width=0.25, num_layers=6, batch_size=16, recompute=recompute)
+        )
+        for recompute in (False, True)
+    )
+    assert recomputed.saved_bytes_arch < 0.05 * kept.saved_bytes_arch
+    assert recomputed.saved_bytes_weight < 0.2 * kept.saved_bytes_weight
+    assert recomputed.peak_bytes < 0.3 * kept.peak_bytes
+    assert recomputed.flop < 1.5 * kept.flop
+
+
 def test_fast_step_launches_a_third_of_the_kernels(fast: Counts) -> None:
     assert fast.kernels <= 9_500
 

@@ -4,8 +4,9 @@ import torch
 from fairdarts.config import SearchConfig
 from fairdarts.dominance import dominant_operations
 from fairdarts.genotype import Edge, cell_gates
+from fairdarts.search import build_supernet
 from fairdarts.spaces import CellSpace
-from fairdarts.supernet import Supernet, flat_gates
+from fairdarts.supernet import flat
 
 TWO_OPERATIONS = CellSpace("two", ("skip_connect", "sep_conv_3x3"), num_nodes=2)
 NOTHING = [[0.0, 0.0]] * 5
@@ -64,9 +65,9 @@ def test_gates_with_a_missing_row_are_refused() -> None:
         dominant_operations({"normal": NOTHING[1:], "reduce": NOTHING}, "sigmoid", TWO_OPERATIONS)
 
 
-def test_cell_gates_undo_flat_gates() -> None:
-    supernet = Supernet(SearchConfig(init_channels=2, num_cells=3, alpha_init_std=1.0), 4)
+def test_cell_gates_undo_flat() -> None:
+    supernet = build_supernet(SearchConfig(init_channels=2, num_cells=3, alpha_init_std=1.0), 4)
     gates = supernet.gates()
-    rows = cell_gates(flat_gates(gates).tolist())
+    rows = cell_gates(flat(gates).tolist())
     assert rows == {kind: gate.tolist() for kind, gate in gates.items()}
     assert rows["normal"] != rows["reduce"]

@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 from fairdarts.config import SearchConfig
 from fairdarts.hessian import largest_eigenvalue
-from fairdarts.supernet import Supernet
+from fairdarts.search import build_supernet
 
 
 @pytest.mark.slow  # the dense Hessian takes 392 gradients
@@ -15,7 +15,7 @@ def test_largest_eigenvalue_is_that_of_the_dense_hessian(relaxation: str) -> Non
     config = SearchConfig.build(
         {"init_channels": 2, "num_cells": 3, "alpha_init_std": 1.0, "relaxation": relaxation}
     )
-    supernet = Supernet(config, num_classes=4).double()
+    supernet = build_supernet(config, num_classes=4).double()
     draw = torch.Generator().manual_seed(1)
     images = torch.randn(4, 3, 8, 8, dtype=torch.float64, generator=draw)
     labels = torch.randint(4, (4,), generator=draw)

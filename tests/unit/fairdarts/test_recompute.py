@@ -26,16 +26,14 @@ def test_recomputed_cells_give_the_same_bits_running_statistics_included(
     channels_last: bool,
 ) -> None:
     kept = state_after_two_steps(config(channels_last=channels_last))
-    recomputed = state_after_two_steps(config(channels_last=channels_last, recompute_cells=True))
+    recomputed = state_after_two_steps(config(channels_last=channels_last, recompute=True))
     names = [name for name in kept if not name.endswith("num_batches_tracked")]  # nothing reads it
     assert [name for name in names if not torch.equal(kept[name], recomputed[name])] == []
 
 
 def test_recomputed_cells_keep_little_for_the_gradient() -> None:
-    def kept_bytes(recompute_cells: bool) -> int:
-        supernet = SearchState(
-            config(recompute_cells=recompute_cells), 10, torch.device("cpu")
-        ).supernet
+    def kept_bytes(recompute: bool) -> int:
+        supernet = SearchState(config(recompute=recompute), 10, torch.device("cpu")).supernet
         parameters = {weight.untyped_storage().data_ptr() for weight in supernet.parameters()}
         kept: dict[int, int] = {}
 
@@ -50,4 +48,4 @@ def test_recomputed_cells_keep_little_for_the_gradient() -> None:
         assert logits.requires_grad
         return sum(kept.values())
 
-    assert kept_bytes(recompute_cells=True) < 0.1 * kept_bytes(recompute_cells=False)
+    assert kept_bytes(recompute=True) < 0.1 * kept_bytes(recompute=False)

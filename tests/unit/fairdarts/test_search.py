@@ -224,7 +224,7 @@ def test_metrics_of_a_step_hold_no_graph(changes: dict[str, object]) -> None:
         ({"order": 2, "perturbation": "skip_noise"}, "order 2 needs precision = float32 and no"),
         ({"order": 2, "precision": "bfloat16"}, "order 2 needs precision = float32 and no"),
         ({"perturbation": "drop_path"}, r"perturbation_strength \(=1.0\) must be below 1 for drop"),
-        ({"perturbation": "skip_noise", "recompute_cells": True}, "recompute_cells cannot be used"),
+        ({"perturbation": "skip_noise", "recompute": True}, "recompute cannot be used"),
     ],
     ids=str,
 )
@@ -258,7 +258,7 @@ def test_every_parameter_is_trainable_again_after_a_step_even_a_failed_one(
         ("fairdarts", {"optimization": "single_level"}),
         ("fairdarts", {"space": "s1_no_skip", "zero_one_form": "l1"}),
         ("darts", {"stopping": "two_skips"}),
-        ("darts", {"stopping": "eigenvalue", "recompute_cells": True}),
+        ("darts", {"stopping": "eigenvalue", "recompute": True}),
         *(
             ("darts", {"perturbation": name, "perturbation_strength": 0.5})
             for name in PERTURBATIONS

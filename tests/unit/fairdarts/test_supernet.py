@@ -6,9 +6,10 @@ from torch.nn import functional as F
 from fairdarts.config import METHODS, SearchConfig
 from fairdarts.mixed_ops import MixedOps
 from fairdarts.operations import FactorizedReduce
+from fairdarts.search import build_supernet
 from fairdarts.spaces import S1
 from fairdarts.stacked_ops import StackedConv
-from fairdarts.supernet import Supernet, flat_gates
+from fairdarts.supernet import Supernet, flat
 
 # Supplementary Table 2: edge number to (intermediate node, incoming node).
 TABLE_2 = (
@@ -28,7 +29,7 @@ def tiny_supernet(relaxation: str = "sigmoid", num_cells: int = 3) -> Supernet:
     values = {"init_channels": 2, "num_cells": num_cells, "alpha_init_std": 1.0}
     torch.manual_seed(0)
     config = SearchConfig.build({**values, "relaxation": relaxation})
-    return Supernet(config, num_classes=5).double()
+    return build_supernet(config, num_classes=5).double()
 
 
 def test_edges_are_those_of_supplementary_table_2() -> None:
@@ -50,12 +51,12 @@ def test_every_parameter_is_either_an_alpha_or_a_weight() -> None:
 
 
 def test_fairdarts_starts_at_gates_of_one_half_and_darts_nearly_even() -> None:
-    fair = Supernet(SearchConfig(init_channels=2, num_cells=3), 5)
-    assert flat_gates(fair.gates()).tolist() == [0.5] * 196
+    fair = build_supernet(SearchConfig(init_channels=2, num_cells=3), 5)
+    assert flat(fair.gates()).tolist() == [0.5] * 196
     darts_config = SearchConfig.build(
         METHODS["darts"]["search"] | {"init_channels": 2, "num_cells": 3}
     )
-    gates = flat_gates(Supernet(darts_config, 5).gates())
+    gates = flat(build_supernet(darts_config, 5).gates())
     assert gates.tolist() == pytest.approx([1 / 7] * 196, rel=0.01)
     assert len(set(gates.tolist())) > 100
 
@@ -64,7 +65,7 @@ def test_initial_alphas_are_a_function_of_the_seed_alone() -> None:
     def alphas(seed: int) -> Tensor:
         torch.manual_seed(seed + 7)  # has no say
         config = SearchConfig(init_channels=2, num_cells=3, alpha_init_std=1e-3, seed=seed)
-        return torch.stack([*Supernet(config, 5).architecture_parameters()])
+        return torch.stack([*build_supernet(config, 5).architecture_parameters()])
 
     assert torch.equal(alphas(1), alphas(1))
     assert not torch.equal(alphas(1), alphas(2))
@@ -82,12 +83,11 @@ def test_gates_are_those_of_equation_6_or_2(relaxation: str) -> None:
             torch.testing.assert_close(gate.detach(), expected, rtol=1e-12, atol=0)
 
 
-def test_flat_gates_put_the_normal_cell_first_row_by_row() -> None:
-    gates = {
-        "reduce": torch.tensor([[5.0, 6.0], [7.0, 8.0]]),
-        "normal": torch.tensor([[1.0, 2.0], [3.0, 4.0]]),
-    }
-    assert flat_gates(gates).tolist() == [1, 2, 3, 4, 5, 6, 7, 8]
+def test_flat_put_the_normal_cell_first_row_by_row() -> None:
+    supernet = tiny_supernet()
+    gates = supernet.gates()
+    rows = [row for kind in ("normal", "reduce") for row in gates[kind].tolist()]
+    assert flat(gates).tolist() == [gate for row in rows for gate in row]
 
 
 def mixed_ops(num_edges: int = 3, channels: int = 4, stride: int = 1) -> MixedOps:
@@ -154,7 +154,7 @@ def test_reduction_cells_lie_at_a_third_and_two_thirds(
     num_cells: int, reductions: list[int]
 ) -> None:
     with torch.device("meta"):
-        supernet = Supernet(SearchConfig(init_channels=2, num_cells=num_cells), 5)
+        supernet = build_supernet(SearchConfig(init_channels=2, num_cells=num_cells), 5)
     kinds = supernet.cell_kinds
     assert [index for index, kind in enumerate(kinds) if kind == "reduce"] == reductions
     assert kinds.count("normal") == num_cells - 2

@@ -1,6 +1,6 @@
 import pytest
 
-from fairdarts.config import METHODS, RECIPES, RetrainConfig, SearchConfig
+from fairdarts.config import METHODS, RECIPES, DeriveConfig, RetrainConfig, SearchConfig
 from fairdarts.errors import ConfigError
 from orchestrate.errors import SweepError
 from orchestrate.settings import (
@@ -107,6 +107,25 @@ def test_without_layers_every_method_has_the_defaults_and_its_preset() -> None:
                 | preset.get(section, {})
             )
             assert sections[section] == expected
+
+
+@pytest.mark.parametrize("method", ["fairdarts", "darts"])
+def test_a_space_has_presets_of_its_own_and_settings_go_over_them(method: str) -> None:
+    sections = resolve(method, [{"search.space": "s2", "search.epochs": 3}])
+    search, derive = sections["search"], sections["derive"]
+    assert isinstance(search, SearchConfig) and isinstance(derive, DeriveConfig)
+    assert (search.epochs, search.batch_size, search.alpha_lr) == (3, 1024, 5e-4)
+    assert (search.weight_lr, search.weight_lr_min) == (0.02, 0.0)
+    is_fair = method == "fairdarts"
+    assert search.relaxation == ("sigmoid" if is_fair else "softmax")
+    assert (search.zero_one_weight, search.alpha_weight_decay) == (10.0 if is_fair else 0.0, 1e-3)
+    assert derive.rule == ("threshold_edge" if is_fair else "darts")
+    assert derive.op_threshold == 0.75
+
+
+def test_a_later_space_decides_and_other_spaces_have_no_presets() -> None:
+    layers: list[Settings] = [{"search.space": "s2"}, {"search.space": "s1_no_skip"}]
+    assert resolve("fairdarts", layers)["search"] == SearchConfig(space="s1_no_skip")
 
 
 def test_a_recipe_is_over_the_defaults_and_a_setting_over_the_recipe() -> None:

@@ -1,0 +1,134 @@
+"""The part of the interface of timm's models that needs no knowledge of the network.
+
+Shapes: B batch, C channels, H W space, K classes.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from timm.layers.adaptive_avgmax_pool import SelectAdaptivePool2d
+from timm.layers.classifier import create_classifier
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fairdarts.errors import ConfigError
+
+
+class TimmInterface(nn.Module):
+    """Mixed into a network that is a chain of steps, each of which has an output."""
+
+    global_pool: SelectAdaptivePool2d
+    classifier: nn.Module
+    drop_rate: float
+    """Dropout before the classifier."""
+    num_features: int
+    """Channels of `forward_features`."""
+    feature_info: list[dict[str, Any]]
+    """Of the last output of each image size, as timm has it."""
+    stage_ends: list[int]
+    """Numbers of these outputs, in the same order."""
+    grad_checkpointing = False
+
+    def outputs(self, x: Tensor) -> Iterator[Tensor]:
+        """Images (B, in_chans, H, W) to the output of each step in turn."""
+        raise NotImplementedError
+
+    def keep_outputs(self, number: int) -> None:
+        """Drop the steps after the first so many."""
+        raise NotImplementedError
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """Images to what is pooled, (B, num_features, H', W')."""
+        for features in self.outputs(x):
+            x = features
+        return x
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images (B, in_chans, H, W) to logits (B, K)."""
+        return self.forward_head(self.forward_features(x))
+
+    def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
+        """Output of `forward_features` to logits, or to what the classifier would be given."""
+        pooled: Tensor = F.dropout(self.global_pool(x), self.drop_rate, self.training)
+        return pooled if pre_logits else self.classifier(pooled)
+
+    def forward_intermediates(
+        self,
+        x: Tensor,
+        indices: int | Sequence[int] | None = None,
+        norm: bool = False,
+        stop_early: bool = False,
+        output_fmt: str = "NCHW",
+        intermediates_only: bool = False,
+    ) -> list[Tensor] | tuple[Tensor, list[Tensor]]:
+        """Images to the output of the last step, and to the last one of each image size.
+
+        Args:
+            x: Images.
+            indices: Which sizes: the last so many, or positions in `feature_info`; None: all.
+            norm: Without effect: no norm follows the last step.
+            stop_early: Leave out the steps after the last one asked for.
+            output_fmt: `NCHW`.
+            intermediates_only: Return only the list.
+        """
+        if output_fmt != "NCHW":
+            raise ConfigError(f"output_fmt (={output_fmt!r}) must be 'NCHW'.")
+        ends = [self.stage_ends[position] for position in self._positions(indices)]
+        intermediates = []
+        for index, features in enumerate(
+            islice(self.outputs(x), max(ends) + 1 if stop_early else None)
+        ):
+            x = features
+            if index in ends:
+                intermediates.append(features)
+        return intermediates if intermediates_only else (x, intermediates)
+
+    def prune_intermediate_layers(
+        self,
+        indices: int | Sequence[int] = 1,
+        prune_norm: bool = False,
+        prune_head: bool = True,
+    ) -> list[int]:
+        """Drop the steps after the last one asked for, and the classifier with them.
+
+        Args:
+            indices: As in `forward_intermediates`, which takes the positions returned from then on.
+            prune_norm: Without effect.
+            prune_head: Drop the classifier even if every step stays.
+        Returns:
+            The positions of `indices` in `feature_info`.
+        """
+        positions = self._positions(indices)
+        last = max(positions)
+        if prune_head or last < len(self.stage_ends) - 1:
+            self.keep_outputs(self.stage_ends[last] + 1)
+            self.num_features = self.feature_info[last]["num_chs"]
+            self.reset_classifier(0, "")
+        return positions
+
+    def set_grad_checkpointing(self, enable: bool = True) -> None:
+        """Compute each step again in the backward pass instead of remembering it."""
+        self.grad_checkpointing = enable
+
+    def get_classifier(self) -> nn.Module:
+        """The linear layer, or an identity if there is none."""
+        return self.classifier
+
+    def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
+        """Replace the classifier by a fresh one; 0 classes: by an identity; None: same pooling."""
+        if global_pool is None:
+            global_pool = self.global_pool.pool_type
+        self.num_classes = num_classes
+        pooling, classifier = create_classifier(self.num_features, num_classes, global_pool)
+        self.global_pool = pooling.train(self.training)
+        self.classifier = classifier.to(next(self.parameters())).train(self.training)
+        self.head_hidden_size = self.num_features * pooling.feat_mult()
+
+    def _positions(self, indices: int | Sequence[int] | None) -> list[int]:
+        stages = range(len(self.stage_ends))
+        if indices is None:
+            return list(stages)
+        if isinstance(indices, int):
+            indices = range(-indices, 0)
+        return [stages[index] for index in indices]

@@ -1,0 +1,117 @@
+"""The search step in S2 computes what the plain one does, in float64, every tensor."""
+
+import copy
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor
+
+from benchmarks.plain import PlainState, plain_step
+from benchmarks.plain_layers import same_numbers
+from fairdarts.config import SearchConfig, presets
+from fairdarts.search import Batch, SearchState, search_step
+
+NUM_CLASSES = 5
+
+
+def config_of(method: str, space: str = "s2", **changes: object) -> SearchConfig:
+    small = {"width": 0.25, "num_layers": 6, "batch_size": 4, "alpha_init_std": 1.0}
+    values = presets(method, space)["search"] | small | {"space": space}
+    return SearchConfig.build(values | changes)
+
+
+def states(config: SearchConfig) -> tuple[SearchState, PlainState]:
+    """Both in float64 with the same random weights, alphas and running statistics."""
+    fast = SearchState(config, NUM_CLASSES, torch.device("cpu"))
+    fast.supernet.double().train()
+    plain = PlainState.of(config, NUM_CLASSES)
+    plain.supernet.double()
+    with torch.no_grad():
+        for _, ours, theirs in same_numbers(plain.supernet, fast.supernet):
+            ours.copy_(theirs)
+    return fast, plain
+
+
+def batches(num: int, seed: int = 0) -> Iterator[Batch]:
+    draw = torch.Generator().manual_seed(seed)
+    for _ in range(num):
+        images = torch.randn(4, 3, 64, 64, dtype=torch.float64, generator=draw)
+        yield images, torch.randint(NUM_CLASSES, (4,), generator=draw)
+
+
+def in_format(batch: Batch, config: SearchConfig) -> Batch:
+    last = torch.channels_last if config.channels_last else torch.contiguous_format
+    return batch[0].contiguous(memory_format=last), batch[1]
+
+
+def assert_same(actual: Tensor, expected: Tensor, name: str) -> None:
+    """Within 1e-9 of the largest entry."""
+    scale = max(1.0, expected.abs().max().item())
+    error = (actual - expected).abs().max().item() / scale
+    assert error <= 1e-9, f"{name}: {error:.1e}"
+
+
+@pytest.mark.parametrize(
+    ("method", "changes"),
+    [
+        ("fairdarts", {}),
+        ("fairdarts", {"channels_last": False, "num_layers": 11}),
+        ("fairdarts", {"space": "s2_identity_skip", "num_layers": 11}),
+        ("fairdarts", {"recompute": True}),
+        ("darts", {}),
+        ("darts", {"space": "s2_identity_skip"}),
+    ],
+    ids=str,
+)
+def test_logits_and_all_gradients_are_those_of_the_plain_supernet(
+    method: str, changes: dict[str, object]
+) -> None:
+    config = config_of(method, **changes)
+    fast, plain = states(config)
+    (batch,) = batches(1)
+    logits = fast.supernet(in_format(batch, config)[0], fast.supernet.gates())
+    expected = plain.supernet(batch[0], plain.supernet.gates())
+    assert_same(logits, expected, "logits")
+    direction = torch.randn_like(expected)
+    torch.autograd.backward((logits * direction).sum())
+    torch.autograd.backward((expected * direction).sum())
+    compared = 0
+    for name, ours, theirs in same_numbers(plain.supernet, fast.supernet):
+        if ours.requires_grad:
+            assert ours.grad is not None
+            assert theirs.grad is not None
+            assert_same(theirs.grad, ours.grad, name)
+            compared += ours.numel()
+    assert compared == sum(weight.numel() for weight in fast.supernet.parameters())
+
+
+@pytest.mark.parametrize(
+    ("method", "changes"),
+    [
+        ("fairdarts", {}),
+        ("fairdarts", {"optimization": "single_level"}),
+        ("fairdarts", {"zero_one_form": "l1", "space": "s2_identity_skip"}),
+        ("fairdarts", {"zero_one_weight": 1.0, "alpha_weight_decay": 0.0}),
+        ("darts", {}),
+        ("darts", {"order": 2}),
+    ],
+    ids=str,
+)
+def test_two_whole_steps_are_those_of_the_plain_search(
+    method: str, changes: dict[str, object]
+) -> None:
+    config = config_of(method, **changes)
+    fast, plain = states(config)
+    before = copy.deepcopy(fast.supernet.state_dict())
+    for train, val in zip(batches(2), batches(2, seed=1), strict=True):
+        weight_metrics, arch_metrics = search_step(
+            fast, in_format(train, config), in_format(val, config), config
+        )
+        loss, _, _, validation = plain_step(plain, train, val, config)
+        assert_same(weight_metrics[0], loss, "train_loss")
+        assert_same(arch_metrics[0], validation, "arch_loss")
+    for name, ours, theirs in same_numbers(plain.supernet, fast.supernet):
+        assert_same(theirs, ours, name)
+    moved = fast.supernet.state_dict()
+    assert all(not torch.equal(moved[name], before[name]) for name in before if "num_b" not in name)
