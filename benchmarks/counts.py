@@ -22,7 +22,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from benchmarks.plain import PlainState, plain_step
-from fairdarts.config import SearchConfig, presets
+from fairdarts.config import SearchConfig
+from fairdarts.presets import presets
 from fairdarts.search import Batch, SearchState, search_step
 
 META = torch.device("meta")

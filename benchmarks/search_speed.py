@@ -19,11 +19,12 @@ from benchmarks.plain import AnyPlainSupernet, PlainState, plain_step
 from benchmarks.timing import Timings, interleaved, ratio, table
 from fairdarts import functional, mixed_ops, stacked_ops
 from fairdarts.capture import NUM_EAGER_STEPS, CapturedStep
-from fairdarts.config import SearchConfig, presets
+from fairdarts.config import SearchConfig
 from fairdarts.data.stream import Batch
 from fairdarts.gradients import frozen
 from fairdarts.loss import architecture_loss
 from fairdarts.precision import float32_products
+from fairdarts.presets import presets
 from fairdarts.search import SearchState, search_step
 from fairdarts.supernet import Supernet, flat
 

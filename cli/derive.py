@@ -34,7 +34,8 @@ def derive(
     search had agreed on it. Nothing is searched or written.
     """
     from fairdarts.architectures import derive_epochs
-    from fairdarts.config import DeriveConfig, presets
+    from fairdarts.config import DeriveConfig
+    from fairdarts.presets import presets
     from fairdarts.spaces import get_space
     from results.store import Store
 

@@ -5,16 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from fairdarts.config import (
-    METHODS,
-    RECIPES,
     Config,
     DataConfig,
     DeriveConfig,
     RetrainConfig,
     SampleConfig,
     SearchConfig,
-    presets,
 )
+from fairdarts.presets import METHODS, RECIPES, presets
 from orchestrate.errors import SweepError
 
 SECTIONS: dict[str, type[Config]] = {

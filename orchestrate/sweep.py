@@ -33,7 +33,8 @@ from typing import Any
 
 from pydantic import Field
 
-from fairdarts.config import METHODS, Config
+from fairdarts.config import Config
+from fairdarts.presets import METHODS
 from orchestrate.errors import SweepError
 from orchestrate.resources import Resources
 from orchestrate.settings import Settings, flatten, full_name, parse_assignment

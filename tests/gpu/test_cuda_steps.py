@@ -5,8 +5,9 @@ import math
 import pytest
 import torch
 
-from fairdarts.config import METHODS, RetrainConfig, SearchConfig
+from fairdarts.config import RetrainConfig, SearchConfig
 from fairdarts.data.images import ImageSet
+from fairdarts.presets import METHODS
 from fairdarts.published import published
 from fairdarts.retrain import retrain
 from fairdarts.search import search

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from benchmarks.plain import PlainState, copy_weights, plain_step, twins
 from fairdarts import mixed_ops
-from fairdarts.config import METHODS, SearchConfig
+from fairdarts.config import SearchConfig
+from fairdarts.presets import METHODS
 from fairdarts.search import Batch, SearchState, search_step
 
 TOLERANCE = 1e-9

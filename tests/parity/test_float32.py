@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.plain import PlainState, copy_weights, twins
-from fairdarts.config import METHODS, SearchConfig
+from fairdarts.config import SearchConfig
+from fairdarts.presets import METHODS
 from fairdarts.search import SearchState
 
 CPU = torch.device("cpu")

@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from fairdarts.config import METHODS, SearchConfig, presets
+from fairdarts.config import SearchConfig
 from fairdarts.data.images import ImageSet
 from fairdarts.errors import ConfigError
 from fairdarts.perturbation import PERTURBATIONS
+from fairdarts.presets import METHODS, presets
 from fairdarts.search import (
     Batch,
     SearchEpoch,

@@ -10,13 +10,14 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fairdarts.config import METHODS, SearchConfig
+from fairdarts.config import SearchConfig
 from fairdarts.data.augment import Augmentation
 from fairdarts.data.images import ImageSet, halves
 from fairdarts.data.stream import BatchStream
 from fairdarts.errors import ConfigError
 from fairdarts.metrics import EpochMeter, top1_pct
 from fairdarts.perturbation import PERTURBATIONS
+from fairdarts.presets import METHODS
 from fairdarts.search import (
     ARCH_METRICS,
     WEIGHT_METRICS,

@@ -3,9 +3,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fairdarts.config import METHODS, SearchConfig
+from fairdarts.config import SearchConfig
 from fairdarts.mixed_ops import MixedOps
 from fairdarts.operations import FactorizedReduce
+from fairdarts.presets import METHODS
 from fairdarts.search import build_supernet
 from fairdarts.spaces import S1
 from fairdarts.stacked_ops import StackedConv

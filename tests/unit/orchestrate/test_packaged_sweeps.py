@@ -2,7 +2,7 @@
 
 import pytest
 
-from fairdarts.config import METHODS
+from fairdarts.presets import METHODS
 from orchestrate.errors import SweepError
 from orchestrate.plan import TrialSpec, plan
 from orchestrate.sweep import load_sweep, packaged_sweeps, parse_sweep, scales

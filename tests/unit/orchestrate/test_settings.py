@@ -1,7 +1,8 @@
 import pytest
 
-from fairdarts.config import METHODS, RECIPES, DeriveConfig, RetrainConfig, SearchConfig
+from fairdarts.config import DeriveConfig, RetrainConfig, SearchConfig
 from fairdarts.errors import ConfigError
+from fairdarts.presets import METHODS, RECIPES
 from orchestrate.errors import SweepError
 from orchestrate.settings import (
     SECTIONS,
