@@ -69,13 +69,13 @@ def retrain(
 def _layers(
     method: str, scale: str, data: str, seed: int, assignments: list[str] | None
 ) -> list[dict[str, Any]]:
-    from orchestrate.settings import full_name, parse_assignment, recipe_of
-    from orchestrate.sweep import scale_settings
+    from orchestrate.scale import scale_named
+    from orchestrate.settings import full_name, parse_assignment, recipe_of, space_of
 
     pairs = dict(parse_assignment(text) for text in assignments or [])
     overrides = {full_name(name): value for name, value in pairs.items()}
     return [
-        scale_settings(scale, method, recipe_of([overrides])),
+        scale_named(scale).layer(method, space_of([overrides]), recipe_of([overrides])),
         {"data.source": data, "seed": seed},
         overrides,
     ]

@@ -9,6 +9,7 @@ S2 is a chain of 19 layers, each of which chooses between six inverted bottlenec
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from fairdarts.errors import ConfigError
 
@@ -22,6 +23,7 @@ SKIP = "skip_connect"
 class CellSpace:
     """A cell-based search space: every edge of the cell offers every operation."""
 
+    kind: ClassVar = "cells"
     name: str
     operations: tuple[str, ...]
     """Candidate operations of an edge, in the order of the columns of alpha."""
@@ -90,6 +92,7 @@ class LayerSpace:
         of the authors' FairNAS (arXiv:1907.01845), after MobileNetV2 (arXiv:1801.04381).
     """
 
+    kind: ClassVar = "layers"
     name: str
     projects: bool
     """Whether layers that change the shape offer a skip as well: a 1x1 convolution."""

@@ -13,15 +13,18 @@ from typing import Any, cast
 from fairdarts.config import Config, DataConfig, RetrainConfig, SampleConfig
 from fairdarts.data.files import Split
 from fairdarts.data.fingerprint import fingerprint
+from fairdarts.spaces import S1
 from orchestrate.errors import SweepError
 from orchestrate.identity import group_id, stage_key
 from orchestrate.settings import (
     Settings,
+    chosen,
     data_label,
     recipe_label,
     recipe_of,
     resolve,
     resolve_sample,
+    space_of,
 )
 from orchestrate.sweep import RandomBaseline, Sweep
 
@@ -95,13 +98,12 @@ def _searches(sweep: Sweep, identify: Identify) -> list[TrialSpec]:
     for values in itertools.product(*sweep.matrix.values()):
         point = dict(zip(sweep.matrix, values, strict=True))
         layers = [sweep.settings, point, sweep.overrides]
-        method = next(
-            (layer["method"] for layer in reversed(layers) if "method" in layer), "fairdarts"
-        )
-        layers[1:1] = [sweep.recipes.get(recipe_of(layers), {}), sweep.methods.get(str(method), {})]
-        sections = resolve(str(method), layers)
+        method = chosen("method", layers, "fairdarts")
+        layers.insert(1, sweep.methods.get(method, {}))
+        scale = sweep.scale.layer(method, space_of(layers), recipe_of(layers))
+        sections = resolve(method, [scale, *layers])
         shown = {axis: value for axis, value in point.items() if axis != "method"}
-        trials.append(search_trial(str(method), sections, shown, identify))
+        trials.append(search_trial(method, sections, shown, identify))
     return trials
 
 
@@ -114,8 +116,10 @@ def _random_baselines(sweep: Sweep, identify: Identify) -> list[TrialSpec]:
             point = dict(zip(axes, values, strict=True))
             for index in range(group.models):
                 layers = [{"seed": index}, sweep.settings, point, sweep.overrides]
-                layers.insert(2, sweep.recipes.get(recipe_of(layers), {}))
-                sections = resolve("fairdarts", [_without_method(layer) for layer in layers])
+                scale = sweep.scale.layer("fairdarts", S1.name, recipe_of(layers))
+                sections = resolve(
+                    "fairdarts", [scale, *(_without_method(layer) for layer in layers)]
+                )
                 sample = resolve_sample(group.model_dump(exclude={"models"}) | {"index": index})
                 trials.append(_sample_trial(group, sample, sections, point, identify))
     return trials

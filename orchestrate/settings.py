@@ -103,8 +103,7 @@ def resolve(method: str, layers: list[Settings]) -> dict[str, Config]:
         raise SweepError(f"method cannot be set here: it is {method!r} by now.")
     seed = merged.pop("seed", None)
     values: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
-    space = merged.get("search.space", SearchConfig.model_fields["space"].default)
-    for section, preset in presets(method, str(space)).items():
+    for section, preset in presets(method, space_of(layers)).items():
         values[section] |= preset
     for section, preset in RECIPES.get(recipe_of(layers), {}).items():
         values[section] |= preset
@@ -121,10 +120,19 @@ def resolve(method: str, layers: list[Settings]) -> dict[str, Config]:
     return sections
 
 
+def chosen(name: str, layers: list[Settings], default: object) -> str:
+    """What some layers choose, later ones over earlier ones."""
+    return str(next((layer[name] for layer in reversed(layers) if name in layer), default))
+
+
 def recipe_of(layers: list[Settings]) -> str:
-    """The retraining recipe that some layers choose, later ones over earlier ones."""
-    chosen = [layer["retrain.recipe"] for layer in layers if "retrain.recipe" in layer]
-    return str(chosen[-1] if chosen else RetrainConfig.model_fields["recipe"].default)
+    """The retraining recipe that some layers choose."""
+    return chosen("retrain.recipe", layers, RetrainConfig.model_fields["recipe"].default)
+
+
+def space_of(layers: list[Settings]) -> str:
+    """The search space that some layers choose."""
+    return chosen("search.space", layers, SearchConfig.model_fields["space"].default)
 
 
 def resolve_sample(values: dict[str, Any]) -> SampleConfig:

@@ -37,11 +37,9 @@ from fairdarts.config import Config
 from fairdarts.presets import METHODS
 from orchestrate.errors import SweepError
 from orchestrate.resources import Resources
+from orchestrate.scale import PAPER, Scale, scale_named
 from orchestrate.settings import Settings, flatten, full_name, parse_assignment
 from results.layout import is_sweep
-
-PAPER = "paper"
-"""The scale of the published settings, which are the defaults."""
 
 KEYS = ("name", "description", "cost", "settings", "methods", "matrix", "random", "resources")
 
@@ -66,9 +64,8 @@ class Sweep:
     cost: str
     settings: Settings
     methods: dict[str, Settings]
-    """What the file, and beneath it the scale, set for the trials of one method."""
-    recipes: dict[str, Settings]
-    """What the scale sets for the trials of one retraining recipe."""
+    scale: Scale
+    """What it sets is beneath all of the file."""
     matrix: dict[str, list[Any]]
     random: list[RandomBaseline]
     resources: Resources
@@ -99,7 +96,7 @@ def load_sweep(
             hint = ' (beside other data.* settings write data.source = "..." instead of data)'
         raise SweepError(f"{name_or_path} is not TOML: {error}{hint}.") from None
     try:
-        return parse_sweep(table, name, assignments or [], _scale(scale), scale)
+        return parse_sweep(table, name, assignments or [], scale)
     except SweepError as error:
         raise SweepError(f"{name_or_path}: {error}") from None
 
@@ -108,11 +105,10 @@ def parse_sweep(
     table: dict[str, Any],
     name: str,
     assignments: list[str],
-    scale: dict[str, Any] | None = None,
     scale_name: str = PAPER,
 ) -> Sweep:
     """Check a parsed sweep file, see `load_sweep`."""
-    scale = scale or {}
+    scale = scale_named(scale_name)
     for key in table:
         if key not in KEYS:
             raise SweepError(f"{key} is not a section of a sweep; allowed: {', '.join(KEYS)}.")
@@ -144,26 +140,15 @@ def parse_sweep(
             overrides[full_name(key)] = value
     for axis, values in matrix.items():
         _check_axis(axis, values)
-    own = flatten(_table(table, "settings"))
-    # The scale is beneath all of the file: what it sets for a method is no match for [settings].
-    methods = {
-        method: {name: value for name, value in settings.items() if name not in own}
-        for method, settings in _methods(scale).items()
-    }
-    for method, settings in _methods(table).items():
-        methods[method] = methods.get(method, {}) | settings
     if not matrix and not random_tables:
         raise SweepError("there is neither [matrix] nor [[random]]: nothing to run.")
     return Sweep(
         name=name,
         description=str(table.get("description", "")),
         cost=str(table.get("cost", "")),
-        settings=flatten(_table(scale, "settings")) | own,
-        methods=methods,
-        recipes={
-            recipe: {name: value for name, value in settings.items() if name not in own}
-            for recipe, settings in _recipes(scale).items()
-        },
+        settings=flatten(_table(table, "settings")),
+        methods=_methods(table),
+        scale=scale,
         matrix=matrix,
         random=[RandomBaseline.build(group, "random") for group in random_tables],
         resources=Resources.build(resources_table, "resources"),
@@ -214,36 +199,6 @@ def _methods(table: dict[str, Any]) -> dict[str, Settings]:
             )
         methods[method] = flatten(settings)
     return methods
-
-
-def _recipes(scale: dict[str, Any]) -> dict[str, Settings]:
-    return {recipe: flatten(settings) for recipe, settings in _table(scale, "recipes").items()}
-
-
-def scale_settings(scale_name: str, method: str, recipe: str) -> Settings:
-    """What a scale sets for one trial.
-
-    Raises:
-        SweepError: If there is no such scale.
-    """
-    scale = _scale(scale_name)
-    settings = flatten(_table(scale, "settings"))
-    return settings | _methods(scale).get(method, {}) | _recipes(scale).get(recipe, {})
-
-
-def scales() -> dict[str, dict[str, Any]]:
-    """The scales beside the paper's: `settings`, `methods` and `recipes`, each by its settings."""
-    text = (resources.files("orchestrate") / "scales.toml").read_text("utf-8")
-    return tomllib.loads(text)
-
-
-def _scale(name: str) -> dict[str, Any]:
-    if name == PAPER:
-        return {}
-    known = scales()
-    if name not in known:
-        raise SweepError(f"scale (={name!r}) is not known; allowed: {', '.join([PAPER, *known])}.")
-    return known[name]
 
 
 def _table(table: dict[str, Any], key: str) -> dict[str, Any]:

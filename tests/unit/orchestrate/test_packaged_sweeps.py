@@ -2,10 +2,10 @@
 
 import pytest
 
-from fairdarts.presets import METHODS
 from orchestrate.errors import SweepError
 from orchestrate.plan import TrialSpec, plan
-from orchestrate.sweep import load_sweep, packaged_sweeps, parse_sweep, scales
+from orchestrate.scale import scales
+from orchestrate.sweep import load_sweep, packaged_sweeps, parse_sweep
 
 ON_DIGITS = ["data=digits"]
 
@@ -14,7 +14,7 @@ def trials(name: str, scale: str = "paper") -> list[TrialSpec]:
     return plan(load_sweep(name, ON_DIGITS, scale))
 
 
-@pytest.mark.parametrize("scale", ["paper", *scales()])
+@pytest.mark.parametrize("scale", scales())
 @pytest.mark.parametrize("name", packaged_sweeps())
 def test_a_packaged_sweep_can_be_planned(name: str, scale: str) -> None:
     sweep = load_sweep(name, ON_DIGITS, scale)
@@ -71,24 +71,19 @@ def test_a_scale_is_beneath_what_the_file_sets() -> None:
 
 def test_settings_of_the_file_win_over_those_of_a_scale_for_a_method() -> None:
     table = {"settings": {"search.alpha_lr": 0.5}, "matrix": {"method": ["darts"]}}
-    (trial,) = plan(parse_sweep(table, "mine", ON_DIGITS, scales()["small"], "small"))
+    (trial,) = plan(parse_sweep(table, "mine", ON_DIGITS, "small"))
     assert trial.stages[0].config["search"]["alpha_lr"] == 0.5
 
 
 def test_a_scale_can_set_more_for_one_recipe_which_the_file_overrides() -> None:
     table = {"matrix": {"retrain.recipe": ["cifar-600", "imagenet-transfer"]}}
-    small = scales()["small"]
-    cifar, imagenet = plan(parse_sweep(table, "mine", ON_DIGITS, small, "small"))
+    cifar, imagenet = plan(parse_sweep(table, "mine", ON_DIGITS, "small"))
     assert cifar.stages[-1].config["retrain"]["cutout"] == 8
     assert imagenet.stages[-1].config["retrain"]["cutout"] == 0
     assert imagenet.stages[-1].config["data"]["image_size"] == 64
     table["settings"] = {"retrain.cutout": 4}
-    for trial in plan(parse_sweep(table, "mine", ON_DIGITS, small, "small")):
+    for trial in plan(parse_sweep(table, "mine", ON_DIGITS, "small")):
         assert trial.stages[-1].config["retrain"]["cutout"] == 4
-
-
-def test_a_scale_names_the_steps_of_alpha_for_every_method() -> None:
-    assert scales()["small"]["methods"].keys() == METHODS.keys()
 
 
 def test_an_unknown_scale_is_refused_by_name() -> None:
