@@ -59,26 +59,28 @@ def retrain(
     from orchestrate.plan import given_trial
     from orchestrate.settings import resolve
 
-    sections = resolve("fairdarts", _layers("fairdarts", scale, data, seed, set_))
-    name, cells = read_genotype(genotype, store)
-    trial = given_trial(name, cells.to_dict(), sections)
+    name, architecture = read_genotype(genotype, store)
+    layers = _layers("fairdarts", scale, data, seed, set_, architecture.space)
+    trial = given_trial(name, architecture.to_dict(), resolve("fairdarts", layers))
     results = _run("retrain", trial, threads, store)
     print_table(results, [_sweep_name("retrain", trial)])
 
 
 def _layers(
-    method: str, scale: str, data: str, seed: int, assignments: list[str] | None
+    method: str,
+    scale: str,
+    data: str,
+    seed: int,
+    assignments: list[str] | None,
+    space: str = "s1",
 ) -> list[dict[str, Any]]:
     from orchestrate.scale import scale_named
     from orchestrate.settings import full_name, parse_assignment, recipe_of, space_of
 
     pairs = dict(parse_assignment(text) for text in assignments or [])
     overrides = {full_name(name): value for name, value in pairs.items()}
-    return [
-        scale_named(scale).layer(method, space_of([overrides]), recipe_of([overrides])),
-        {"data.source": data, "seed": seed},
-        overrides,
-    ]
+    layers = [{"search.space": space, "data.source": data, "seed": seed}, overrides]
+    return [scale_named(scale).layer(method, space_of(layers), recipe_of(layers)), *layers]
 
 
 def _run(command: str, trial: "TrialSpec", threads: int, store: Path) -> "Store":

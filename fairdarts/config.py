@@ -263,9 +263,16 @@ class RetrainConfig(Config):
     recipe: str = "cifar-600"
     """Name of the recipe; other fields that differ from it are shown beside the name."""
     stem: Literal["cifar", "imagenet"] = "cifar"
-    """What stands before the cells: `imagenet` halves the image three times."""
+    """What stands before the cells: `imagenet` halves the image three times. Of S1 only, as are
+    `init_channels`, `num_cells`, `auxiliary_weight` and `drop_path_mode`."""
     init_channels: int = Field(default=36, ge=1)
     num_cells: int = Field(default=20, ge=3)
+    width: float = Field(default=1.0, gt=0, le=4)
+    """What all channels are multiplied by; of S2 only, as are the three that follow."""
+    squeeze_excite: bool = False
+    activation: Literal["relu6", "swish"] = "relu6"
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Probability of dropping a feature before the classifier."""
     epochs: int = Field(default=600, ge=1)
     batch_size: int = Field(default=96, ge=2)
     optimizer: Literal["sgd", "rmsprop"] = "sgd"
@@ -287,6 +294,11 @@ class RetrainConfig(Config):
     """Weight of the auxiliary head's loss; 0 builds no head."""
     cutout: int = Field(default=16, ge=0)
     """Side of the square that cutout erases, in pixels; 0: none."""
+    color_jitter: bool = False
+    """Change brightness, contrast, saturation and hue by up to 0.4, 0.4, 0.4 and 0.2; stored images
+    only (`data.augmentation = resized_crop`), as `auto_augment`."""
+    auto_augment: bool = False
+    """AutoAugment's policy for ImageNet (arXiv:1805.09501)."""
     drop_path: float = Field(default=0.2, ge=0, lt=1)
     """Final drop-path probability; it grows linearly from 0."""
     drop_path_mode: Literal["node", "edge"] = "node"

@@ -72,6 +72,21 @@ def count_multadds(model: nn.Module, image_shape: tuple[int, int, int]) -> int:
     return sum(multadds_by_layer(model, image_shape).values())
 
 
+def network_cost(network: DerivedNetwork | LayerNetwork, image_size: int) -> NetworkCost:
+    """Cost of a network for images of `image_size` pixels a side.
+
+    Raises:
+        ConfigError: If the network cannot take images of this size.
+    """
+    with_auxiliary = count_params(network)
+    head = network.auxiliary_head
+    return NetworkCost(
+        params=with_auxiliary - (0 if head is None else count_params(head)),
+        params_with_auxiliary=with_auxiliary,
+        multadds=count_multadds(network, (3, image_size, image_size)),
+    )
+
+
 def derived_network_cost(
     genotype: Genotype,
     *,
@@ -101,13 +116,7 @@ def derived_network_cost(
         network = DerivedNetwork(
             genotype, num_classes, init_channels, num_cells, auxiliary, stem=stem
         )
-    with_auxiliary = count_params(network)
-    head = network.auxiliary_head
-    return NetworkCost(
-        params=with_auxiliary - (0 if head is None else count_params(head)),
-        params_with_auxiliary=with_auxiliary,
-        multadds=count_multadds(network, (3, image_size, image_size)),
-    )
+    return network_cost(network, image_size)
 
 
 def layer_network_cost(
@@ -133,5 +142,4 @@ def layer_network_cost(
     """
     with torch.random.fork_rng(devices=[]):
         network = LayerNetwork(genotype, num_classes, width, squeeze_excite, activation)
-    params = count_params(network)
-    return NetworkCost(params, params, count_multadds(network, (3, image_size, image_size)))
+    return network_cost(network, image_size)

@@ -8,7 +8,7 @@ import json
 import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from fairdarts.config import DeriveConfig
 from fairdarts.derivation import Derivation, contest
@@ -31,6 +31,9 @@ class Genotype:
 
     Edges are kept sorted by (dst, src, op), so that equal architectures are equal objects.
     """
+
+    space: ClassVar = S1.name
+    """Name of the widest search space that has such genotypes."""
 
     normal: tuple[Edge, ...]
     reduce: tuple[Edge, ...]

@@ -9,7 +9,7 @@ import json
 import reprlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 from fairdarts.config import DeriveConfig
 from fairdarts.derivation import Derivation, contest
@@ -30,6 +30,9 @@ class LayerGenotype:
         GenotypeError: If a choice is not one of S2, or stands twice in a layer, or no network has
             so many layers.
     """
+
+    space: ClassVar = S2.name
+    """Name of the widest search space that has such genotypes."""
 
     layers: tuple[tuple[str, ...], ...]
 

@@ -5,13 +5,13 @@ Shapes: B batch, C channels, H W space, K classes. Five strides of 2: any size o
 
 from collections.abc import Iterator
 
-from timm.layers.drop import drop_path
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fairdarts.blocks import ACTIVATION, build_choice, build_head, build_stem, scaled
 from fairdarts.errors import GenotypeError
 from fairdarts.layer_genotype import LayerGenotype
+from fairdarts.network import drop_path
 from fairdarts.spaces import LAYER_SKIP, S2, Layer
 
 
@@ -46,8 +46,9 @@ class DerivedLayer(nn.Module):
         """(B, C, H, W) to (B, C', H', W'); only blocks beside a skip are dropped."""
         outputs: list[Tensor] = [block(x) for block in self.blocks.values()]
         if self.skip is not None:
-            dropped = (drop_path(output, drop_path_prob, self.training) for output in outputs)
-            outputs = [self.skip(x), *dropped]
+            if self.training:
+                outputs = [drop_path(output, drop_path_prob) for output in outputs]
+            outputs = [self.skip(x), *outputs]
         return sum(outputs[1:], outputs[0])
 
 
@@ -65,6 +66,9 @@ class LayerNetwork(nn.Module):
     Raises:
         GenotypeError: If a layer that changes the shape has no block.
     """
+
+    auxiliary_head = None
+    """There is none; a network of cells may have one."""
 
     def __init__(
         self,

@@ -2,28 +2,51 @@
 
 from typing import Any
 
-RECIPES: dict[str, dict[str, dict[str, Any]]] = {
+_IMAGENET_S2: dict[str, Any] = {
+    "epochs": 350,
+    "batch_size": 256,
+    "optimizer": "rmsprop",
+    "lr": 0.016,
+    "lr_schedule": "exponential",
+    "lr_decay_epochs": 2.4,
+    "warmup_epochs": 5,
+    "weight_decay": 1e-5,
+    "decay_norms": False,
+    "grad_clip": 0.0,
+    "label_smoothing": 0.1,
+    "dropout": 0.2,
+    "ema_decay": 0.9999,
+    "auxiliary_weight": 0.0,
+    "cutout": 0,
+    "drop_path": 0.0,
+}
+
+RECIPES: dict[str, dict[str, Any]] = {
     # The authors state that 97.46 % took 1600 epochs and that 600 give about 97.2 %.
-    "cifar-600": {"retrain": {"epochs": 600}},
-    "cifar-1600": {"retrain": {"epochs": 1600}},
+    "cifar-600": {"epochs": 600},
+    "cifar-1600": {"epochs": 1600},
     # Paper Section 5.2: cells of S1 on ImageNet, trained as DARTS (arXiv:1806.09055) trains.
     "imagenet-transfer": {
-        "retrain": {
-            "stem": "imagenet",
-            "init_channels": 48,
-            "num_cells": 14,
-            "epochs": 250,
-            "batch_size": 128,
-            "lr": 0.1,
-            "lr_schedule": "exponential",
-            "weight_decay": 3e-5,
-            "label_smoothing": 0.1,
-            "cutout": 0,
-            "drop_path": 0.0,
-        },
+        "stem": "imagenet",
+        "init_channels": 48,
+        "num_cells": 14,
+        "epochs": 250,
+        "batch_size": 128,
+        "lr": 0.1,
+        "lr_schedule": "exponential",
+        "weight_decay": 3e-5,
+        "label_smoothing": 0.1,
+        "cutout": 0,
+        "color_jitter": True,
+        "drop_path": 0.0,
     },
+    # Paper Section 5.3 trains networks of S2 as MnasNet (arXiv:1807.11626) is trained.
+    "imagenet-s2": _IMAGENET_S2,
+    # Table 2's "C with SE": squeeze-and-excitation, Swish and AutoAugment.
+    "imagenet-s2-se": _IMAGENET_S2
+    | {"squeeze_excite": True, "activation": "swish", "auto_augment": True},
 }
-"""Named retraining recipes: what each sets, by section."""
+"""Named retraining recipes: what each sets."""
 
 _DARTS: dict[str, Any] = {
     "relaxation": "softmax",
@@ -68,6 +91,7 @@ _S2: dict[str, dict[str, Any]] = {
         "alpha_lr": 5e-4,
     },
     "derive": {"rule": "threshold_edge", "op_threshold": 0.75},
+    "retrain": {"recipe": "imagenet-s2"},
 }
 SPACE_SETTINGS: dict[str, dict[str, dict[str, Any]]] = {"s2": _S2, "s2_identity_skip": _S2}
 """What a search space changes (paper Section 5.3 and supplementary Section 3.2).
@@ -88,5 +112,5 @@ def presets(method: str, space: str) -> dict[str, dict[str, Any]]:
     return {
         "search": by_method["search"] | by_space.get("search", {}),
         "derive": by_space.get("derive", {}) | by_method["derive"],
-        "retrain": by_method["retrain"],
+        "retrain": by_method["retrain"] | by_space.get("retrain", {}),
     }

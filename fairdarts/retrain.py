@@ -11,14 +11,14 @@ from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fairdarts.architectures import AnyGenotype
+from fairdarts.build import build_network
 from fairdarts.checkpoint import restore_state, state_to_bytes
 from fairdarts.config import RetrainConfig
 from fairdarts.data.augment import Augmentation
 from fairdarts.data.delivery import Stream, open_stream, ordered_batches
 from fairdarts.data.images import Images, held_out
-from fairdarts.genotype import Genotype
 from fairdarts.metrics import EpochMeter, top1_pct
-from fairdarts.network import DerivedNetwork
 from fairdarts.precision import autocast, float32_products
 from fairdarts.schedule import cosine, current_lr, exponential
 from fairdarts.seeding import seed_everything
@@ -27,6 +27,8 @@ TRAIN_METRICS = ("train_loss", "train_top1_pct")
 VALIDATION_METRICS = ("val_loss", "val_top1_pct")
 TEST_METRICS = ("test_loss", "test_top1_pct")
 EVALUATION_BATCH_SIZE = 256
+COLOR_JITTER = (0.4, 0.4, 0.4, 0.2)
+"""Brightness, contrast, saturation and hue, as DARTS has them for ImageNet."""
 
 
 @dataclass(frozen=True)
@@ -45,23 +47,12 @@ class RetrainState:
     """Derived network, its optimiser and the number of finished epochs."""
 
     def __init__(
-        self, genotype: Genotype, config: RetrainConfig, num_classes: int, device: torch.device
+        self, genotype: AnyGenotype, config: RetrainConfig, num_classes: int, device: torch.device
     ) -> None:
         seed_everything(config.seed, "network")
         memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
-        self.network = (
-            DerivedNetwork(
-                genotype,
-                num_classes=num_classes,
-                init_channels=config.init_channels,
-                num_cells=config.num_cells,
-                auxiliary=config.auxiliary_weight > 0,
-                drop_path_mode=config.drop_path_mode,
-                stem=config.stem,
-            )
-            .to(device)
-            .to(memory_format=memory_format)
-        )
+        network = build_network(genotype, config, num_classes).to(device)
+        self.network = network.to(memory_format=memory_format)
         self.optimizer = _optimizer(self.network, config)
         if config.lr_schedule == "cosine":
             self.schedule = cosine(
@@ -177,7 +168,7 @@ def evaluate(
 
 
 def retrain(
-    genotype: Genotype,
+    genotype: AnyGenotype,
     config: RetrainConfig,
     train: Images,
     test: Images,
@@ -215,7 +206,12 @@ def retrain(
         batch_size=config.batch_size,
         seed=config.seed,
         name="retrain",
-        augmentation=Augmentation(mirror=train.mirror, cutout=config.cutout),
+        augmentation=Augmentation(
+            mirror=train.mirror,
+            cutout=config.cutout,
+            color_jitter=COLOR_JITTER if config.color_jitter else None,
+            auto_augment=config.auto_augment,
+        ),
         channels_last=config.channels_last,
         device=device,
         workers=loader_workers,

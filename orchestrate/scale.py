@@ -15,13 +15,13 @@ PAPER = "paper"
 
 @dataclass(frozen=True)
 class Scale:
-    """Settings of all trials, and of those of one method, recipe or kind of space."""
+    """Settings of all trials, and of those of one recipe, method or kind of space: later wins."""
 
     settings: Settings = field(default_factory=dict)
-    kinds: dict[str, Settings] = field(default_factory=dict)
-    """`cells` (S1) and `layers` (S2)."""
     recipes: dict[str, Settings] = field(default_factory=dict)
     methods: dict[str, Settings] = field(default_factory=dict)
+    kinds: dict[str, Settings] = field(default_factory=dict)
+    """`cells` (S1) and `layers` (S2)."""
 
     def layer(self, method: str, space: str, recipe: str) -> Settings:
         """All that it sets for one trial.
@@ -31,9 +31,9 @@ class Scale:
         """
         return (
             self.settings
-            | self.kinds.get(get_space(space).kind, {})
             | self.recipes.get(recipe, {})
             | self.methods.get(method, {})
+            | self.kinds.get(get_space(space).kind, {})
         )
 
 
@@ -58,6 +58,6 @@ def scale_named(name: str) -> Scale:
 def _read(table: dict[str, Any]) -> Scale:
     by_name = {
         part: {name: flatten(settings) for name, settings in table.get(part, {}).items()}
-        for part in ("kinds", "recipes", "methods")
+        for part in ("recipes", "methods", "kinds")
     }
     return Scale(settings=flatten(table["settings"]), **by_name)

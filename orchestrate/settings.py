@@ -12,7 +12,7 @@ from fairdarts.config import (
     SampleConfig,
     SearchConfig,
 )
-from fairdarts.presets import METHODS, RECIPES, presets
+from fairdarts.presets import METHODS, RECIPES, SPACE_SETTINGS, presets
 from orchestrate.errors import SweepError
 
 SECTIONS: dict[str, type[Config]] = {
@@ -105,8 +105,9 @@ def resolve(method: str, layers: list[Settings]) -> dict[str, Config]:
     values: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
     for section, preset in presets(method, space_of(layers)).items():
         values[section] |= preset
-    for section, preset in RECIPES.get(recipe_of(layers), {}).items():
-        values[section] |= preset
+    values["retrain"] |= RECIPES.get(recipe_of(layers), {})
+    if merged.get("data.source") == "imagenet":  # Nobody has the memory for all of it.
+        values["data"]["augmentation"] = "resized_crop"
     if seed is not None:
         values["search"]["seed"] = values["retrain"]["seed"] = seed
     for name, value in merged.items():
@@ -117,6 +118,7 @@ def resolve(method: str, layers: list[Settings]) -> dict[str, Config]:
         for section, config in SECTIONS.items()
     }
     _check_auxiliary_head(sections)
+    _check_augmentation(sections)
     return sections
 
 
@@ -126,8 +128,11 @@ def chosen(name: str, layers: list[Settings], default: object) -> str:
 
 
 def recipe_of(layers: list[Settings]) -> str:
-    """The retraining recipe that some layers choose."""
-    return chosen("retrain.recipe", layers, RetrainConfig.model_fields["recipe"].default)
+    """The retraining recipe that some layers choose, or else the search space."""
+    of_space = SPACE_SETTINGS.get(space_of(layers), {}).get("retrain", {}).get("recipe")
+    return chosen(
+        "retrain.recipe", layers, of_space or RetrainConfig.model_fields["recipe"].default
+    )
 
 
 def space_of(layers: list[Settings]) -> str:
@@ -149,6 +154,16 @@ def _check_auxiliary_head(sections: dict[str, Config]) -> None:
         )
 
 
+def _check_augmentation(sections: dict[str, Config]) -> None:
+    data, retrain = sections["data"].model_dump(), sections["retrain"].model_dump()
+    for setting in ("color_jitter", "auto_augment"):
+        if retrain[setting] and data["augmentation"] == "crop":
+            raise SweepError(
+                f"retrain.{setting} works on images as they are stored: set it to false, or "
+                "data.augmentation to resized_crop."
+            )
+
+
 def data_label(config: DataConfig) -> str:
     """The source, with every other setting of the images that is not the default."""
     changed = [
@@ -161,7 +176,7 @@ def data_label(config: DataConfig) -> str:
 
 def recipe_label(config: RetrainConfig) -> str:
     """The recipe's name, with every field that differs from it."""
-    reference = RetrainConfig(recipe=config.recipe, **RECIPES[config.recipe]["retrain"])
+    reference = RetrainConfig(recipe=config.recipe, **RECIPES[config.recipe])
     ours = config.model_dump()
     changed = [
         f"{field}={ours[field]}"

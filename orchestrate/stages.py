@@ -13,8 +13,14 @@ from typing import Any
 
 import torch
 
-from fairdarts.architectures import AnyGenotype, derive_epochs, genotype_from_dict
+from fairdarts.architectures import (
+    AnyGenotype,
+    derive_epochs,
+    genotype_from_dict,
+    genotype_from_json,
+)
 from fairdarts.baselines import sample
+from fairdarts.build import build_network
 from fairdarts.config import (
     DataConfig,
     DeriveConfig,
@@ -22,7 +28,7 @@ from fairdarts.config import (
     SampleConfig,
     SearchConfig,
 )
-from fairdarts.cost import derived_network_cost
+from fairdarts.cost import network_cost
 from fairdarts.data.fingerprint import fingerprint
 from fairdarts.data.sources import load, load_train
 from fairdarts.dominance import count_dominant
@@ -176,7 +182,7 @@ def run_retrain(run: StageRun) -> Outcome:
     first = claim_training(run.stage, genotype_json, run.store)
     if first != run.stage:
         return _repeat(run, first)
-    genotype = Genotype.from_json(genotype_json)
+    genotype = genotype_from_json(genotype_json)
     train, test = load(_checked_data(run.stage.config["data"]))
     history = _History(run)
 
@@ -193,15 +199,7 @@ def run_retrain(run: StageRun) -> Outcome:
         checkpoint=history.checkpoint,
         loader_workers=run.runtime.loader_workers,
     )
-    cost = derived_network_cost(
-        genotype,
-        init_channels=config.init_channels,
-        num_cells=config.num_cells,
-        image_size=train.image_size,
-        num_classes=train.num_classes,
-        auxiliary=config.auxiliary_weight > 0,
-        stem=config.stem,
-    )
+    cost = network_cost(build_network(genotype, config, train.num_classes), train.image_size)
     best = _best(history.rows, "test_top1_pct")
     row = {
         "stage_key": run.stage.key,
@@ -215,10 +213,10 @@ def run_retrain(run: StageRun) -> Outcome:
         "params_with_auxiliary": cost.params_with_auxiliary,
         "multadds": cost.multadds,
         "image_size": train.image_size,
-        "init_channels": config.init_channels,
-        "num_cells": config.num_cells,
         "wall_s": sum(row["wall_s"] for row in history.rows),
     }
+    if isinstance(genotype, Genotype):
+        row |= {"init_channels": config.init_channels, "num_cells": config.num_cells}
     if config.num_validation:
         chosen = _best(history.rows, "val_top1_pct")
         row |= {"val_test_top1_pct": chosen["test_top1_pct"], "val_epoch": chosen["epoch"]}

@@ -12,12 +12,15 @@ from torch import Tensor
 from torch._dynamo.utils import counters
 from torch.nn import functional as F
 
+from fairdarts.architectures import AnyGenotype
 from fairdarts.config import RetrainConfig
 from fairdarts.data.augment import normalise
 from fairdarts.data.images import ImageSet, held_out
 from fairdarts.errors import GenotypeError
 from fairdarts.genotype import Edge, Genotype
+from fairdarts.layer_genotype import LayerGenotype
 from fairdarts.metrics import EpochMeter
+from fairdarts.presets import RECIPES
 from fairdarts.retrain import (
     TEST_METRICS,
     TRAIN_METRICS,
@@ -58,7 +61,11 @@ class Run:
     drop_path_probs: list[float]
 
 
-def run(config: RetrainConfig, checkpoint: bytes | None = None) -> Run:
+def run(
+    config: RetrainConfig,
+    checkpoint: bytes | None = None,
+    genotype: AnyGenotype = GENOTYPE,
+) -> Run:
     """Retrain on batches of 4 and 3 images and test on 5."""
     finished = Run([], [], [])
 
@@ -68,7 +75,7 @@ def run(config: RetrainConfig, checkpoint: bytes | None = None) -> Run:
         finished.drop_path_probs.append(state.network.drop_path_prob)
 
     retrain(
-        GENOTYPE,
+        genotype,
         config,
         tiny_images(7),
         tiny_images(5, seed=2),
@@ -150,6 +157,21 @@ def test_retraining_resumed_after_any_epoch_equals_the_uninterrupted_one_bit_for
         rest = run(config, checkpoint=whole.saved[num_finished - 1])
         assert rest.epochs == whole.epochs[num_finished:]
         assert rest.saved == whole.saved[num_finished:]
+
+
+LAYERS = LayerGenotype.from_words(["E3K3+skip", "E3K5", "E3K3", "E3K3", "E3K3+E6K3", "E3K3"])
+
+
+def test_a_network_of_s2_is_retrained_by_its_recipe_and_resumes_bit_for_bit() -> None:
+    recipe = RECIPES["imagenet-s2-se"] | {"epochs": 3, "warmup_epochs": 1, "batch_size": 4}
+    config = RetrainConfig.build(recipe | {"auto_augment": False, "width": 0.25, "ema_decay": 0.5})
+    whole = run(config, genotype=LAYERS)
+    assert whole.epochs[0].lr == pytest.approx(0.008)
+    rest = run(config, checkpoint=whole.saved[0], genotype=LAYERS)
+    assert (rest.epochs, rest.saved) == (whole.epochs[1:], whole.saved[1:])
+    keys = load(whole.saved[0]).keys()
+    assert any(key.startswith("average/layers") for key in keys)
+    assert any(".excite." in key for key in keys)
 
 
 def test_same_seed_gives_the_same_network_and_another_seed_another() -> None:

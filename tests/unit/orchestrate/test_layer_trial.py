@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from fairdarts.cost import layer_network_cost
 from fairdarts.layer_genotype import LayerGenotype
 from orchestrate.plan import TrialSpec, given_trial, search_only_trial
 from orchestrate.runtime import Runtime
@@ -72,3 +73,22 @@ def test_a_genotype_of_s2_that_a_person_gives_is_recorded(tmp_path: Path) -> Non
     assert run_stage(trial.stages[0], store, RUNTIME, lambda: None) == "ok"
     (row,) = store.read("genotypes").to_pylist()
     assert LayerGenotype.from_json(row["genotype_json"]) == genotype
+
+
+def test_a_trial_of_s2_ends_with_a_trained_network_and_its_cost(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "store")
+    training = {"epochs": 6, "batch_size": 20, "width": 0.25}
+    settings = TINY | {f"retrain.{name}": value for name, value in training.items()}
+    trial = given_trial(
+        "mine",
+        LayerGenotype.uniform("E3K3", num_layers=6).to_dict(),
+        resolve("fairdarts", [settings]),
+    )
+    assert trial.recipe == "imagenet-s2[width=0.25,epochs=6,batch_size=20]"
+    assert run_trial(trial, store, RUNTIME) == "ok"
+    (row,) = store.read("retrains").to_pylist()
+    cost = layer_network_cost(
+        LayerGenotype.uniform("E3K3", num_layers=6), image_size=32, num_classes=10, width=0.25
+    )
+    assert (row["params"], row["multadds"]) == (cost.params, cost.multadds)
+    assert (row["init_channels"], row["num_cells"]) == (None, None)

@@ -7,7 +7,7 @@ from orchestrate.plan import TrialSpec, plan
 from orchestrate.scale import scales
 from orchestrate.sweep import load_sweep, packaged_sweeps, parse_sweep
 
-ON_DIGITS = ["data=digits"]
+ON_DIGITS = ["data=digits", "data.augmentation=crop"]
 
 
 def trials(name: str, scale: str = "paper") -> list[TrialSpec]:
@@ -28,11 +28,13 @@ def test_a_packaged_sweep_can_be_planned(name: str, scale: str) -> None:
     ("name", "method", "count", "settings"),
     [
         ("exp01", "darts", 4, {"relaxation": "softmax", "zero_one_weight": 0.0}),
+        ("exp02", "darts", 1, {"space": "s2", "relaxation": "softmax", "zero_one_weight": 0.0}),
         ("exp03", "fairdarts", 1, {"relaxation": "sigmoid", "zero_one_weight": 0.0}),
         ("exp04", "fairdarts", 17, {"zero_one_form": "l2"}),
         ("exp05", "fairdarts", 4, {"zero_one_weight": 10.0, "zero_one_form": "l2"}),
         ("exp06", "fairdarts", 1, {"zero_one_weight": 10.0, "zero_one_form": "l1"}),
         ("exp07", "fairdarts", 1, {"optimization": "single_level", "zero_one_weight": 10.0}),
+        ("exp08", "fairdarts", 1, {"space": "s2", "relaxation": "sigmoid", "epochs": 30}),
         ("exp09", "darts", 1, {"space": "s1_no_skip", "zero_one_weight": 0.0}),
         ("exp12", "darts-skip-noise", 4, {"perturbation": "skip_noise", "zero_one_weight": 0.0}),
         ("exp13", "darts", 1, {"relaxation": "softmax", "zero_one_weight": 10.0}),
@@ -48,7 +50,8 @@ def test_an_experiment_is_that_of_supplementary_table_1(
         search = trial.stages[0].config["search"]
         assert settings.items() <= search.items()
         # All but the settings in question are those of the published searches.
-        assert (search["epochs"], search["init_channels"], search["num_cells"]) == (50, 16, 8)
+        epochs = 30 if search["space"] == "s2" else 50
+        assert (search["epochs"], search["init_channels"], search["num_cells"]) == (epochs, 16, 8)
         assert search["optimization"] == settings.get("optimization", "bilevel")
 
 
@@ -75,14 +78,22 @@ def test_settings_of_the_file_win_over_those_of_a_scale_for_a_method() -> None:
     assert trial.stages[0].config["search"]["alpha_lr"] == 0.5
 
 
+def test_a_scale_can_set_more_for_one_kind_of_space() -> None:
+    (trial,) = trials("exp08", "small")
+    search, retrain = trial.stages[0].config["search"], trial.stages[-1].config["retrain"]
+    assert (search["width"], search["num_layers"], search["alpha_lr"]) == (0.5, 11, 0.02)
+    assert (retrain["recipe"], retrain["width"], retrain["lr"]) == ("imagenet-s2", 0.5, 0.004)
+
+
 def test_a_scale_can_set_more_for_one_recipe_which_the_file_overrides() -> None:
+    plain = [*ON_DIGITS, "retrain.color_jitter=false"]
     table = {"matrix": {"retrain.recipe": ["cifar-600", "imagenet-transfer"]}}
-    cifar, imagenet = plan(parse_sweep(table, "mine", ON_DIGITS, "small"))
+    cifar, imagenet = plan(parse_sweep(table, "mine", plain, "small"))
     assert cifar.stages[-1].config["retrain"]["cutout"] == 8
     assert imagenet.stages[-1].config["retrain"]["cutout"] == 0
     assert imagenet.stages[-1].config["data"]["image_size"] == 64
     table["settings"] = {"retrain.cutout": 4}
-    for trial in plan(parse_sweep(table, "mine", ON_DIGITS, "small")):
+    for trial in plan(parse_sweep(table, "mine", plain, "small")):
         assert trial.stages[-1].config["retrain"]["cutout"] == 4
 
 

@@ -156,11 +156,15 @@ def test_a_default_written_out_changes_no_key() -> None:
     ("config", "name"), fields(NOT_IN_KEY, *(SECTIONS[section] for section in CHAIN))
 )
 def test_every_setting_changes_the_key_of_its_stage_and_of_those_after_it(
-    config: type[Config], name: str
+    tmp_path: Path, config: type[Config], name: str
 ) -> None:
     section = next(section for section in CHAIN if SECTIONS[section] is config)
-    in_s2 = config is SearchConfig and name in ("width", "num_layers")
-    base: Settings = {"search.space": "s2"} if in_s2 else {}
+    base: Settings = {}
+    if config is SearchConfig and name in ("width", "num_layers"):
+        base = {"search.space": "s2"}
+    if name in ("color_jitter", "auto_augment"):
+        write_images(tmp_path)
+        base = {"data.source": f"parquet:{tmp_path}", "data.augmentation": "resized_crop"}
     after = keys(base | {f"{section}.{name}": another_value(config, name)})
     assert changed(keys(base), after) == list(CHAIN[CHAIN.index(section) :])
 

@@ -104,8 +104,7 @@ def test_without_layers_every_method_has_the_defaults_and_its_preset() -> None:
         sections = resolve(method, [])
         for section, config in SECTIONS.items():
             expected = config.build(
-                (RECIPES["cifar-600"]["retrain"] if section == "retrain" else {})
-                | preset.get(section, {})
+                (RECIPES["cifar-600"] if section == "retrain" else {}) | preset.get(section, {})
             )
             assert sections[section] == expected
 
