@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import typer
 
-from cli import arch, derive, doctor, results, sample, single, sweep
+from cli import arch, derive, doctor, export, results, sample, single, sweep
 from fairdarts.errors import FairDartsError
 from orchestrate.errors import OrchestrateError
 from results.errors import ResultsError
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.add_typer(sweep.app, name="sweep")
 app.add_typer(results.app, name="results")
+arch.app.command()(export.export)
 app.add_typer(arch.app, name="arch")
 app.command()(single.search)
 app.command()(derive.derive)

@@ -24,6 +24,11 @@ CELL_NAMES = {"normal": "normal cell", "reduce": "reduction cell"}
 NODE_NOTE = "Nodes 0 to 3 are 2 to 5 in the JSON; c_{k-2} and c_{k-1} are 0 and 1."
 
 
+def is_key(text: str) -> bool:
+    """Whether a text has the form of the id of a stage or trial."""
+    return len(text) == 16 and all(c in "0123456789abcdef" for c in text)
+
+
 def read_genotype(text: str, store: Path) -> tuple[str, "AnyGenotype"]:
     """What a person named: a name for it, and the genotype.
 
@@ -42,7 +47,7 @@ def read_genotype(text: str, store: Path) -> tuple[str, "AnyGenotype"]:
     if path.suffix == ".json" or path.is_file():
         # Bytes that are no text become signs that are no JSON.
         return path.stem, genotype_from_json(path.read_text("utf-8", errors="replace"))
-    if len(text) == 16 and all(c in "0123456789abcdef" for c in text):
+    if is_key(text):
         from results.store import Store
 
         row = genotype_row(Store.open(store), text)

@@ -19,3 +19,7 @@ class GenotypeError(FairDartsError):
 
 class CheckpointError(FairDartsError):
     """A checkpoint that is damaged or belongs to another configuration."""
+
+
+class ExportError(FairDartsError):
+    """A network that another format does not represent faithfully."""

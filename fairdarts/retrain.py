@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fairdarts.architectures import AnyGenotype
-from fairdarts.build import build_network
+from fairdarts.build import AnyNetwork, build_network
 from fairdarts.checkpoint import restore_state, state_to_bytes
 from fairdarts.config import RetrainConfig
 from fairdarts.data.augment import Augmentation
@@ -71,9 +71,12 @@ class RetrainState:
         self.epoch = 0
 
     @property
-    def measured_network(self) -> nn.Module:
+    def measured_network(self) -> AnyNetwork:
         """The one whose accuracy counts: that of the averaged weights, if there are any."""
-        return self.network if self.average is None else self.average.module
+        if self.average is None:
+            return self.network
+        averaged: AnyNetwork = self.average.module
+        return averaged
 
     def to_bytes(self) -> bytes:
         """The state after the last finished epoch."""

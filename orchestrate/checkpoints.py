@@ -1,6 +1,7 @@
 """Checkpoints of a stage on disk: whole, with their sha256 beside them, the last two kept."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,13 +45,12 @@ def save_checkpoint(attempt: Attempt, epoch: int, content: bytes, bitwise_key: s
         record_path.unlink(missing_ok=True)
 
 
-def load_checkpoint(attempt: Attempt) -> Checkpoint | None:
-    """The newest checkpoint whose content is what was written.
+def load_checkpoint(stage_dir: Path, log: Callable[[str], None]) -> Checkpoint | None:
+    """The newest checkpoint of a stage whose content is what was written.
 
-    Damaged ones are named in the attempt's log and passed over; nothing unverified is parsed.
+    Damaged ones are named to `log` and passed over; nothing unverified is parsed.
     """
-    folder = attempt.stage_dir / "checkpoints"
-    for record_path in _records(folder):
+    for record_path in _records(stage_dir / "checkpoints"):
         content_path = record_path.with_suffix(".safetensors")
         try:
             record = read_json(record_path)
@@ -58,11 +58,11 @@ def load_checkpoint(attempt: Attempt) -> Checkpoint | None:
             intact = hashlib.sha256(content).hexdigest() == record["sha256"]
             checkpoint = Checkpoint(record["epoch"], content, record["bitwise_key"])
         except (OSError, KeyError, TypeError, ResultsError) as error:
-            attempt.log(f"checkpoint {record_path.name} cannot be read ({error}): passed over")
+            log(f"checkpoint {record_path.name} cannot be read ({error}): passed over")
             continue
         if intact:
             return checkpoint
-        attempt.log(f"checkpoint {content_path.name} does not match its sha256: passed over")
+        log(f"checkpoint {content_path.name} does not match its sha256: passed over")
     return None
 
 

@@ -25,6 +25,10 @@ class TwinFailed(OrchestrateError):
     """The stage whose rows another one would repeat has failed."""
 
 
+class NotTrained(OrchestrateError):
+    """A retraining whose network is asked for and not there."""
+
+
 class Diverged(OrchestrateError):
     """A loss that is no longer finite."""
 

@@ -263,7 +263,7 @@ class _History:
         self.run = run
         self.rows: list[Row] = []
         self.checkpoint: bytes | None = None
-        found = load_checkpoint(run.attempt)
+        found = load_checkpoint(run.attempt.stage_dir, run.attempt.log)
         if found is None:
             return
         earlier = self._earlier_rows(found.epoch)

@@ -36,17 +36,19 @@ def files(stage_dir: Path, suffix: str) -> list[Path]:
 
 
 def loaded_epoch(attempt: Attempt) -> int | None:
-    found = load_checkpoint(attempt)
+    found = load_checkpoint(attempt.stage_dir, attempt.log)
     return found.epoch if found else None
 
 
 def test_without_a_checkpoint_there_is_none(tmp_path: Path) -> None:
-    assert load_checkpoint(Attempt.take(tmp_path)) is None
+    assert load_checkpoint(Attempt.take(tmp_path).stage_dir, print) is None
 
 
 def test_the_newest_checkpoint_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     next_attempt(tmp_path, 1, 2, 3)
-    assert load_checkpoint(Attempt.take(tmp_path)) == Checkpoint(3, content(3), KEY)
+    assert load_checkpoint(Attempt.take(tmp_path).stage_dir, print) == Checkpoint(
+        3, content(3), KEY
+    )
 
 
 def test_the_last_two_are_kept(tmp_path: Path) -> None:
@@ -108,7 +110,7 @@ def test_when_both_are_damaged_there_is_none_and_the_log_names_both(tmp_path: Pa
     for path in files(tmp_path, ".safetensors"):
         path.write_bytes(b"")
     attempt = Attempt.take(tmp_path)
-    assert load_checkpoint(attempt) is None
+    assert load_checkpoint(attempt.stage_dir, attempt.log) is None
     assert attempt.log_path.read_text().count("passed over") == 2
 
 
