@@ -32,7 +32,8 @@ def export(
 
     The id of a trial whose retraining is finished gives the trained network. Anything else gives
     one with random weights, in the size of the recipe of its search space; --set changes it, such
-    as --set recipe=imagenet-transfer. An ONNX model is checked with onnxruntime before it is written.
+    as --set recipe=imagenet-transfer. An ONNX model is checked with onnxruntime before it is
+    written.
     """
     from fairdarts.errors import ConfigError
     from results.files import write_whole
