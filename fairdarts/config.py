@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from fairdarts.errors import ConfigError
 from fairdarts.perturbation import PERTURBATIONS
 from fairdarts.presets import RECIPES
-from fairdarts.spaces import SPACES, CellSpace, LayerSpace
+from fairdarts.spaces import SKIP, SPACES, CellSpace, LayerSpace
 from fairdarts.stopping import STOPPING_RULES
 
 DATA_SOURCES = "digits, cifar10, cifar100, imagenet, parquet:DIR or folder:DIR"
@@ -186,6 +186,11 @@ class SearchConfig(Config):
         if self.order == 2 and self.micro_batches > 1:
             raise ValueError("order 2 needs micro_batches = 1: it looks ahead on whole batches.")
         if self.perturbation is None:
+            if self.perturbation_strength != 1.0:
+                raise ValueError(
+                    f"perturbation_strength (={self.perturbation_strength}) needs a perturbation; "
+                    f"allowed: {', '.join(PERTURBATIONS)}."
+                )
             return self
         below = PERTURBATIONS[self.perturbation].strength_below
         if self.perturbation_strength >= below:
@@ -211,6 +216,11 @@ class SearchConfig(Config):
                     f"{setting} (={value}) is no setting of space = {self.space}, which has "
                     f"{' and '.join(own)} instead."
                 )
+        if isinstance(space, CellSpace) and SKIP not in space.operations:
+            in_vain = [name for name, one in PERTURBATIONS.items() if one.needs_skips]
+            for name in (self.perturbation, self.stopping):
+                if name in (*in_vain, "two_skips"):
+                    raise ValueError(f"{name} needs skip connections: {self.space} has none.")
         if isinstance(space, LayerSpace):
             space.layers(self.num_layers)  # raises if there is no such depth
             if self.stopping == "two_skips":

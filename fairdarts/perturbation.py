@@ -26,6 +26,8 @@ class Perturbation:
 
     strength_below: ClassVar[float] = math.inf
     """Strengths from here on make no sense."""
+    needs_skips: ClassVar[bool] = False
+    """Whether it does nothing in a space without skip connections."""
 
     strength: float
     """`search.perturbation_strength`."""
@@ -70,8 +72,10 @@ class SkipNoise(Perturbation):
     """Gaussian noise on the features of skip connections, less of it by and by.
 
     Source:
-        Fair DARTS, arXiv:1911.12126, Section 6.2 (experiment 12): N(0, 1) with cosine decay.
+        Fair DARTS, arXiv:1911.12126, Section 6.3 (experiment 12): N(0, 1) with cosine decay.
     """
+
+    needs_skips = True
 
     def touches(self, operation: str, stride: int) -> bool:  # noqa: D102
         return operation in IDENTITIES and stride == 1
@@ -95,6 +99,7 @@ class SkipDropout(Perturbation):
     """
 
     strength_below = 1.0
+    needs_skips = True
 
     def touches(self, operation: str, stride: int) -> bool:  # noqa: D102
         return operation in IDENTITIES and stride == 1

@@ -223,6 +223,12 @@ def test_metrics_of_a_step_hold_no_graph(changes: dict[str, object]) -> None:
         ({"order": 2, "optimization": "single_level"}, "order 2 needs optimization = bilevel"),
         ({"stopping": "eigenvalue", "optimization": "single_level"}, "eigenvalue needs optim"),
         ({"order": 2, "perturbation": "skip_noise"}, "order 2 needs precision = float32 and no"),
+        ({"perturbation_strength": 0.4}, "needs a perturbation; allowed: skip_noise"),
+        (
+            {"space": "s1_no_skip", "perturbation": "skip_noise"},
+            "skip_noise needs skip",
+        ),
+        ({"space": "s1_no_skip", "stopping": "two_skips"}, "two_skips needs skip"),
         ({"order": 2, "precision": "bfloat16"}, "order 2 needs precision = float32 and no"),
         ({"perturbation": "drop_path"}, r"perturbation_strength \(=1.0\) must be below 1 for drop"),
         ({"perturbation": "skip_noise", "recompute": True}, "recompute cannot be used"),

@@ -162,6 +162,8 @@ def test_every_setting_changes_the_key_of_its_stage_and_of_those_after_it(
     base: Settings = {}
     if config is SearchConfig and name in ("width", "num_layers"):
         base = {"search.space": "s2"}
+    if name == "perturbation_strength":
+        base = {"search.perturbation": "alpha_noise"}
     if name in ("color_jitter", "auto_augment"):
         write_images(tmp_path)
         base = {"data.source": f"parquet:{tmp_path}", "data.augmentation": "resized_crop"}
