@@ -20,6 +20,7 @@ MEASURES = {
     "params_m": ("params", 1e-6),
     "multadds_m": ("multadds", 1e-6),
     "num_skips_normal": ("num_skips_normal", 1.0),
+    "num_skips_layers": ("num_skips_layers", 1.0),
     "search_s": ("search_s", 1.0),
     "retrain_s": ("retrain_s", 1.0),
 }

@@ -28,6 +28,10 @@ FROM_GENOTYPES = (
     "margin_normal",
     "margin_reduce",
     "stable_epochs",
+    "num_blocks",
+    "num_removed_layers",
+    "num_skips_layers",
+    "margin_layers",
 )
 FROM_RETRAINS = (
     "test_top1_pct",

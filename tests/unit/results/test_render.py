@@ -112,9 +112,9 @@ def test_no_groups_print_nothing(store: Store, format: Format) -> None:
 TEXT = """\
 exp · cifar10 · space s1 · recipe cifar-600
 test top-1 at the last epoch · mean ± sample std over n searches or samples
-Method          n  ok/planned  Failed  Top-1 (%)     Params (M)   MultAdds (M)  Skips, normal  Search (s)  Retrain (s)
-fairdarts w=10  3  3/5 ▲       1       97.30 ± 0.36  3.10 ± 0.26  465 ± 40      2.0            201         5000
-random M=2      1  1/1         0       96.50         3.00         450           2.0            -           5000
+Method          n  ok/planned  Failed  Top-1 (%)     Params (M)   MultAdds (M)  Skips  Search (s)  Retrain (s)
+fairdarts w=10  3  3/5 ▲       1       97.30 ± 0.36  3.10 ± 0.26  465 ± 40      2.0    201         5000
+random M=2      1  1/1         0       96.50         3.00         450           2.0    -           5000
 ▲ fairdarts w=10: 1 failed (oom in search, OutOfMemoryError: 2 GiB), such as trial bcca2e3133437f4b
 ▲ fairdarts w=10: 1 unfinished, such as trial 215f66ac7f46d1b0
 n = 1 has no std: none is printed.
@@ -123,7 +123,7 @@ MARKDOWN = """\
 exp · cifar10 · space s1 · recipe cifar-600  
 test top-1 at the last epoch · mean ± sample std over n searches or samples
 
-| Method | n | ok/planned | Failed | Top-1 (%) | Params (M) | MultAdds (M) | Skips, normal | Search (s) | Retrain (s) |
+| Method | n | ok/planned | Failed | Top-1 (%) | Params (M) | MultAdds (M) | Skips | Search (s) | Retrain (s) |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 | fairdarts w=10 | 3 | 3/5 ▲ | 1 | 97.30 ± 0.36 | 3.10 ± 0.26 | 465 ± 40 | 2.0 | 201 | 5000 |
 | random M=2 | 1 | 1/1 | 0 | 96.50 | 3.00 | 450 | 2.0 | - | 5000 |
@@ -137,7 +137,7 @@ LATEX = r"""% needs \usepackage{booktabs}
 \multicolumn{10}{l}{exp $\cdot$ cifar10 $\cdot$ space s1 $\cdot$ recipe cifar-600} \\
 \multicolumn{10}{l}{test top-1 at the last epoch $\cdot$ mean $\pm$ sample std over n searches or samples} \\
 \toprule
-Method & n & ok/planned & Failed & Top-1 (\%) & Params (M) & MultAdds (M) & Skips, normal & Search (s) & Retrain (s) \\
+Method & n & ok/planned & Failed & Top-1 (\%) & Params (M) & MultAdds (M) & Skips & Search (s) & Retrain (s) \\
 \midrule
 fairdarts w=10 & 3 & 3/5 $\triangle$ & 1 & 97.30 $\pm$ 0.36 & 3.10 $\pm$ 0.26 & 465 $\pm$ 40 & 2.0 & 201 & 5000 \\
 random M=2 & 1 & 1/1 & 0 & 96.50 & 3.00 & 450 & 2.0 & - & 5000 \\
