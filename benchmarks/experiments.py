@@ -16,113 +16,33 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from benchmarks.measures import (
+    Gates,
+    dominant_skips,
+    half_polarised_at,
+    histogram,
+    mass,
+    num_turned,
+    polarised,
+    ranked,
+    settled_at,
+)
 from benchmarks.timing import table
 from fairdarts.cost import derived_network_cost
-from fairdarts.dominance import DOMINANT_GATE, dominant_operations
+from fairdarts.dominance import DOMINANT_GATE
 from fairdarts.genotype import Genotype
-from fairdarts.spaces import CELL_KINDS, S1, SKIP, CellSpace, get_space
+from fairdarts.spaces import CELL_KINDS, S1, SKIP, CellSpace, Space, get_space
 from results.query import INVALID, OK, STAGE_COLUMNS, trial_outcomes
 from results.stats import mean_std_over_searches
 from results.store import Store
 
-Gates = NDArray[np.float64]
-Counts = NDArray[np.int64]
 Row = Mapping[Hashable, Any]
 
 SCALE = "small"
 BLOCK = re.compile(r"^<!-- ([\w-]+) -->\n```\n(.*?)```$", re.MULTILINE | re.DOTALL)
-NEAR = 0.1
-"""How close to 0 or 1 a gate counts as decided."""
-LEAD = 0.05
-"""How far from 0.5 a gate must have been to count as having led."""
 SELECTED = 0.85
 """Lowest gate that FairDARTS derives (paper Section 5.1)."""
-
-
-def polarised(gates: Gates) -> float:
-    """Share of gates at most 0.1 from 0 or 1; any shape."""
-    return float(np.mean(np.minimum(gates, 1 - gates) <= NEAR))
-
-
-def histogram(gates: Gates) -> Counts:
-    """Gates in each tenth of [0, 1], shape (10,); any shape."""
-    counts: Counts = np.histogram(gates, bins=10, range=(0, 1))[0]
-    return counts
-
-
-def settled_at(gates: Gates) -> Counts:
-    """For each gate the epoch, from 1, from which on it stays on its last side of 0.5.
-
-    Args:
-        gates: Shape (T, N).
-    Returns:
-        Shape (N,).
-    """
-    on_last_side = (gates > 0.5) == (gates[-1] > 0.5)
-    epochs_settled: Counts = np.logical_and.accumulate(on_last_side[::-1]).sum(axis=0)
-    return len(gates) - epochs_settled + 1
-
-
-def half_polarised_at(gates: Gates) -> int | None:
-    """First epoch, from 1, at which half of the gates or more are polarised; None: never.
-
-    Args:
-        gates: Shape (T, N).
-    """
-    return next((t for t, now in enumerate(gates, 1) if polarised(now) >= 0.5), None)
-
-
-def num_turned(gates: Gates) -> int:
-    """Gates that end on one side of 0.5 and were once on the other, by 0.05 or more.
-
-    Args:
-        gates: Shape (T, N).
-    """
-    last_side = np.sign(gates[-1] - 0.5)
-    return int(((gates - 0.5) * last_side <= -LEAD).any(axis=0).sum())
-
-
-def mass(gates: Gates) -> Gates:
-    """Mean of each operation over edges, times the number of operations: 1 is uniform.
-
-    Args:
-        gates: Softmax values, shape (E, O).
-    Returns:
-        Shape (O,).
-    """
-    masses: Gates = gates.mean(axis=0) * gates.shape[1]
-    return masses
-
-
-def ranked(gates: Gates) -> Gates:
-    """Largest, second largest, ... value of an edge, mean over the edges of both cells.
-
-    Args:
-        gates: Shape (2, E, O).
-    Returns:
-        Shape (O,), descending.
-    """
-    means: Gates = np.sort(gates, axis=-1).mean(axis=(0, 1))
-    return means[::-1]
-
-
-def dominant_skips(gates: Gates, space: CellSpace) -> dict[str, int]:
-    """Skip connections among the 8 dominant operations of each cell of a softmax search.
-
-    Args:
-        gates: Shape (2, E, O).
-        space: Names of the edges and operations.
-    """
-    cells = dict(zip(CELL_KINDS, gates.tolist(), strict=True))
-    dominant = dominant_operations(cells, "softmax", space)
-    half = len(dominant) // 2  # as many in the one cell as in the other
-    cells_dominant = (dominant[:half], dominant[half:])
-    return {
-        kind: sum(edge.op == SKIP for edge in edges)
-        for kind, edges in zip(CELL_KINDS, cells_dominant, strict=True)
-    }
 
 
 @dataclass(frozen=True)
@@ -131,11 +51,11 @@ class Trial:
 
     outcome: Row
     """Its row of `trial_outcomes`."""
-    space: CellSpace
+    space: Space
     gates: Gates
-    """Shape (T, 2, E, O); T = 0: not searched."""
+    """Shape (T, 2, E, O), in S2 (T, N); T = 0: not searched."""
     num_dominant_skip: list[int]
-    """After each epoch, in both cells."""
+    """After each epoch, in both cells or all layers."""
     epoch: int | None
     """Whose alphas were derived from, from 0; None: not searched."""
 
@@ -144,6 +64,12 @@ class Trial:
         """Key of what its genotype comes from: a search or a sample."""
         search, sample = self.outcome["search_key"], self.outcome["sample_key"]
         return str(sample if pd.isna(search) else search)
+
+    @property
+    def cells(self) -> CellSpace:
+        """`space` of a trial in S1."""
+        assert isinstance(self.space, CellSpace)
+        return self.space
 
     @property
     def flat(self) -> Gates:
@@ -158,9 +84,9 @@ class Trial:
 
     @property
     def chosen(self) -> Gates:
-        """Gates that were derived from, shape (2, E, O)."""
-        cells: Gates = self.gates[self.chosen_epoch]
-        return cells
+        """Gates that were derived from, shape (2, E, O), in S2 (N,)."""
+        gates: Gates = self.gates[self.chosen_epoch]
+        return gates
 
 
 Measure = Callable[[Trial], float | None]
@@ -172,17 +98,26 @@ def _column(name: str, trial: Trial) -> float | None:
     return None if pd.isna(value) else float(value)
 
 
-def _dominant_skips(kind: str, when: str, trial: Trial) -> float:
+def _epoch(when: str, trial: Trial) -> int:
     last = len(trial.gates) - 1
-    epoch = {"first": 0, "middle": last // 2, "last": last}[when]
-    return dominant_skips(trial.gates[epoch], trial.space)[kind]
+    return {"first": 0, "middle": last // 2, "last": last}[when]
+
+
+def _all_dominant_skips(when: str, trial: Trial) -> float:
+    return trial.num_dominant_skip[_epoch(when, trial)]
+
+
+def _dominant_skips(kind: str, when: str, trial: Trial) -> float:
+    epoch = _epoch(when, trial)
+    return dominant_skips(trial.gates[epoch], trial.cells)[kind]
 
 
 def _mass(kind: str, operation: str, trial: Trial) -> float | None:
-    if operation not in trial.space.operations:
+    operations = trial.cells.operations
+    if operation not in operations:
         return None
     cell = trial.chosen[CELL_KINDS.index(kind)]
-    return float(mass(cell)[trial.space.operations.index(operation)])
+    return float(mass(cell)[operations.index(operation)])
 
 
 def _largest_mass(kind: str, trial: Trial) -> float:
@@ -205,7 +140,7 @@ def _paper_cost(count: str, trial: Trial) -> float | None:
     if trial.outcome["outcome"] == INVALID:
         return None
     cost = derived_network_cost(
-        Genotype.from_json(trial.outcome["genotype_json"], trial.space),
+        Genotype.from_json(trial.outcome["genotype_json"], trial.cells),
         init_channels=36,
         num_cells=20,
         image_size=32,
@@ -273,9 +208,19 @@ class Block:
     """For many groups and few measures; else they are columns."""
 
 
+LAYER_SKIPS: dict[str, Measure] = {
+    f"dominant skips, {when} epoch": partial(_all_dominant_skips, when)
+    for when in ("first", "middle", "last")
+}
+LAYERS: dict[str, Measure] = {
+    "layers with a skip": partial(_column, "num_skips_layers"),
+    "inverted bottlenecks": partial(_column, "num_blocks"),
+    "layers without one": partial(_column, "num_removed_layers"),
+}
 SKIPS = DOMINANT_SKIPS | GENOTYPE_SKIPS | SKIP_MASS
 BLOCKS = {
     "exp01": Block(("exp01",), SKIPS | RANKS | TOP1),
+    "exp02": Block(("exp02", "exp08"), LAYER_SKIPS | LAYERS | GATES | TOP1),
     "exp03": Block(("exp05", "exp03"), GATES | BINS | TOP1),
     "exp04": Block(("exp04",), GATES | TOP1, groups_as_rows=True),
     "exp05": Block(("exp05",), GATES | ALL_DOMINANT_SKIPS | GENOTYPE_SKIPS | COSTS | TOP1),
@@ -303,12 +248,13 @@ def load_trial(store: Store, outcome: Row) -> Trial:
     epochs = store.read("epochs", keys["search_key"], columns).sort_by("epoch").to_pydict()
     genotypes = store.read("genotypes", keys["derive_key"], ["epoch"]).to_pydict()
     space = get_space(outcome["space"])
-    assert isinstance(space, CellSpace)
-    shape = (len(CELL_KINDS), len(space.edges), len(space.operations))
+    shape: tuple[int, ...] = (-1,)
+    if isinstance(space, CellSpace):
+        shape = (len(CELL_KINDS), len(space.edges), len(space.operations))
     return Trial(
         outcome=outcome,
         space=space,
-        gates=np.array(epochs["gates"], np.float64).reshape(-1, *shape),
+        gates=np.array(epochs["gates"], np.float64).reshape(len(epochs["gates"]), *shape),
         num_dominant_skip=epochs["num_dominant_skip"],
         epoch=next(iter(genotypes["epoch"]), None),
     )

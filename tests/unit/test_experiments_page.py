@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.experiments import (
-    BLOCKS,
+from benchmarks.experiments import BLOCKS, remake
+from benchmarks.measures import (
     dominant_skips,
     half_polarised_at,
     histogram,
@@ -14,7 +14,6 @@ from benchmarks.experiments import (
     num_turned,
     polarised,
     ranked,
-    remake,
     settled_at,
 )
 from fairdarts.published import published
