@@ -18,15 +18,14 @@ from torch._ops import OpOverload
 from torch.autograd.graph import saved_tensors_hooks
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.optim import Optimizer
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from benchmarks.plain import PlainState, plain_step
 from fairdarts.config import SearchConfig
+from fairdarts.memory import META, HeldBytes, storage_of
 from fairdarts.presets import presets
 from fairdarts.search import Batch, SearchState, search_step
 
-META = torch.device("meta")
 NUM_CLASSES = 10
 
 
@@ -113,16 +112,14 @@ def _parameters(optimizer: Optimizer) -> list[nn.Parameter]:
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
 
-class _OperationCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _OperationCounter(HeldBytes):  # type: ignore[no-untyped-call]
     """Counts what is dispatched inside its block."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.kernels = 0
         self.traffic_bytes = 0
         self.flop = 0
-        self.peak_bytes = 0
-        self._held: dict[StorageWeakRef, int] = {}
 
     def __torch_dispatch__(
         self,
@@ -131,26 +128,12 @@ class _OperationCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        output = func(*args, **(kwargs or {}))
+        output = super().__torch_dispatch__(func, types, args, kwargs)
         if not _is_free(func):
             self.kernels += _num_kernels(func, args)
             self.traffic_bytes += sum(map(_num_bytes, tree_leaves((args, kwargs, output))))
             self.flop += _num_flop(func, args, output)
-        self._hold(args, kwargs, output)
         return output
-
-    def _hold(self, args: object, kwargs: object, output: object) -> None:
-        """Follow the storages that the operation made until they are gone."""
-        given = {_storage(leaf) for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)}
-        for leaf in tree_leaves(output):
-            if isinstance(leaf, Tensor) and (storage := _storage(leaf)) not in given:
-                self._held[storage] = leaf.untyped_storage().nbytes()
-        num_bytes = sum(self._held.values())
-        if num_bytes > self.peak_bytes:  # perhaps some of it is gone by now
-            gone = [key for key in self._held if key.expired()]  # type: ignore[no-untyped-call]
-            for key in gone:
-                del self._held[key]
-            self.peak_bytes = max(self.peak_bytes, sum(self._held.values()))
 
 
 NO_WORK = {"_unsafe_view", "_local_scalar_dense", "empty", "empty_like", "empty_strided"}
@@ -201,7 +184,7 @@ class _SavedBytes:
 
     def __init__(self, parameters: Iterable[Tensor]) -> None:
         self.levels: list[int] = []
-        self.parameters = set(map(_storage, parameters))
+        self.parameters = set(map(storage_of, parameters))
         self.seen: set[StorageWeakRef] = set()
         self.in_forward = False
 
@@ -210,19 +193,14 @@ class _SavedBytes:
             self.in_forward = True
             self.levels.append(0)
             self.seen = set(self.parameters)
-        if _storage(tensor) not in self.seen:
-            self.seen.add(_storage(tensor))
+        if storage_of(tensor) not in self.seen:
+            self.seen.add(storage_of(tensor))
             self.levels[-1] += tensor.untyped_storage().nbytes()
         return tensor
 
     def unpack(self, tensor: Tensor) -> Tensor:
         self.in_forward = False  # a backward runs: what is saved next is of another forward
         return tensor
-
-
-def _storage(tensor: Tensor) -> StorageWeakRef:
-    """Its identity, which no later storage takes over."""
-    return StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
 
 
 def search_config(**changes: object) -> SearchConfig:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cli.options import DEFAULT_STORE, AddressOption, StoreOption
+from cli.options import DEFAULT_STORE, AddressOption, ScaleOption, SetOption, StoreOption
 
 MIN_FREE_DISK_GIB = 5
 MIN_MEMORY_GIB = 4
@@ -30,19 +31,28 @@ def doctor(
         list[str] | None,
         typer.Option(help="Check this data set too, e.g. parquet:DIR; repeatable."),
     ] = None,
+    sweep: Annotated[
+        str | None,
+        typer.Option(help="Forecast the memory of this sweep's trials: its name, or a TOML file."),
+    ] = None,
+    scale: ScaleOption = "paper",
+    set_: SetOption = None,
     download: Annotated[
         str | None, typer.Option(help="Download a data set first: cifar10 or cifar100.")
     ] = None,
 ) -> None:
     """Report what is here and what is missing.
 
-    Checks this machine, the cluster and the data sets; every fault comes with its remedy. Exit code
-    1 if there is one.
+    Checks this machine, the cluster and the data sets, and whether the trials of a sweep (--sweep)
+    find the memory they need; every fault comes with its remedy. Exit code 1 if there is one.
     """
     if download is not None:
         _download(download)
     num_faults = 0
-    for finding in _findings(store, address, data or []):
+    findings = _findings(store, address, data or [])
+    if sweep is not None:
+        findings = chain(findings, _memory(sweep, scale, set_))
+    for finding in findings:
         mark = "!" if finding.remedy else "ok"
         print(f"{mark:<3}{finding.what:<15} {finding.value}")
         if finding.remedy:
@@ -146,6 +156,46 @@ def _ray(address: str | None) -> Iterator[Finding]:
         yield Finding(
             "ray cluster", str(error), "see `ray status` on the head node, or leave out --address"
         )
+
+
+def _memory(sweep: str, scale: str, assignments: list[str] | None) -> Iterator[Finding]:
+    import psutil
+    import torch
+
+    from orchestrate.forecast import forecasts
+    from orchestrate.plan import plan
+    from orchestrate.resources import this_machine, trial_share
+    from orchestrate.sweep import load_sweep
+
+    loaded = load_sweep(sweep, assignments, scale)
+    share = trial_share(loaded.resources, [this_machine()])
+    at_once = loaded.resources.max_concurrent or share.fits(this_machine())
+    if share.gpus:
+        available = torch.cuda.get_device_properties(0).total_memory
+        per_device = max(1, int(1 / share.gpus))
+        where = "of GPU 0"
+    else:
+        available, per_device = psutil.virtual_memory().available, at_once
+        where = "available here"
+    for forecast in forecasts(plan(loaded), on_gpu=bool(share.gpus)):
+        parts = [f"retraining {_gib(forecast.retrain)}"]
+        if forecast.search is not None:
+            parts.insert(0, f"search {_gib(forecast.search)}")
+        others = f" and {forecast.num_trials - 1} more" if forecast.num_trials > 1 else ""
+        needed = forecast.peak * min(per_device, forecast.num_trials)
+        yield Finding(
+            "memory",
+            f"{forecast.label}{others}: {', '.join(parts)}; {min(per_device, forecast.num_trials)} "
+            f"at once need {_gib(needed)} of {_gib(available)} {where}",
+            ""
+            if needed <= available
+            else "--set search.recompute=true, then --set search.micro_batches=2 or more, or fewer "
+            "at once (resources.max_concurrent, resources.gpus_per_trial)",
+        )
+
+
+def _gib(num_bytes: float) -> str:
+    return f"{num_bytes / 2**30:.1f} GiB"
 
 
 def _download(name: str) -> None:
