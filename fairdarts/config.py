@@ -60,6 +60,9 @@ class DataConfig(Config):
     augmentation: Literal["crop", "resized_crop"] = "crop"
     """`crop`: images are kept decoded in memory, padded, cropped and mirrored (CIFAR);
     `resized_crop`: they are read anew for every batch, and a random part is resized (ImageNet)."""
+    damaged: Literal["refuse", "skip"] = "refuse"
+    """Whether an image that cannot be decoded ends the stage, or is named once and left out of its
+    batches (`resized_crop` only)."""
     num_train: int | None = Field(default=None, ge=4)
     """Use only the first so many training images, spread evenly over the classes; None: all."""
     num_test: int | None = Field(default=None, ge=2)
@@ -87,6 +90,10 @@ class DataConfig(Config):
                     f"augmentation = resized_crop reads images from files, and {self.source} has "
                     "none: use augmentation = crop, or another source."
                 )
+        elif self.damaged == "skip":
+            raise ValueError(
+                "damaged = skip needs augmentation = resized_crop: what lies in memory was decoded."
+            )
         elif self.source == "imagenet" and self.image_size is None:
             raise ValueError(
                 "source = imagenet needs augmentation = resized_crop, or an image_size at which "

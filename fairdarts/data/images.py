@@ -97,6 +97,8 @@ class StoredImages:
     """Whether a mirror image keeps its label."""
     image_size: int
     """Height and width in pixels of the images in a batch."""
+    skip_damaged: bool = False
+    """Whether an image that cannot be decoded is left out of its batch."""
 
     def __len__(self) -> int:
         return len(self.indices)

@@ -6,6 +6,8 @@ whichever worker is free: the batches do not depend on how many workers there ar
 Shapes: B images, H = W pixels a side.
 """
 
+import functools
+import logging
 import multiprocessing
 import os
 import threading
@@ -70,9 +72,10 @@ class StoredStream:
         """
         self._passes = _Passes(data, batch_size, seed, name)
         view = training_view(data.image_size, augmentation, data.mean)
-        self._loader: DataLoader[Any] | None = _loader(view, self._passes, device, workers)
+        decoder = _Decoder(view, data.skip_damaged)
+        self._loader: DataLoader[Any] | None = _loader(decoder, self._passes, device, workers)
         self._delivery = _Delivery(data, channels_last, device)
-        self._batches: Iterator[Batch | DataError] = iter(())
+        self._batches: Iterator[Decoded | DataError] = iter(())
         self._next_step: int | None = None
 
     def __len__(self) -> int:
@@ -113,7 +116,8 @@ def stored_batches(
     tasks = (Task(*pair, seed=0) for pair in zip(encoded, labels, strict=True))
     batches = iter(lambda: list(islice(tasks, batch_size)), [])
     delivery = _Delivery(data, channels_last, device)
-    for batch in _loader(centre_view(data.image_size), batches, device, workers, once=True):
+    decoder = _Decoder(centre_view(data.image_size), data.skip_damaged)
+    for batch in _loader(decoder, batches, device, workers, once=True):
         yield delivery.of(batch)
 
 
@@ -154,24 +158,38 @@ class _Passes:
             ]
 
 
+class Decoded(NamedTuple):
+    """What a worker makes of the tasks of a batch."""
+
+    images: Tensor
+    """uint8, (B, 3, H, W)."""
+    labels: Tensor
+    """int64, (B,)."""
+    left_out: tuple[str, ...]
+    """A sentence about each image that could not be decoded."""
+
+
 class _Decoder(Dataset[Any]):
     """What a worker does; its "indices" are tasks, so that it needs to know no data set."""
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: View, skip_damaged: bool) -> None:
         self._view = view
+        self._skip_damaged = skip_damaged
 
-    def __getitems__(self, tasks: list[Task]) -> Batch | DataError:
-        """Images, uint8, (B, 3, H, W), and labels, int64, (B,).
-
-        A fault is returned: raised, its sentence would reach the parent inside of a traceback.
-        """
-        try:
-            # The process that decodes may be the one that trains: its random numbers stay its own.
-            with torch.random.fork_rng(devices=()):
-                images = torch.stack([self._view_of(task) for task in tasks])
-        except DataError as error:
-            return error
-        return images, torch.tensor([task.label for task in tasks])
+    def __getitems__(self, tasks: list[Task]) -> Decoded | DataError:
+        """The batch, or a fault, which would reach the parent inside of a traceback if raised."""
+        views, labels, left_out = [], [], []
+        # The process that decodes may be the one that trains: its random numbers stay its own.
+        with torch.random.fork_rng(devices=()):
+            for task in tasks:
+                try:
+                    views.append(self._view_of(task))
+                    labels.append(task.label)
+                except DataError as error:
+                    left_out.append(str(error))
+                    if not self._skip_damaged or len(left_out) == len(tasks):
+                        return error
+        return Decoded(torch.stack(views), torch.tensor(labels), tuple(left_out))
 
     def _view_of(self, task: Task) -> Tensor:
         torch.default_generator.manual_seed(task.seed)
@@ -186,24 +204,32 @@ class _Delivery:
         self._memory_format = memory_format(channels_last)
         self._device = device
 
-    def of(self, decoded: Batch | DataError) -> Batch:
+    def of(self, decoded: Decoded | DataError) -> Batch:
         if isinstance(decoded, DataError):
             raise decoded
+        for sentence in decoded.left_out:
+            _warn_once(sentence)
         # From pinned memory these copies do not wait for a GPU; bytes are a quarter of floats.
-        images, labels = (part.to(self._device, non_blocking=True) for part in decoded)
+        images = decoded.images.to(self._device, non_blocking=True)
+        labels = decoded.labels.to(self._device, non_blocking=True)
         normal = normalise(images, self._data.mean, self._data.std)
         return normal.contiguous(memory_format=self._memory_format), labels
 
 
+@functools.cache
+def _warn_once(sentence: str) -> None:
+    logging.getLogger(__name__).warning("left out: %s", sentence)
+
+
 def _loader(
-    view: View,
+    decoder: _Decoder,
     batches: Iterable[list[Task]],
     device: torch.device,
     workers: int,
     once: bool = False,
 ) -> DataLoader[Any]:
     return DataLoader(
-        _Decoder(view),
+        decoder,
         batch_sampler=batches,
         collate_fn=_as_it_is,
         num_workers=workers,

@@ -106,7 +106,8 @@ def _train_images(config: DataConfig, root: Path) -> Images:
         mean, std = PUBLISHED_STATISTICS["imagenet"]
         size = config.image_size or RESIZED_CROP_SIZE
         split = _files(stored.images)
-        return StoredImages(split, indices, class_names, mean, std, stored.mirror, size)
+        skip = config.damaged == "skip"
+        return StoredImages(split, indices, class_names, mean, std, stored.mirror, size, skip)
     images, labels = _decoded(stored.images, indices, config.image_size or stored.default_size)
     mean, std = PUBLISHED_STATISTICS.get(config.source) or pixel_statistics(images)
     return ImageSet(images, labels, class_names, mean, std, stored.mirror)

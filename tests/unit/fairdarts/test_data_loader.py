@@ -194,6 +194,28 @@ def test_evaluation_is_that_of_a_plain_torchvision_pipeline(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("workers", [0, 1])
+def test_a_damaged_image_can_be_left_out_and_is_named_once(
+    tmp_path: Path, workers: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_folder(tmp_path, {f"{number:02}": 1 for number in range(NUM_IMAGES)})
+    damaged = tmp_path / "train" / "05" / "005.JPEG"
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    images = load_train(config_of(f"folder:{tmp_path}", damaged="skip"))
+    assert isinstance(images, StoredImages)
+    with opened(images, workers=workers) as stream:
+        for _ in range(2):
+            labels = [label for step in range(3) for label in stream.batch(step)[1].tolist()]
+            assert sorted(labels) == [0, 1, 2, 3, 4, 6, 7, 8, 9, 10]
+    (record,) = caplog.records
+    assert str(damaged) in record.getMessage()
+
+
+def test_leaving_out_damaged_images_of_a_set_in_memory_is_refused() -> None:
+    with pytest.raises(ConfigError, match="damaged = skip needs augmentation = resized_crop"):
+        DataConfig.build({"source": "digits", "damaged": "skip"})
+
+
+@pytest.mark.parametrize("workers", [0, 1])
 def test_a_damaged_image_is_named_in_one_sentence(tmp_path: Path, workers: int) -> None:
     write_folder(tmp_path, {"ant": 4, "bee": 4})
     damaged = tmp_path / "train" / "bee" / "005.JPEG"

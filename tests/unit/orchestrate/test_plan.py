@@ -180,6 +180,8 @@ def test_every_setting_of_the_data_changes_the_stages_that_see_it(
     write_images(tmp_path)  # Resized crops are of images from files.
     # The auxiliary head needs larger images.
     plain = {"retrain.auxiliary_weight": 0.0, "data.source": f"parquet:{tmp_path}"}
+    if name == "damaged":
+        plain["data.augmentation"] = "resized_crop"
     after = keys(plain | {f"data.{name}": another_value(config, name)})
     assert changed(keys(plain), after) == expected
 
