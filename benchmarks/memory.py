@@ -1,4 +1,4 @@
-"""Peak memory of one search step for each batch size, with and without recomputation.
+"""Peak memory and time of one search step for each batch size, with and without recomputation.
 
 python -m benchmarks.memory [--space s2] [--batch-sizes 16 32 64] [--device cpu]
 
@@ -10,6 +10,7 @@ has freed: `benchmarks.counts` has what is held at once.
 import argparse
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -49,41 +50,54 @@ def main() -> None:
     batch_sizes = options.batch_sizes or BATCH_SIZES[options.space]
     if options.only:
         build = VARIANTS[options.space][options.only]
-        print(added_bytes(build, batch_sizes[0], torch.device(options.device)))
+        print(*added_bytes_and_seconds(build, batch_sizes[0], torch.device(options.device)))
         return
     names = list(VARIANTS[options.space])
-    rows: list[tuple[str, ...]] = [("batch", *(f"{name}, GiB" for name in names), "ratios")]
+    rows: list[tuple[str, ...]] = [("batch", "", *names, "ratios")]
     for batch_size in batch_sizes:
         arguments = ["--space", options.space, "--batch-sizes", str(batch_size)]
         arguments += ["--device", options.device]
-        gib = [_in_own_process(*arguments, "--only", name) / 2**30 for name in names]
-        ratios = " ".join(f"{value / gib[0]:.2f}" for value in gib[1:])
-        rows.append((str(batch_size), *(f"{value:.2f}" for value in gib), ratios))
+        measured = [_in_own_process(*arguments, "--only", name) for name in names]
+        for unit, column in (
+            ("GiB", [num_bytes / 2**30 for num_bytes, _ in measured]),
+            ("s", [seconds for _, seconds in measured]),
+        ):
+            ratios = " ".join(f"{value / column[0]:.2f}" for value in column[1:])
+            rows.append((str(batch_size), unit, *(f"{value:.2f}" for value in column), ratios))
     print(table(rows))
 
 
-def added_bytes(build: Build, batch_size: int, device: torch.device) -> int:
-    """Peak of one step less what is held before it; a small step has warmed up the libraries."""
+def added_bytes_and_seconds(
+    build: Build, batch_size: int, device: torch.device
+) -> tuple[int, float]:
+    """What one step adds at most to what is held before it; a small one has warmed up libraries."""
     torch.set_num_threads(1)
     build(4, device)()
     step = build(batch_size, device)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         held = torch.cuda.memory_allocated(device)
+        started = time.perf_counter()
         step()
+        torch.cuda.synchronize(device)
+        seconds = time.perf_counter() - started
         peak: int = torch.cuda.max_memory_allocated(device)
-        return peak - held
+        return peak - held, seconds
     Path("/proc/self/clear_refs").write_text("5", "ascii")  # forget the peak so far (Linux)
     held = psutil.Process().memory_info().rss
+    started = time.process_time()
     step()
+    seconds = time.process_time() - started
     lines = Path("/proc/self/status").read_text("ascii").splitlines()
     (peak_kib,) = (line.split()[1] for line in lines if line.startswith("VmHWM"))
-    return int(peak_kib) * 1024 - int(held)
+    return int(peak_kib) * 1024 - int(held), seconds
 
 
-def _in_own_process(*arguments: str) -> int:
+def _in_own_process(*arguments: str) -> tuple[int, float]:
     command = [sys.executable, "-m", "benchmarks.memory", *arguments]
-    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    num_bytes, seconds = done.stdout.split()
+    return int(num_bytes), float(seconds)
 
 
 if __name__ == "__main__":

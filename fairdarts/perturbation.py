@@ -61,7 +61,7 @@ class Perturbation:
     def survivors(self, drop_prob: float, like: "Tensor") -> "Tensor":
         """1 / (1 - drop_prob) where an entry survives and 0 where not, of the shape of a tensor."""
         draws = like.new_empty(like.shape).uniform_(generator=self.chance)
-        return (draws >= drop_prob) / (1 - drop_prob)
+        return (draws >= drop_prob).to(like.dtype) / (1 - drop_prob)
 
 
 def _cosine_decay(progress: float) -> float:
