@@ -10,7 +10,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from fairdarts.config import DataConfig
-from fairdarts.data.files import Split, check_cifar, class_files, parquet_files, reading
+from fairdarts.data.files import Split, check_cifar, reading
+from fairdarts.data.folders import class_files
+from fairdarts.data.shards import parquet_files
 from fairdarts.errors import DataError
 
 
@@ -34,7 +36,7 @@ def fingerprint(config: DataConfig, split: Split) -> str:
         files = class_files(config.source, split)
         # Sizes stand for the content: reading millions of images would take longer than planning.
         lines = (
-            f"{path.relative_to(files.directory).as_posix()} {_size(path)}"
+            f"{path} {_size(files.directory / path)}"
             for paths in files.by_class.values()
             for path in paths
         )

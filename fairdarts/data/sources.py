@@ -11,14 +11,8 @@ from torch import Tensor
 
 from fairdarts.config import DataConfig
 from fairdarts.data.decode import decode
-from fairdarts.data.files import (
-    CIFAR_FILES,
-    Split,
-    class_files,
-    download_root,
-    parquet_files,
-    unusable_cifar,
-)
+from fairdarts.data.files import CIFAR_FILES, Split, download_root, unusable_cifar
+from fairdarts.data.folders import class_files
 from fairdarts.data.images import (
     Channels,
     Images,
@@ -28,6 +22,7 @@ from fairdarts.data.images import (
     first_per_class,
 )
 from fairdarts.data.parquet import parquet_split, stored_class_names
+from fairdarts.data.shards import parquet_files
 from fairdarts.data.splits import ArraySplit, FileSplit, PathSplit, StoredSplit
 from fairdarts.errors import DataError
 
@@ -244,8 +239,10 @@ def _parquet(directory: str, split: Split) -> Source:
 
 
 def _classes(source: str, split: Split) -> Source:
-    by_class = class_files(source, split).by_class
-    paths = [str(path) for of_class in by_class.values() for path in of_class]
-    sizes = torch.tensor([len(of_class) for of_class in by_class.values()])
+    files = class_files(source, split)
+    paths = [
+        f"{files.directory}/{path}" for of_class in files.by_class.values() for path in of_class
+    ]
+    sizes = torch.tensor([len(of_class) for of_class in files.by_class.values()])
     labels = torch.arange(len(sizes)).repeat_interleave(sizes)
-    return Source(PathSplit(paths, labels), tuple(by_class))
+    return Source(PathSplit(paths, labels), tuple(files.by_class))

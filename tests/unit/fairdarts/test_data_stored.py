@@ -6,10 +6,10 @@ import torch
 from jpeg_files import write_folder, write_parquet
 
 from fairdarts.config import DataConfig
-from fairdarts.data.files import parquet_files
 from fairdarts.data.fingerprint import fingerprint
 from fairdarts.data.images import Images, StoredImages, halves
 from fairdarts.data.parquet import ParquetSplit, RowGroup
+from fairdarts.data.shards import parquet_files
 from fairdarts.data.sources import PUBLISHED_STATISTICS, load, load_train
 from fairdarts.errors import ConfigError, DataError
 
