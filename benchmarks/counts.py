@@ -3,7 +3,7 @@
 python -m benchmarks.counts [--space s2] [--batch-size 64]
 
 On the `meta` device tensors have shapes and no values, so a full-size step is counted in seconds,
-and as a GPU would run it: off the CPU, `fairdarts.functional` leaves gradients to torch.
+and as a GPU would run it: off the CPU, `fairdarts.operations.functional` leaves gradients to torch.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from benchmarks.plain import PlainState, plain_step
 from fairdarts.config import SearchConfig
 from fairdarts.memory import META, HeldBytes, storage_of
 from fairdarts.presets import presets
-from fairdarts.search import Batch, SearchState, search_step
+from fairdarts.search.loop import Batch, SearchState, search_step
 
 NUM_CLASSES = 10
 
@@ -50,7 +50,7 @@ class Counts:
 
 
 def fast_counts(config: SearchConfig, device: torch.device = META) -> Counts:
-    """Count `fairdarts.search.search_step`."""
+    """Count `fairdarts.search.loop.search_step`."""
     state = SearchState(config, NUM_CLASSES, device)
     state.supernet.train()
     batch = _batch(config, device, config.channels_last)

@@ -29,13 +29,13 @@ from benchmarks.measures import (
     settled_at,
 )
 from benchmarks.timing import table
-from fairdarts.cost import derived_network_cost
-from fairdarts.dominance import DOMINANT_GATE
-from fairdarts.genotype import Genotype
+from fairdarts.genotype.cell_genotype import Genotype
+from fairdarts.genotype.dominance import DOMINANT_GATE
+from fairdarts.network.cost import derived_network_cost
 from fairdarts.spaces import CELL_KINDS, S1, SKIP, CellSpace, Space, get_space
-from results.query import INVALID, OK, STAGE_COLUMNS, trial_outcomes
-from results.stats import mean_std_over_searches
-from results.store import Store
+from results.query.outcomes import INVALID, OK, STAGE_COLUMNS, trial_outcomes
+from results.query.stats import mean_std_over_searches
+from results.store.store import Store
 
 Row = Mapping[Hashable, Any]
 

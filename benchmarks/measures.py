@@ -6,7 +6,7 @@ Shapes: T epochs, E edges of a cell, O operations of an edge, N gates.
 import numpy as np
 from numpy.typing import NDArray
 
-from fairdarts.dominance import dominant_operations
+from fairdarts.genotype.dominance import dominant_operations
 from fairdarts.spaces import CELL_KINDS, SKIP, CellSpace
 
 Gates = NDArray[np.float64]

@@ -19,11 +19,11 @@ from timm.utils.clip_grad import dispatch_clip_grad
 from torch import Tensor, nn
 
 from fairdarts.config import RetrainConfig
-from fairdarts.cost import count_multadds
-from fairdarts.genotype import Genotype
-from fairdarts.operations import DepthwiseConv, FactorizedReduce
-from fairdarts.published import published
-from fairdarts.retrain import RetrainState, train_step
+from fairdarts.genotype.cell_genotype import Genotype
+from fairdarts.genotype.published import published
+from fairdarts.network.cost import count_multadds
+from fairdarts.network.retrain import RetrainState, train_step
+from fairdarts.operations.cell_operations import DepthwiseConv, FactorizedReduce
 
 NUM_CLASSES = 10
 IMAGE_SIZE = 32
@@ -54,7 +54,7 @@ class Timing:
 
 
 def derived_row(genotype: Genotype, config: RetrainConfig, device: torch.device) -> Row:
-    """The derived network, trained as `fairdarts.retrain` does."""
+    """The derived network, trained as `fairdarts.network.retrain` does."""
     state = RetrainState(genotype, config, NUM_CLASSES, device)
     return _row_of("derived network", state, config)
 

@@ -17,16 +17,17 @@ from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.plain import AnyPlainSupernet, PlainState, plain_step
 from benchmarks.timing import Timings, interleaved, ratio, table
-from fairdarts import functional, mixed_ops, stacked_ops
-from fairdarts.capture import NUM_EAGER_STEPS, CapturedStep
 from fairdarts.config import SearchConfig
 from fairdarts.data.stream import Batch
-from fairdarts.gradients import frozen
-from fairdarts.loss import architecture_loss
-from fairdarts.precision import float32_products
+from fairdarts.operations import functional
 from fairdarts.presets import presets
-from fairdarts.search import SearchState, search_step
-from fairdarts.supernet import Supernet, flat
+from fairdarts.search.loop import SearchState, search_step
+from fairdarts.search.loss import architecture_loss
+from fairdarts.supernet import mixed_ops, stacked_ops
+from fairdarts.supernet.base import Supernet, flat
+from fairdarts.training.capture import NUM_EAGER_STEPS, CapturedStep
+from fairdarts.training.gradients import frozen
+from fairdarts.training.precision import float32_products
 
 NUM_CLASSES = 10
 Variant = Callable[[], object]

@@ -12,9 +12,9 @@ from benchmarks.plain_supernet import (
     PlainMixedOp,
     PlainSupernet,
 )
-from fairdarts.cell_supernet import CellSupernet, SearchCell
-from fairdarts.mixed_ops import MixedOps
-from fairdarts.stacked_ops import Channels, Norm, SharedPool, StackedConv, StackedReduce
+from fairdarts.supernet.cell_supernet import CellSupernet, SearchCell
+from fairdarts.supernet.mixed_ops import MixedOps
+from fairdarts.supernet.stacked_ops import Channels, Norm, SharedPool, StackedConv, StackedReduce
 
 
 @dataclass(frozen=True)

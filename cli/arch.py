@@ -35,7 +35,7 @@ def list_() -> None:
 
     Counts are those of CIFAR-10 networks (C = 36, 20 cells, 32 x 32).
     """
-    from fairdarts.published import PUBLISHED
+    from fairdarts.genotype.published import PUBLISHED
 
     width = max(map(len, PUBLISHED))
     print(
@@ -110,7 +110,7 @@ def count_(
     Of S1, the defaults are the paper's network for CIFAR-10; its network for ImageNet has
     --stem imagenet --init-channels 48 --num-cells 14 --image-size 224 --num-classes 1000.
     """
-    from fairdarts.genotype import Genotype
+    from fairdarts.genotype.cell_genotype import Genotype
 
     _, architecture = read_genotype(genotype, store)
     cost = count(
@@ -141,8 +141,8 @@ def draw(
 ) -> None:
     """Draw the cells or layers, as the paper does; what is left out is grey."""
     from fairdarts.errors import ConfigError
-    from fairdarts.layer_genotype import LayerGenotype
-    from results.files import write_whole
+    from fairdarts.genotype.layer_genotype import LayerGenotype
+    from results.store.files import write_whole
     from results.text import clean_text
 
     format_ = PICTURE_FORMATS.get(output.suffix.lower())
@@ -153,12 +153,12 @@ def draw(
     if isinstance(architecture, LayerGenotype):
         if cell is not Cells.BOTH:
             raise ConfigError("--cell does not fit this genotype: a network of S2 has no cells.")
-        from fairdarts.draw_layers import draw_layers
+        from fairdarts.drawing.layer_drawing import draw_layers
 
         write_whole(output, draw_layers(architecture, title, format_))
         return
 
-    from fairdarts.draw import draw
+    from fairdarts.drawing.cell_drawing import draw
 
     kinds = ("normal", "reduce") if cell is Cells.BOTH else (cell.value,)
     write_whole(output, draw(architecture, title, format_, kinds))

@@ -8,7 +8,7 @@ from cli.genotypes import describe, trial_rows
 from cli.options import DEFAULT_STORE, StoreOption
 
 if TYPE_CHECKING:
-    from results.store import Store
+    from results.store.store import Store
 
 
 def derive(
@@ -33,11 +33,11 @@ def derive(
     Prints the genotype, for reading and as JSON, how close a call it was, and for how long the
     search had agreed on it. Nothing is searched or written.
     """
-    from fairdarts.architectures import derive_epochs
     from fairdarts.config import DeriveConfig
+    from fairdarts.genotype.any_genotype import derive_epochs
     from fairdarts.presets import presets
     from fairdarts.spaces import get_space
-    from results.store import Store
+    from results.store.store import Store
 
     opened = Store.open(store)
     search_key, method, space = _find_search(opened, id_)
@@ -63,7 +63,7 @@ def derive(
 def _find_search(store: "Store", id_: str) -> tuple[str, str, str]:
     """Key, method and space of the search of this id, or of the trial of this id."""
     from results.errors import StoreError
-    from results.layout import check_key
+    from results.store.layout import check_key
 
     check_key(id_)
     for row in trial_rows(store):

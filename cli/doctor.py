@@ -84,7 +84,7 @@ def _machine(store: Path) -> Iterator[Finding]:
     import psutil
     import torch
 
-    from orchestrate.resources import num_cpus, this_machine
+    from orchestrate.planning.resources import num_cpus, this_machine
 
     machine = this_machine()
     yield Finding("cuda", torch.version.cuda or "none: this torch is a CPU build")
@@ -143,8 +143,8 @@ def _data_sets(sources: list[str]) -> Iterator[Finding]:
 
 
 def _ray(address: str | None) -> Iterator[Finding]:
-    from orchestrate.cluster import cluster
     from orchestrate.errors import ClusterError
+    from orchestrate.running.cluster import cluster
 
     where = f"the cluster at {address}" if address else "started here"
     try:
@@ -162,10 +162,10 @@ def _memory(sweep: str, scale: str, assignments: list[str] | None) -> Iterator[F
     import psutil
     import torch
 
-    from orchestrate.forecast import forecasts
-    from orchestrate.plan import plan
-    from orchestrate.resources import this_machine, trial_share
-    from orchestrate.sweep import load_sweep
+    from orchestrate.planning.plan import plan
+    from orchestrate.planning.resources import this_machine, trial_share
+    from orchestrate.planning.sweep_file import load_sweep
+    from orchestrate.running.forecast import forecasts
 
     loaded = load_sweep(sweep, assignments, scale)
     share = trial_share(loaded.resources, [this_machine()])

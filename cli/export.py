@@ -9,7 +9,7 @@ from cli.genotypes import GenotypeArgument, is_key, read_genotype
 from cli.options import DEFAULT_STORE, SetOption, StoreOption
 
 if TYPE_CHECKING:
-    from fairdarts.build import AnyNetwork
+    from fairdarts.network.build import AnyNetwork
 
 
 def export(
@@ -36,13 +36,13 @@ def export(
     written.
     """
     from fairdarts.errors import ConfigError
-    from results.files import write_whole
-    from results.store import Store
+    from results.store.files import write_whole
+    from results.store.store import Store
 
     if output.suffix not in (".onnx", ".safetensors"):
         raise ConfigError(f"--output (={str(output)!r}) must end in .onnx or .safetensors.")
     if is_key(genotype) and Store.open(store).read("retrains", [genotype]).num_rows:
-        from orchestrate.trained import trained_network
+        from orchestrate.stages.trained import trained_network
 
         network, trained_size = trained_network(Store.open(store), genotype)
         weights = "trained"
@@ -51,7 +51,7 @@ def export(
         weights = "random"
     size = image_size or trained_size
     if output.suffix == ".onnx":
-        from fairdarts.export import to_onnx
+        from fairdarts.export.onnx import to_onnx
 
         content = to_onnx(network, size)
     else:
@@ -68,10 +68,10 @@ def _untrained(
     import torch
 
     from cli.genotypes import CELL_SCALE, LAYER_SCALE
-    from fairdarts.build import build_network
     from fairdarts.config import RetrainConfig
-    from fairdarts.layer_genotype import LayerGenotype
-    from orchestrate.settings import full_name, parse_assignment, resolve
+    from fairdarts.genotype.layer_genotype import LayerGenotype
+    from fairdarts.network.build import build_network
+    from orchestrate.planning.settings import full_name, parse_assignment, resolve
 
     _, architecture = read_genotype(text, store)
     pairs = dict(parse_assignment(text) for text in assignments or [])

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from fairdarts.architectures import AnyGenotype
-    from fairdarts.cost import NetworkCost
-    from fairdarts.genotype import Edge, Genotype
-    from fairdarts.layer_genotype import LayerGenotype
-    from results.store import Store
+    from fairdarts.genotype.any_genotype import AnyGenotype
+    from fairdarts.genotype.cell_genotype import Edge, Genotype
+    from fairdarts.genotype.layer_genotype import LayerGenotype
+    from fairdarts.network.cost import NetworkCost
+    from results.store.store import Store
 
 GenotypeArgument = Annotated[
     str,
@@ -37,9 +37,9 @@ def read_genotype(text: str, store: Path) -> tuple[str, "AnyGenotype"]:
         StoreError: If it is an id that the store does not know.
         OSError: If it is a file that cannot be read.
     """
-    from fairdarts.architectures import genotype_from_json
-    from fairdarts.layer_genotype import LayerGenotype
-    from fairdarts.published import published
+    from fairdarts.genotype.any_genotype import genotype_from_json
+    from fairdarts.genotype.layer_genotype import LayerGenotype
+    from fairdarts.genotype.published import published
 
     if text.lstrip().startswith("{"):
         return "given", genotype_from_json(text)
@@ -48,7 +48,7 @@ def read_genotype(text: str, store: Path) -> tuple[str, "AnyGenotype"]:
         # Bytes that are no text become signs that are no JSON.
         return path.stem, genotype_from_json(path.read_text("utf-8", errors="replace"))
     if is_key(text):
-        from results.store import Store
+        from results.store.store import Store
 
         row = genotype_row(Store.open(store), text)
         return text, genotype_from_json(row["genotype_json"])
@@ -107,10 +107,10 @@ def count(genotype: "AnyGenotype", **given: float | str | None) -> "NetworkCost"
     Raises:
         ConfigError: If a scale is given that the network does not have.
     """
-    from fairdarts.cost import derived_network_cost, layer_network_cost
     from fairdarts.errors import ConfigError
-    from fairdarts.layer_genotype import LayerGenotype
-    from fairdarts.network import AuxiliaryHead
+    from fairdarts.genotype.layer_genotype import LayerGenotype
+    from fairdarts.network.cell_network import AuxiliaryHead
+    from fairdarts.network.cost import derived_network_cost, layer_network_cost
 
     is_layers = isinstance(genotype, LayerGenotype)
     scale: dict[str, Any] = dict(LAYER_SCALE if is_layers else CELL_SCALE)
@@ -141,7 +141,7 @@ def millions(number: int) -> str:
 
 def describe(genotype: "AnyGenotype") -> str:
     """Both cells as formulas, one line a node; or one line for each layer of S2."""
-    from fairdarts.layer_genotype import LayerGenotype
+    from fairdarts.genotype.layer_genotype import LayerGenotype
 
     if isinstance(genotype, LayerGenotype):
         return "\n".join(_layer_lines(genotype))
@@ -163,7 +163,7 @@ def _layer_lines(genotype: "LayerGenotype") -> list[str]:
 
 def cost_line(genotype: "AnyGenotype") -> str:
     """What the network costs at the paper's scale, in a sentence."""
-    from fairdarts.layer_genotype import LayerGenotype
+    from fairdarts.genotype.layer_genotype import LayerGenotype
 
     cost = count(genotype)
     if isinstance(genotype, LayerGenotype):

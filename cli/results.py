@@ -40,12 +40,12 @@ def table(
     ] = False,
 ) -> None:
     """Print mean ± sample std over seeds for every setting of some sweeps."""
-    from results.aggregate import aggregate
     from results.errors import StoreError
-    from results.files import write_whole
-    from results.query import num_left_out, trial_outcomes
-    from results.render import render
-    from results.store import Store
+    from results.query.aggregate import aggregate
+    from results.query.outcomes import num_left_out, trial_outcomes
+    from results.report.render import render
+    from results.store.files import write_whole
+    from results.store.store import Store
 
     opened = Store.open(store)
     chosen = sweeps or opened.sweep_names()

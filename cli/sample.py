@@ -24,8 +24,8 @@ def sample(
     """
     import json
 
-    from fairdarts.baselines import sample
     from fairdarts.config import SampleConfig
+    from fairdarts.genotype.sampling import sample
 
     values = {
         "num_skips": num_skips,

@@ -14,9 +14,9 @@ from cli.options import DEFAULT_STORE, ScaleOption, SetOption, StoreOption
 from cli.sweep import interruptible, print_table
 
 if TYPE_CHECKING:
-    from orchestrate.plan import TrialSpec
-    from orchestrate.status import TrialStatus
-    from results.store import Store
+    from orchestrate.planning.plan import TrialSpec
+    from orchestrate.running.status import TrialStatus
+    from results.store.store import Store
 
 DataOption = Annotated[
     str, typer.Option(help="digits, cifar10, cifar100, imagenet, parquet:DIR or folder:DIR.")
@@ -36,8 +36,8 @@ def search(
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Search once and print the genotype."""
-    from orchestrate.plan import search_only_trial
-    from orchestrate.settings import resolve
+    from orchestrate.planning.plan import search_only_trial
+    from orchestrate.planning.settings import resolve
 
     sections = resolve(method, _layers(method, scale, data, seed, set_))
     trial = search_only_trial(method, sections, {"seed": seed})
@@ -56,8 +56,8 @@ def retrain(
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Train one genotype from scratch."""
-    from orchestrate.plan import given_trial
-    from orchestrate.settings import resolve
+    from orchestrate.planning.plan import given_trial
+    from orchestrate.planning.settings import resolve
 
     name, architecture = read_genotype(genotype, store)
     layers = _layers("fairdarts", scale, data, seed, set_, architecture.space)
@@ -74,8 +74,8 @@ def _layers(
     assignments: list[str] | None,
     space: str = "s1",
 ) -> list[dict[str, Any]]:
-    from orchestrate.scale import scale_named
-    from orchestrate.settings import full_name, parse_assignment, recipe_of, space_of
+    from orchestrate.planning.scale import scale_named
+    from orchestrate.planning.settings import full_name, parse_assignment, recipe_of, space_of
 
     pairs = dict(parse_assignment(text) for text in assignments or [])
     overrides = {full_name(name): value for name, value in pairs.items()}
@@ -86,10 +86,10 @@ def _layers(
 def _run(command: str, trial: "TrialSpec", threads: int, store: Path) -> "Store":
     from rich.console import Console
 
-    from orchestrate.live import live_view, problem_line
-    from orchestrate.resources import Resources
-    from orchestrate.submission import submit
-    from results.store import Store
+    from cli.live import live_view, problem_line
+    from orchestrate.planning.resources import Resources
+    from orchestrate.planning.submission import submit
+    from results.store.store import Store
 
     results = Store.create(store)
     # Whoever calls again wants another try.
@@ -97,7 +97,7 @@ def _run(command: str, trial: "TrialSpec", threads: int, store: Path) -> "Store"
     submission = submit(results, _sweep_name(command, trial), [trial], resources)
 
     def work() -> "list[TrialStatus]":
-        from orchestrate.runner import run_here
+        from orchestrate.running.runner import run_here
 
         with live_view(results, submission, Console(highlight=False)):
             return run_here(results, submission, retry_failed=True)

@@ -11,11 +11,11 @@ import typer
 from cli.options import DEFAULT_STORE, AddressOption, ScaleOption, SetOption, StoreOption
 
 if TYPE_CHECKING:
-    from orchestrate.plan import TrialSpec
-    from orchestrate.resources import Resources
-    from orchestrate.status import TrialStatus
-    from orchestrate.submission import Submission
-    from results.store import Store
+    from orchestrate.planning.plan import TrialSpec
+    from orchestrate.planning.resources import Resources
+    from orchestrate.planning.submission import Submission
+    from orchestrate.running.status import TrialStatus
+    from results.store.store import Store
 
 app = typer.Typer(help="Plan, run, resume and watch sweeps.", no_args_is_help=True)
 
@@ -27,7 +27,7 @@ SweepArgument = Annotated[
 @app.command("list")
 def list_() -> None:
     """Show the packaged sweeps with what they cost."""
-    from orchestrate.sweep import load_sweep, packaged_sweeps
+    from orchestrate.planning.sweep_file import load_sweep, packaged_sweeps
 
     for name in packaged_sweeps():
         sweep = load_sweep(name)
@@ -37,7 +37,7 @@ def list_() -> None:
 @app.command()
 def settings() -> None:
     """List every setting with its default."""
-    from orchestrate.settings import SECTIONS
+    from orchestrate.planning.settings import SECTIONS
 
     print("method = 'fairdarts' or 'darts'\nseed = seed of search and retraining")
     for section, config in SECTIONS.items():
@@ -57,9 +57,9 @@ def plan(
     With each trial stands what is already done of it; the last line says what each trial gets.
     """
     from orchestrate.errors import ClusterError
-    from orchestrate.plan import plan as plan_trials
-    from orchestrate.resources import this_machine
-    from orchestrate.sweep import load_sweep
+    from orchestrate.planning.plan import plan as plan_trials
+    from orchestrate.planning.resources import this_machine
+    from orchestrate.planning.sweep_file import load_sweep
 
     loaded = load_sweep(sweep, set_, scale)
     trials = plan_trials(loaded)
@@ -87,11 +87,11 @@ def run(
     Finished trials are skipped, unfinished ones continue from their last epoch: after an interrupt,
     run it again.
     """
-    from orchestrate.plan import plan as plan_trials
-    from orchestrate.resources import this_machine, trial_share
-    from orchestrate.submission import submit
-    from orchestrate.sweep import load_sweep
-    from results.store import Store
+    from orchestrate.planning.plan import plan as plan_trials
+    from orchestrate.planning.resources import this_machine, trial_share
+    from orchestrate.planning.submission import submit
+    from orchestrate.planning.sweep_file import load_sweep
+    from results.store.store import Store
 
     loaded = load_sweep(sweep, set_, scale)
     trials = plan_trials(loaded)
@@ -121,8 +121,8 @@ def resume(
     """
     from dataclasses import replace
 
-    from orchestrate.submission import write_trials
-    from results.store import Store
+    from orchestrate.planning.submission import write_trials
+    from results.store.store import Store
 
     results = Store.open(store)
     submission = _newest_submission(results, sweep)
@@ -138,9 +138,9 @@ def status(sweep: SweepArgument, store: StoreOption = DEFAULT_STORE) -> None:
     """Show counts, running trials and failures."""
     from rich.console import Console
 
-    from orchestrate.live import status_table
-    from orchestrate.status import sweep_status
-    from results.store import Store
+    from cli.live import status_table
+    from orchestrate.running.status import sweep_status
+    from results.store.store import Store
 
     results = Store.open(store)
     submission = _newest_submission(results, sweep)
@@ -155,7 +155,7 @@ def report(
 
     Exit code 0 if every trial is finished, else 1.
     """
-    from orchestrate.live import problem_line
+    from cli.live import problem_line
 
     print_table(store, [submission.sweep])
     print(f"\nTables: {store.root / 'live'}/*/*.parquet (trials, attempts, epochs, genotypes, ...)")
@@ -178,9 +178,9 @@ def report(
 
 def print_table(store: "Store", sweeps: list[str]) -> None:
     """Print the aggregated table of some sweeps."""
-    from results.aggregate import aggregate
-    from results.query import trial_outcomes
-    from results.render import render
+    from results.query.aggregate import aggregate
+    from results.query.outcomes import trial_outcomes
+    from results.report.render import render
 
     print(render(aggregate(trial_outcomes(store, sweeps))))
 
@@ -199,9 +199,9 @@ def _run(
 ) -> None:
     from rich.console import Console
 
-    from orchestrate.live import live_view
-    from orchestrate.resources import this_machine
-    from orchestrate.status import sweep_status
+    from cli.live import live_view
+    from orchestrate.planning.resources import this_machine
+    from orchestrate.running.status import sweep_status
 
     statuses = sweep_status(store, submission.trials)
     print(_summary(submission.sweep, [_status_text(status) for status in statuses]))
@@ -212,7 +212,7 @@ def _run(
         print(_resources_line(submission.resources, this_machine()))
 
     def work() -> "list[TrialStatus]":
-        from orchestrate.runner import run_sweep
+        from orchestrate.running.runner import run_sweep
 
         with live_view(store, submission, Console(highlight=False)):
             return run_sweep(store, submission, address=address, retry_failed=retry_failed)
@@ -221,17 +221,17 @@ def _run(
 
 
 def _newest_submission(store: "Store", sweep: str) -> "Submission":
-    from orchestrate.submission import load_submission
-    from orchestrate.sweep import load_sweep
+    from orchestrate.planning.submission import load_submission
+    from orchestrate.planning.sweep_file import load_sweep
 
     name = load_sweep(sweep).name if sweep.endswith(".toml") else sweep
     return load_submission(store, name)
 
 
 def _statuses_if_store(folder: Path, trials: "list[TrialSpec]") -> list[str]:
-    from orchestrate.status import sweep_status
-    from results.layout import STORE_FILE
-    from results.store import Store
+    from orchestrate.running.status import sweep_status
+    from results.store.layout import STORE_FILE
+    from results.store.store import Store
 
     if not (folder.expanduser() / STORE_FILE).exists():
         return ["pending" for _ in trials]
@@ -252,7 +252,7 @@ def _summary(name: str, statuses: list[str]) -> str:
 
 
 def _resources_line(resources: "Resources", machine: dict[str, float]) -> str:
-    from orchestrate.resources import trial_share
+    from orchestrate.planning.resources import trial_share
 
     share = trial_share(resources, [machine])
     at_once = min(share.fits(machine), resources.max_concurrent or share.fits(machine))

@@ -11,10 +11,10 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from fairdarts.errors import ConfigError
-from fairdarts.perturbation import PERTURBATIONS
 from fairdarts.presets import RECIPES
+from fairdarts.search.stopping import STOPPING_RULES
 from fairdarts.spaces import SKIP, SPACES, CellSpace, LayerSpace
-from fairdarts.stopping import STOPPING_RULES
+from fairdarts.supernet.perturbation import PERTURBATIONS
 
 DATA_SOURCES = "digits, cifar10, cifar100, imagenet, parquet:DIR or folder:DIR"
 
@@ -121,10 +121,10 @@ class SearchConfig(Config):
     order: Literal[1, 2] = 1
     """2: the alphas' gradient looks one step of the weights ahead (DARTS, arXiv:1806.09055)."""
     perturbation: str | None = None
-    """What disturbs the supernet, see `fairdarts.perturbation`."""
+    """What disturbs the supernet, see `fairdarts.supernet.perturbation`."""
     perturbation_strength: float = Field(default=1.0, ge=0)
     stopping: str | None = None
-    """What ends the search before its last epoch, see `fairdarts.stopping`."""
+    """What ends the search before its last epoch, see `fairdarts.search.stopping`."""
     epochs: int = Field(default=50, ge=1)
     batch_size: int = Field(default=128, ge=2)
     micro_batches: int = Field(default=1, ge=1)
@@ -255,7 +255,7 @@ class DeriveConfig(Config):
     """How a genotype is read off the final alphas."""
 
     rule: Literal["threshold", "threshold_edge", "darts"] = "threshold"
-    """See `fairdarts.genotype.derive`."""
+    """See `fairdarts.genotype.cell_genotype.derive`."""
     op_threshold: float = Field(default=0.85, gt=0, lt=1)
     """Lowest gate that survives (paper Section 5.1); unused by the `darts` rule."""
 

@@ -1,7 +1,7 @@
 """How much memory a step needs, counted before it is taken.
 
 On the `meta` device tensors have shapes and no values, so a step of any size is counted in seconds,
-as a GPU would run it: off the CPU, `fairdarts.functional` leaves gradients to torch.
+as a GPU would run it: off the CPU, `fairdarts.operations.functional` leaves gradients to torch.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,11 +15,11 @@ from torch.optim import Optimizer
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from fairdarts.architectures import AnyGenotype
 from fairdarts.config import RetrainConfig, SearchConfig
 from fairdarts.data.stream import Batch
-from fairdarts.retrain import RetrainState, train_step
-from fairdarts.search import SearchState, search_step
+from fairdarts.genotype.any_genotype import AnyGenotype
+from fairdarts.network.retrain import RetrainState, train_step
+from fairdarts.search.loop import SearchState, search_step
 
 META = torch.device("meta")
 

@@ -11,9 +11,9 @@ from torch import nn
 
 from fairdarts.data.sources import PUBLISHED_STATISTICS
 from fairdarts.errors import GenotypeError
-from fairdarts.genotype import Genotype
-from fairdarts.layer_genotype import LayerGenotype
-from fairdarts.published import PUBLISHED, PublishedGenotype, published
+from fairdarts.genotype.cell_genotype import Genotype
+from fairdarts.genotype.layer_genotype import LayerGenotype
+from fairdarts.genotype.published import PUBLISHED, PublishedGenotype, published
 
 NAMED = {entry.name.lower(): entry for entry in PUBLISHED.values() if entry.top1_pct is not None}
 """timm's name to published genotype, for those with a published accuracy."""
@@ -53,8 +53,8 @@ default_cfgs = generate_default_cfgs(_CFGS)
 
 
 def _build(name: str, pretrained: bool, **settings: Any) -> nn.Module:
-    # Not at the top: importing `fairdarts.network` imports timm, and timm this module.
-    from fairdarts.timm_network import TimmNetwork
+    # Not at the top: importing `fairdarts.network.cell_network` imports timm, and timm this module.
+    from fairdarts.export.timm_cell_network import TimmNetwork
 
     return _built(TimmNetwork, name, pretrained, 3, settings)
 
@@ -107,7 +107,7 @@ def fairdarts_s2(
     Raises:
         GenotypeError: If there is none, or it is not one, or it builds no network.
     """
-    from fairdarts.timm_layer_network import TimmLayerNetwork
+    from fairdarts.export.timm_layer_network import TimmLayerNetwork
 
     if arch is None:
         raise GenotypeError(

@@ -10,7 +10,7 @@ from functools import cached_property
 
 import pyarrow as pa
 
-from results.layout import SCHEMA_MAJOR, SCHEMA_MINOR
+from results.version import SCHEMA_MAJOR, SCHEMA_MINOR
 
 STR = pa.string()
 BOOL = pa.bool_()

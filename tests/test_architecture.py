@@ -5,7 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from repository import ROOT
+
 PACKAGES = ("fairdarts", "orchestrate", "cli", "results")
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import click
 import pytest
 import typer.main
+from repository import ROOT
 
 from cli.app import app
-from orchestrate.settings import full_name
-from orchestrate.sweep import load_sweep, packaged_sweeps
+from orchestrate.planning.settings import full_name
+from orchestrate.planning.sweep_file import load_sweep, packaged_sweeps
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from fairdarts.capture import CapturedStep
 from fairdarts.config import SearchConfig
 from fairdarts.data.images import ImageSet
-from fairdarts.search import SearchState, search, search_step
+from fairdarts.search.loop import SearchState, search, search_step
+from fairdarts.training.capture import CapturedStep
 
 pytestmark = [
     pytest.mark.gpu,

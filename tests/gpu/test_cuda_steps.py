@@ -7,10 +7,10 @@ import torch
 
 from fairdarts.config import RetrainConfig, SearchConfig
 from fairdarts.data.images import ImageSet
+from fairdarts.genotype.published import published
+from fairdarts.network.retrain import retrain
 from fairdarts.presets import METHODS
-from fairdarts.published import published
-from fairdarts.retrain import retrain
-from fairdarts.search import search
+from fairdarts.search.loop import search
 
 pytestmark = [
     pytest.mark.gpu,

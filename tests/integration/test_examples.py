@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from repository import ROOT
 
-ROOT = Path(__file__).parents[2]
 SMALL = ["--size", "64", "--batch-size", "2", "--steps", "2"]
 
 

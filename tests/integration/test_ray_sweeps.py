@@ -19,18 +19,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from repository import SUPPORT
 from sklearn.datasets import load_digits
 
-from orchestrate.plan import TrialSpec, plan
-from orchestrate.resources import Resources
-from orchestrate.runner import run_here
-from orchestrate.status import count, sweep_status
-from orchestrate.submission import Submission, submit
-from orchestrate.sweep import parse_sweep
-from results.query import trial_outcomes
-from results.store import Store
+from orchestrate.planning.plan import TrialSpec, plan
+from orchestrate.planning.resources import Resources
+from orchestrate.planning.submission import Submission, submit
+from orchestrate.planning.sweep_file import parse_sweep
+from orchestrate.running.runner import run_here
+from orchestrate.running.status import count, sweep_status
+from results.query.outcomes import trial_outcomes
+from results.store.store import Store
 
-DRIVER = Path(__file__).with_name("ray_driver.py")
+DRIVER = SUPPORT / "ray_driver.py"
 DEADLINE_S = 200.0
 UMASK = 0o027
 SETTINGS = {

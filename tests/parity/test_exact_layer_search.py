@@ -11,7 +11,7 @@ from benchmarks.plain import PlainState, plain_step
 from benchmarks.plain_layers import same_numbers
 from fairdarts.config import SearchConfig
 from fairdarts.presets import presets
-from fairdarts.search import Batch, SearchState, search_step
+from fairdarts.search.loop import Batch, SearchState, search_step
 
 NUM_CLASSES = 5
 

@@ -8,15 +8,15 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from test_exact_search import assert_same, batches, config_of, states
+from exact_search import assert_same, batches, config_of, states
 from torch import Tensor, nn
 
 from benchmarks.plain import plain_step, twins
 from benchmarks.plain_supernet import PlainCell, PlainMixedOp, PlainSupernet
-from fairdarts.perturbation import PERTURBATIONS, Perturbation
-from fairdarts.search import search_step
+from fairdarts.search.loop import search_step
 from fairdarts.seeding import generator
 from fairdarts.spaces import SKIP
+from fairdarts.supernet.perturbation import PERTURBATIONS, Perturbation
 
 PROGRESS = 0.25
 STRENGTH = 0.4

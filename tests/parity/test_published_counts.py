@@ -5,9 +5,9 @@ import statistics
 
 import pytest
 
-from fairdarts.cost import NetworkCost, derived_network_cost
 from fairdarts.errors import GenotypeError
-from fairdarts.published import PUBLISHED, published
+from fairdarts.genotype.published import PUBLISHED, published
+from fairdarts.network.cost import NetworkCost, derived_network_cost
 
 FAIRDARTS = [f"FairDARTS_{letter}" for letter in "abcdefg"]
 RANDOM = [f"random_m2_{index}" for index in range(7)]

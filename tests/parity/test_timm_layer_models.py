@@ -8,11 +8,11 @@ import torch
 from timm.models import group_parameters
 from torch import Tensor, nn
 
-from fairdarts.cost import count_params, layer_network_cost
 from fairdarts.errors import GenotypeError
-from fairdarts.layer_genotype import LayerGenotype
-from fairdarts.layer_network import LayerNetwork
-from fairdarts.timm_layer_network import TimmLayerNetwork
+from fairdarts.export.timm_layer_network import TimmLayerNetwork
+from fairdarts.genotype.layer_genotype import LayerGenotype
+from fairdarts.network.cost import count_params, layer_network_cost
+from fairdarts.network.layer_network import LayerNetwork
 
 ARCH = "E3K3+skip E6K5+E3K3 E3K3 E3K5+skip E6K3 skip E6K7 skip E3K3 E3K3+skip E6K7"
 SMALL = {"width": 0.25}

@@ -10,13 +10,13 @@ import torch
 from timm.models import group_parameters
 from torch import Tensor, nn
 
-from fairdarts.cost import count_params, derived_network_cost
 from fairdarts.errors import ConfigError, GenotypeError
-from fairdarts.genotype import Genotype
-from fairdarts.network import DerivedNetwork
-from fairdarts.published import published
+from fairdarts.export.timm_cell_network import TimmNetwork
+from fairdarts.genotype.cell_genotype import Genotype
+from fairdarts.genotype.published import published
+from fairdarts.network.cell_network import DerivedNetwork
+from fairdarts.network.cost import count_params, derived_network_cost
 from fairdarts.timm_models import NAMED
-from fairdarts.timm_network import TimmNetwork
 
 ANY_GENOTYPE = "random_m2_0"
 SMALL = {"init_channels": 4, "num_cells": 5}
@@ -111,8 +111,10 @@ def test_importing_fairdarts_imports_neither_timm_nor_torch() -> None:
     assert run("import fairdarts, sys; print({'timm', 'torch'} & sys.modules.keys())") == "set()"
 
 
-# `fairdarts.network` itself imports timm, half-way through.
-@pytest.mark.parametrize("modules", ["timm, fairdarts", "fairdarts, fairdarts.network, timm"])
+# `fairdarts.network.cell_network` itself imports timm, half-way through.
+@pytest.mark.parametrize(
+    "modules", ["timm, fairdarts", "fairdarts, fairdarts.network.cell_network, timm"]
+)
 def test_networks_are_registered_whichever_is_imported_first(modules: str) -> None:
     assert run(f"import {modules}; print(timm.is_model('fairdarts_b'))") == "True"
 

@@ -3,7 +3,7 @@ from hypothesis import strategies as st
 
 from fairdarts.config import DeriveConfig
 from fairdarts.errors import GenotypeError
-from fairdarts.genotype import Edge, Genotype, derive
+from fairdarts.genotype.cell_genotype import Edge, Genotype, derive
 from fairdarts.spaces import CELL_KINDS, S1
 
 ALL_EDGES = [Edge(op, src, dst) for src, dst in S1.edges for op in S1.operations]

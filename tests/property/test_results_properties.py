@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from results.aggregate import COUNTS, aggregate
-from results.codec import decode, encode
 from results.errors import DamagedFile, StoreError
-from results.layout import live_name, plan_name
-from results.query import OUTCOMES, trial_outcomes
-from results.render import render
+from results.query.aggregate import COUNTS, aggregate
+from results.query.outcomes import OUTCOMES, trial_outcomes
+from results.query.stats import mean_std, mean_std_over_searches
+from results.report.render import render
 from results.schema import SCHEMA, Column
-from results.stats import mean_std, mean_std_over_searches
-from results.store import Store
+from results.store.codec import decode, encode
+from results.store.layout import live_name, plan_name
+from results.store.store import Store
 from results.text import clean_text
 
 PATH = Path("00112233445566ff.a0001.parquet")

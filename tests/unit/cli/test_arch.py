@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from cli.app import main
-from fairdarts.genotype import Edge, Genotype
-from fairdarts.published import PUBLISHED, published
+from fairdarts.genotype.cell_genotype import Edge, Genotype
+from fairdarts.genotype.published import PUBLISHED, published
 from fairdarts.spaces import CELL_KINDS, S1
-from results.layout import live_name, plan_name
-from results.store import Store
+from results.store.layout import live_name, plan_name
+from results.store.store import Store
 
 SEARCH, DERIVE, RETRAIN, SAMPLE, SAMPLED = (letter * 16 for letter in "abcde")
 """Keys of the stages of a searched trial, then those of a random one."""

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from cli.app import main
-from fairdarts.layer_genotype import LayerGenotype
+from fairdarts.genotype.layer_genotype import LayerGenotype
 from fairdarts.spaces import S2
-from results.layout import live_name, plan_name
-from results.store import Store
+from results.store.layout import live_name, plan_name
+from results.store.store import Store
 
 SEARCH, DERIVE, TRIAL = (letter * 16 for letter in "abc")
 WORDS = "E3K3+skip E6K5+E3K3 E3K3 E3K5+skip E6K3 skip E6K7 skip E3K3 E3K3+skip E6K7"

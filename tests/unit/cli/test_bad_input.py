@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cli.app import main
-from results.store import Store
+from results.store.store import Store
 
 Fault = tuple[str, list[str]]
 

@@ -14,9 +14,9 @@ from fairdarts.config import DataConfig
 from fairdarts.data.augment import normalise
 from fairdarts.data.sources import load
 from fairdarts.errors import ConfigError, ExportError
-from fairdarts.export import to_onnx
-from fairdarts.layer_genotype import LayerGenotype
-from fairdarts.layer_network import LayerNetwork
+from fairdarts.export.onnx import to_onnx
+from fairdarts.genotype.layer_genotype import LayerGenotype
+from fairdarts.network.layer_network import LayerNetwork
 
 S2 = " ".join(["E3K3", "E3K3+skip", "E3K5+E6K3"] * 2)
 
@@ -63,7 +63,7 @@ def test_a_trained_network_has_its_accuracy_elsewhere_too(tmp_path: Path) -> Non
     }
     changes = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
     run("retrain", "FairDARTS_a", "--store", tmp_path / "runs", *changes)
-    from results.store import Store
+    from results.store.store import Store
 
     (row,) = Store.open(tmp_path / "runs").read("retrains").to_pylist()
     path = tmp_path / "model.onnx"

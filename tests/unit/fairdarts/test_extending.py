@@ -1,11 +1,12 @@
 """The worked example of docs/extending.md runs as it stands."""
 
 import re
-from pathlib import Path
 
-from fairdarts.perturbation import PERTURBATIONS
+from repository import ROOT
 
-PAGE = Path(__file__).parents[3] / "docs" / "extending.md"
+from fairdarts.supernet.perturbation import PERTURBATIONS
+
+PAGE = ROOT / "docs" / "extending.md"
 
 
 def test_the_worked_example_runs() -> None:

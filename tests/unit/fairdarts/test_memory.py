@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from fairdarts.config import RetrainConfig, SearchConfig
-from fairdarts.layer_genotype import LayerGenotype
+from fairdarts.genotype.layer_genotype import LayerGenotype
 from fairdarts.memory import HeldBytes, retrain_bytes, search_bytes
 from fairdarts.presets import RECIPES
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from small_sweep import write_example
 
-from results.store import Store
+from results.store.store import Store
 
 
 @pytest.fixture

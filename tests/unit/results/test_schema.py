@@ -1,8 +1,8 @@
 import pyarrow as pa
 import pytest
 
-from results.layout import STAGE_TABLES, TABLES
 from results.schema import DESCRIPTION, SCHEMA, UNIT, Column, Table
+from results.store.layout import STAGE_TABLES, TABLES
 
 COLUMNS = [
     pytest.param(column, id=f"{table.name}.{column.name}")

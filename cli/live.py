@@ -1,0 +1,148 @@
+"""What a person sees while a sweep runs: a table on a terminal, plain lines elsewhere.
+
+Both are drawn from the store, as `fairdarts sweep status` is, so they tell the same.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from orchestrate.planning.submission import Submission
+from orchestrate.running.status import Progress, TrialStatus, count, progress, sweep_status
+from results.errors import ResultsError
+from results.store.store import Store
+
+REFRESH_S = 1.0
+SHARE = 0.2
+"""Part of the driver's time that looking may take: many trials are looked at less often."""
+MAX_ROWS = 30
+
+
+@contextmanager
+def live_view(store: Store, submission: Submission, console: Console) -> Iterator[None]:
+    """Show the progress of a submission for the length of the block."""
+    stop = threading.Event()
+    show = _draw if console.is_terminal else _print_events
+
+    def watch() -> None:
+        try:
+            show(store, submission, console, stop)
+        except (OSError, ResultsError) as error:  # The trials go on.
+            console.print(f"progress is no longer shown: {error}", markup=False)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def status_table(store: Store, statuses: list[TrialStatus], max_rows: int | None = None) -> Group:
+    """Counts by status, a line for each running trial, and the failures with their logs.
+
+    Args:
+        store: Where they are.
+        statuses: The trials.
+        max_rows: Show so many running trials, and as many failures; None: all.
+    """
+    counts = ", ".join(f"{n} {name}" for name, n in count(statuses).items())
+    parts: list[Text | Table] = [Text(f"{len(statuses)} trials: {counts}")]
+    running = [status for status in statuses if status.status == "running"]
+    if running:
+        table = Table(box=None, pad_edge=False)
+        for name in ("running", "stage", "epoch", "last", "left in stage", "by"):
+            table.add_column(name, justify="right" if name == "epoch" else "left")
+        for status in running[:max_rows]:
+            cells = (status.trial.label, status.stage.kind, *_progress_cells(store, status))
+            table.add_row(*map(Text, cells))  # A label is text, whatever brackets are in it.
+        if max_rows is not None and len(running) > max_rows:
+            table.add_row(f"... and {len(running) - max_rows} more")
+        parts.append(table)
+    problems = [status for status in statuses if status.status in ("failed", "invalid", "lost")]
+    parts += [Text(problem_line(status)) for status in problems[:max_rows]]
+    if max_rows is not None and len(problems) > max_rows:
+        parts.append(Text(f"... and {len(problems) - max_rows} more"))
+    return Group(*parts)
+
+
+def problem_line(status: TrialStatus) -> str:
+    """One line on a trial that has no result: what happened, where, and the log."""
+    reason = status.state.reason or "its process is gone; it continues when the sweep is run again"
+    where = f" (log: {status.state.log})" if status.state.log else ""
+    return f"{status.status}: {status.trial.label}: {status.stage.kind}: {reason}{where}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as 45 s, 12 min or 3 h 05 min."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _progress_cells(store: Store, status: TrialStatus) -> tuple[str, str, str, str]:
+    at = progress(store, status)
+    if at is None:
+        return "", "", "", status.state.holder
+    left = "" if at.left_s is None else duration(at.left_s)
+    return f"{at.epochs_done}/{at.num_epochs}", at.metric, left, status.state.holder
+
+
+def _draw(store: Store, submission: Submission, console: Console, stop: threading.Event) -> None:
+    finished: dict[str, TrialStatus] = {}
+    pause_s = REFRESH_S
+    with Live(console=console, refresh_per_second=4) as live:
+        while True:
+            last_look = stop.wait(pause_s)
+            started = time.monotonic()
+            statuses = sweep_status(store, submission.trials, finished)
+            live.update(status_table(store, statuses, MAX_ROWS))
+            pause_s = max(REFRESH_S, (time.monotonic() - started) / SHARE)
+            if last_look:
+                return
+
+
+def _print_events(
+    store: Store, submission: Submission, console: Console, stop: threading.Event
+) -> None:
+    began = time.monotonic()
+    finished: dict[str, TrialStatus] = {}
+    # What is so from the start is no event.
+    statuses = sweep_status(store, submission.trials, finished)
+    printed = {status.trial.trial_id: _event(store, status) for status in statuses}
+    pause_s = REFRESH_S
+    while True:
+        last_look = stop.wait(pause_s)
+        started = time.monotonic()
+        for status in sweep_status(store, submission.trials, finished):
+            line = _event(store, status)
+            if line and printed[status.trial.trial_id] != line:
+                printed[status.trial.trial_id] = line
+                elapsed = duration(started - began)
+                console.print(f"[{elapsed:>7}] {line}", markup=False, soft_wrap=True)
+        pause_s = max(REFRESH_S, (time.monotonic() - started) / SHARE)
+        if last_look:
+            return
+
+
+def _event(store: Store, status: TrialStatus) -> str:
+    """The line to print when it changes; nothing for a trial that has not begun."""
+    label = status.trial.label
+    if status.status in ("failed", "invalid", "lost"):
+        return problem_line(status)
+    if status.status == "done":
+        return f"done: {label}"
+    if status.status != "running":
+        return ""
+    at: Progress | None = progress(store, status)
+    if at is None or not at.epochs_done:
+        return f"{label}: {status.stage.kind} started"
+    return f"{label}: {status.stage.kind} epoch {at.epochs_done}/{at.num_epochs}, {at.metric}"

@@ -1,0 +1,238 @@
+"""Pictures of cells, like Figure 5 of the paper's supplement, as SVG or PNG; no display is needed.
+
+The same genotype gives the same bytes with the same matplotlib.
+"""
+
+import io
+import itertools
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Literal
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from matplotlib.path import Path
+from matplotlib.textpath import TextPath
+
+from fairdarts.drawing.cell_layout import Arrow, Box, CellLayout, lay_out
+from fairdarts.genotype.cell_genotype import Genotype
+from fairdarts.spaces import CELL_KINDS, NUM_INPUTS, S1, SKIP, CellSpace
+
+Format = Literal["svg", "png"]
+
+CELL_NAMES = {"normal": "normal cell", "reduce": "reduction cell"}
+
+DPI = 200
+MARGIN = 0.15
+TITLE_HEIGHT = 0.34
+CELL_GAP = 0.3
+FONT = "DejaVu Sans"
+"""It comes with matplotlib: the same on every machine."""
+FONT_PT = 9
+TITLE_PT = 10
+"""Of titles and of the names of nodes."""
+POINTS_PER_INCH = 72
+
+INK = "#222222"
+FADED = "#a8a8a8"
+"""Of a node that no input reaches and of what leaves it."""
+INPUT_FILL, NODE_FILL, OUTPUT_FILL, FADED_FILL = "#d3e8d0", "#dbe7f5", "#f6e6b8", "#eeeeee"
+FAMILY_COLORS = {SKIP: "#c2410c", "sep": "#1d4f91", "dil": "#0f766e"}
+"""Start of an operation's name to the colour of its arrow; the rest is pooling."""
+POOL_COLOR = "#6b5b73"
+
+
+def draw(
+    genotype: Genotype,
+    title: str,
+    format: Format,
+    kinds: Sequence[str] = CELL_KINDS,
+    space: CellSpace = S1,
+) -> bytes:
+    """The picture of a genotype's cells, one below the other.
+
+    Nodes that no input reaches, and operations on them, are grey. In an SVG every node and
+    operation has an id, such as `normal-node-0`, `reduce-node-1-isolated` and
+    `normal-edge-0-2-skip_connect` (source and destination as in the genotype).
+
+    Args:
+        genotype: Raw or pruned.
+        title: Stands above the cells.
+        format: Of the file.
+        kinds: The cells to draw, of `normal` and `reduce`.
+        space: That of the genotype.
+    Returns:
+        The content of the file.
+    """
+    num_nodes = NUM_INPUTS + space.num_nodes
+    layouts = {
+        kind: lay_out(genotype.cell(kind), genotype.live_nodes(kind), num_nodes, text_width)
+        for kind in kinds
+    }
+    titles = {kind: f"{title}, {CELL_NAMES[kind]}" for kind in kinds}
+    widths = [layout.width for layout in layouts.values()]
+    widths += [text_width(text, TITLE_PT) for text in titles.values()]
+    width = max(widths) + 2 * MARGIN
+    height = sum(layout.height + TITLE_HEIGHT for layout in layouts.values())
+    height += CELL_GAP * (len(layouts) - 1) + 2 * MARGIN
+    with style():
+        figure = Figure(figsize=(width, height), facecolor="white")
+        # One unit of the axes is one inch.
+        axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height))
+        axes.set_axis_off()
+        top = height - MARGIN
+        for kind, layout in layouts.items():
+            axes.text(
+                MARGIN,
+                top,
+                titles[kind],
+                va="top",
+                fontsize=TITLE_PT,
+                color=INK,
+                parse_math=False,
+            )
+            top -= TITLE_HEIGHT
+            live = genotype.live_nodes(kind)
+            _CellPicture(axes, kind, (MARGIN, top), layout, live).draw()
+            top -= layout.height + CELL_GAP
+        return saved(figure, format)
+
+
+def saved(figure: Figure, format: Format) -> bytes:
+    """The content of a file of that format; the same figure gives the same bytes."""
+    file = io.BytesIO()
+    metadata = {"Date": None} if format == "svg" else {}
+    figure.savefig(file, format=format, dpi=DPI, metadata=metadata)
+    return file.getvalue()
+
+
+def style() -> AbstractContextManager[None]:
+    """Fonts and ids that are the same on every machine; to save a figure inside."""
+    return matplotlib.rc_context(
+        {
+            "font.family": FONT,
+            "mathtext.fontset": "dejavusans",
+            "svg.fonttype": "none",  # Text stays text: it can be searched and edited.
+            "svg.hashsalt": "fairdarts",  # Without it the ids in the file are random.
+        }
+    )
+
+
+def text_width(text: str, size_pt: float = FONT_PT) -> float:
+    """Inches that a text takes."""
+    literal = text.replace("$", r"\$")  # No formula begins here.
+    path = TextPath((0, 0), literal, size=size_pt, prop=FontProperties(family=FONT))
+    return float(np.max(path.vertices[:, 0])) / POINTS_PER_INCH
+
+
+class _CellPicture:
+    """One cell, drawn on axes whose unit is an inch."""
+
+    def __init__(
+        self,
+        axes: Axes,
+        kind: str,
+        corner: tuple[float, float],
+        layout: CellLayout,
+        live: Sequence[int],
+    ) -> None:
+        self.axes = axes
+        self.kind = kind
+        self.corner = corner
+        self.layout = layout
+        self.output = max(layout.nodes)
+        reached = {*live, self.output} if live else set()
+        self.isolated = set(range(NUM_INPUTS, self.output + 1)) - reached
+
+    def draw(self) -> None:
+        """Arrows first: nodes and names lie on top."""
+        for arrow in self.layout.arrows:
+            self._arrow(arrow)
+        for number, box in self.layout.nodes.items():
+            self._node(number, box)
+
+    def _point(self, x: float, y: float) -> tuple[float, float]:
+        return self.corner[0] + x, self.corner[1] - y
+
+    def _arrow(self, arrow: Arrow) -> None:
+        color = INK if arrow.edge is None else self._color(arrow.edge.op, arrow.edge.src)
+        patch = FancyArrowPatch(
+            path=self._path(arrow),
+            arrowstyle="-|>,head_length=0.5,head_width=0.2",
+            mutation_scale=9,
+            linewidth=1.0,
+            color=color,
+            shrinkA=0,
+            shrinkB=0,
+        )
+        self.axes.add_patch(patch)
+        if arrow.edge is None or arrow.label is None:
+            return
+        edge = arrow.edge
+        patch.set_gid(f"{self.kind}-edge-{edge.src}-{edge.dst}-{edge.op}")
+        self.axes.text(
+            *self._point(arrow.label.x, arrow.label.y),
+            edge.op,
+            ha="center",
+            va="center",
+            fontsize=FONT_PT,
+            color=color,
+            parse_math=False,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
+        )
+
+    def _color(self, op: str, src: int) -> str:
+        if src in self.isolated:
+            return FADED
+        families = (color for start, color in FAMILY_COLORS.items() if op.startswith(start))
+        return next(families, POOL_COLOR)
+
+    def _path(self, arrow: Arrow) -> Path:
+        points = [self._point(*point) for point in arrow.points]
+        vertices, codes = [points[0]], [Path.MOVETO]
+        for index, (start, end) in enumerate(itertools.pairwise(points)):
+            if index % 2:
+                vertices.append(end)
+                codes.append(Path.LINETO)
+            else:
+                middle = (start[0] + end[0]) / 2
+                vertices += [(middle, start[1]), (middle, end[1]), end]
+                codes += [Path.CURVE4] * 3
+        return Path(vertices, codes)
+
+    def _node(self, number: int, box: Box) -> None:
+        isolated = number in self.isolated
+        x, y = self._point(box.x, box.y)
+        rounding = 0.09
+        patch = FancyBboxPatch(
+            (x - box.width / 2, y - box.height / 2),
+            box.width,
+            box.height,
+            boxstyle=f"round,pad=0,rounding_size={rounding}",
+            linewidth=1.0,
+            facecolor=FADED_FILL if isolated else self._fill(number),
+            edgecolor=FADED if isolated else INK,
+            linestyle="--" if isolated else "-",
+        )
+        mark = "-isolated" if isolated else ""
+        patch.set_gid(f"{self.kind}-node-{number}{mark}")
+        self.axes.add_patch(patch)
+        label = {0: "$c_{k{-}2}$", 1: "$c_{k{-}1}$", self.output: "$c_k$"}
+        self.axes.text(
+            x,
+            y,
+            label.get(number, str(number - NUM_INPUTS)),
+            ha="center",
+            va="center_baseline",
+            fontsize=TITLE_PT,
+            color=FADED if isolated else INK,
+        )
+
+    def _fill(self, number: int) -> str:
+        if number < NUM_INPUTS:
+            return INPUT_FILL
+        return OUTPUT_FILL if number == self.output else NODE_FILL

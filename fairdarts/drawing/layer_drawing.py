@@ -1,0 +1,202 @@
+"""Pictures of S2 networks, like Figure 6 of the paper, as SVG or PNG; no display is needed.
+
+From left to right a box for every block: its height shows the expansion, its colour the kernel.
+The names are the paper's: MBE is an inverted bottleneck with residual, IBE one without, BOTTLE the
+fixed one that does not expand. Below stand channels and size of the features. Lengths are in
+inches.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+
+from fairdarts.drawing.cell_drawing import (
+    FADED,
+    FADED_FILL,
+    INK,
+    INPUT_FILL,
+    MARGIN,
+    OUTPUT_FILL,
+    TITLE_HEIGHT,
+    TITLE_PT,
+    Format,
+    saved,
+    style,
+    text_width,
+)
+from fairdarts.genotype.layer_genotype import LayerGenotype
+from fairdarts.spaces import LAYER_SKIP, S2
+
+COLUMN_WIDTH = 0.46
+BOX_WIDTH = 0.24
+BOX_HEIGHT = 0.74
+HEIGHT_PER_EXPANSION = 0.05
+BOX_GAP = 0.12
+SHAPE_HEIGHT = 0.36
+LABEL_PT = 7.5
+SIZE_PT = 6
+LINE_WIDTH = 0.8
+KERNEL_FILLS = {"3": "#dbe7f5", "5": "#a9c8ea", "7": "#f2b98a"}
+IMAGE_SIZE = 224
+
+
+@dataclass(frozen=True)
+class _Column:
+    """Boxes that read the same features and whose outputs are summed; without one, a removal."""
+
+    boxes: tuple[tuple[str, str, float, str], ...]
+    """Id, label, height and colour of each."""
+    shape: tuple[int, int] | None
+    """Channels, and height and width, of what it puts out; None: flat."""
+
+
+def draw_layers(
+    genotype: LayerGenotype, title: str, format: Format, image_size: int = IMAGE_SIZE
+) -> bytes:
+    """The picture of a network of S2.
+
+    In an SVG every box has an id, such as `layer-3-E6K5`, `layer-3-removed` and `stem`.
+
+    Args:
+        genotype: Raw or pruned.
+        title: Stands above the network.
+        format: Of the file.
+        image_size: Height and width that the sizes of features are stated for.
+    Returns:
+        The content of the file.
+    """
+    columns = list(_columns(genotype.pruned(), image_size))
+    tallest = max(_height(column) for column in columns)
+    width = max(len(columns) * COLUMN_WIDTH, text_width(title, TITLE_PT)) + 2 * MARGIN
+    height = tallest + SHAPE_HEIGHT + TITLE_HEIGHT + 2 * MARGIN
+    with style():
+        figure = Figure(figsize=(width, height), facecolor="white")
+        # One unit of the axes is one inch.
+        axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height))
+        axes.set_axis_off()
+        axes.text(
+            MARGIN,
+            height - MARGIN,
+            title,
+            va="top",
+            fontsize=TITLE_PT,
+            color=INK,
+            parse_math=False,
+        )
+        middle = MARGIN + SHAPE_HEIGHT + tallest / 2
+        left: list[float] = []
+        shape = None
+        for number, column in enumerate(columns):
+            x = MARGIN + (number + 0.5) * COLUMN_WIDTH
+            right = _draw_boxes(axes, column, x, middle)
+            _draw_links(axes, x, middle, left, right)
+            left = right
+            if column.shape not in (None, shape):
+                shape = column.shape
+                _draw_shape(axes, x, *shape)
+        return saved(figure, format)
+
+
+def _columns(genotype: LayerGenotype, image_size: int) -> Iterator[_Column]:
+    def fixed(name: str, label: str, fill: str, shape: tuple[int, int] | None) -> _Column:
+        return _Column(((name, label, BOX_HEIGHT, fill),), shape)
+
+    size = -(-image_size // 2)
+    yield fixed("stem", "CONV_K3", INPUT_FILL, (S2.stem_channels, size))
+    yield fixed("first", "BOTTLE_K3", KERNEL_FILLS["3"], (S2.first_channels, size))
+    for index, layer in enumerate(genotype.plan):
+        size = -(-size // layer.stride)
+        names = iter(["MBE"] if LAYER_SKIP in genotype.layers[index] else [])
+        boxes = tuple(
+            (
+                f"layer-{index}-{block}",
+                f"{next(names, 'IBE')}{block.replace('K', '_K').removeprefix('E')}",
+                BOX_HEIGHT + HEIGHT_PER_EXPANSION * int(block[1]),
+                KERNEL_FILLS[block[-1]],
+            )
+            for block in genotype.blocks(index)
+        )
+        removed = (f"layer-{index}-removed", "removed", BOX_HEIGHT, FADED_FILL)
+        yield _Column(boxes or (removed,), (layer.out_channels, size))
+    yield fixed("head", "CONV_K1", INPUT_FILL, (S2.head_channels, size))
+    yield fixed("classifier", "POOL, FC", OUTPUT_FILL, None)
+
+
+def _height(column: _Column) -> float:
+    return sum(height for _, _, height, _ in column.boxes) + BOX_GAP * (len(column.boxes) - 1)
+
+
+def _draw_boxes(axes: Axes, column: _Column, x: float, middle: float) -> list[float]:
+    """Draw the boxes one above the other around the middle; return where their centres are."""
+    top = middle + _height(column) / 2
+    centres = []
+    for name, label, height, fill in column.boxes:
+        color, line = (FADED, "--") if fill == FADED_FILL else (INK, "-")
+        patch = FancyBboxPatch(
+            (x - BOX_WIDTH / 2, top - height),
+            BOX_WIDTH,
+            height,
+            boxstyle="round,pad=0,rounding_size=0.05",
+            linewidth=LINE_WIDTH,
+            facecolor=fill,
+            edgecolor=color,
+            linestyle=line,
+        )
+        patch.set_gid(name)
+        axes.add_patch(patch)
+        centres.append(top - height / 2)
+        _text(axes, x, centres[-1], label, LABEL_PT, color, rotation=90)
+        top -= height + BOX_GAP
+    return centres
+
+
+def _draw_links(
+    axes: Axes, x: float, middle: float, left: Sequence[float], right: Sequence[float]
+) -> None:
+    """Lines from the boxes of the column before meet and part as arrows to those at x."""
+    joint = x - COLUMN_WIDTH / 2
+    for centre in left:
+        start = joint - (COLUMN_WIDTH - BOX_WIDTH) / 2
+        axes.plot((start, joint), (centre, middle), color=INK, linewidth=LINE_WIDTH)
+    for centre in right if left else ():
+        arrow = FancyArrowPatch(
+            (joint, middle),
+            (x - BOX_WIDTH / 2, centre),
+            arrowstyle="-|>,head_length=0.35,head_width=0.15",
+            mutation_scale=7,
+            linewidth=LINE_WIDTH,
+            color=INK,
+            shrinkA=0,
+            shrinkB=0,
+        )
+        axes.add_patch(arrow)
+
+
+def _draw_shape(axes: Axes, x: float, channels: int, size: int) -> None:
+    _text(axes, x, MARGIN + 0.22, str(channels), LABEL_PT)
+    _text(axes, x, MARGIN + 0.07, f"{size}\N{MULTIPLICATION SIGN}{size}", SIZE_PT)
+
+
+def _text(
+    axes: Axes,
+    x: float,
+    y: float,
+    text: str,
+    size_pt: float,
+    color: str = INK,
+    rotation: float = 0,
+) -> None:
+    axes.text(
+        x,
+        y,
+        text,
+        ha="center",
+        va="center",
+        fontsize=size_pt,
+        color=color,
+        rotation=rotation,
+        parse_math=False,
+    )

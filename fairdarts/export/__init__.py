@@ -1,0 +1,1 @@
+"""Derived networks for other programs: timm and ONNX."""

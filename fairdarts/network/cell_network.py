@@ -1,0 +1,260 @@
+"""The network of one genotype, trained from scratch (that of DARTS, arXiv:1806.09055).
+
+Shapes: B batch, C channels of the first cell, H W space, N live nodes of a cell, K classes.
+Cells at a third and two thirds of the depth halve H and W and double the channels.
+"""
+
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from fairdarts.errors import ConfigError, GenotypeError
+from fairdarts.genotype.cell_genotype import Genotype
+from fairdarts.operations.cell_operations import FactorizedReduce, ReLUConvBN, build_operation
+from fairdarts.operations.functional import concatenate
+from fairdarts.spaces import NUM_INPUTS
+
+DropPathMode = Literal["node", "edge"]
+Stem = Literal["cifar", "imagenet"]
+
+
+class DerivedCell(nn.Module):
+    """One cell of a genotype; its output concatenates the live nodes.
+
+    Args:
+        genotype: Pruned, so that every edge leaves a live node or an input.
+        kind: `normal`, or `reduce`: operations on the cell's inputs halve H and W.
+        in_channels: Channels of the outputs of cells k-2 and k-1.
+        channels: Channels of every node.
+        halve_older: Whether cell k-1 reduced, so that the output of cell k-2 is twice as large.
+        drop_path_mode: See `DerivedNetwork`.
+    """
+
+    def __init__(
+        self,
+        genotype: Genotype,
+        kind: str,
+        in_channels: tuple[int, int],
+        channels: int,
+        halve_older: bool,
+        drop_path_mode: DropPathMode,
+    ) -> None:
+        super().__init__()
+        self.kind = kind
+        self.edges = genotype.cell(kind)
+        self.live_nodes = genotype.live_nodes(kind)
+        self.out_channels = len(self.live_nodes) * channels
+        self.drop_path_mode = drop_path_mode
+        fit_older = FactorizedReduce if halve_older else ReLUConvBN
+        self.fit_older = fit_older(in_channels[0], channels, affine=True)
+        self.fit_newer = ReLUConvBN(in_channels[1], channels, affine=True)
+        input_stride = 2 if kind == "reduce" else 1
+        self.operations = nn.ModuleList(
+            build_operation(
+                edge.op, channels, input_stride if edge.src < NUM_INPUTS else 1, affine=True
+            )
+            for edge in self.edges
+        )
+
+    def forward(self, older: Tensor, newer: Tensor, drop_path_prob: float) -> Tensor:
+        """Outputs of cells k-2 and k-1 to (B, N * channels, H, W), H and W halved if it reduces."""
+        states = {0: self.fit_older(older), 1: self.fit_newer(newer)}
+        for node in self.live_nodes:
+            terms = [
+                self._drop_operation(operation, operation(states[edge.src]), drop_path_prob)
+                for edge, operation in zip(self.edges, self.operations, strict=True)
+                if edge.dst == node
+            ]
+            total = sum(terms[1:], terms[0])
+            if self.drop_path_mode == "node" and self.training:
+                total = drop_path(total, drop_path_prob)
+            states[node] = total
+        return concatenate([states[node] for node in self.live_nodes])
+
+    def _drop_operation(self, operation: nn.Module, output: Tensor, prob: float) -> Tensor:
+        if self.drop_path_mode == "node" or isinstance(operation, nn.Identity):
+            return output
+        return drop_path(output, prob) if self.training else output
+
+
+def drop_path(x: Tensor, prob: float) -> Tensor:
+    """Zero each image of (B, C, H, W) with probability `prob`, and scale up the others.
+
+    Unlike timm's it can be compiled once for all probabilities, which grow epoch by epoch.
+    """
+    if prob == 0:
+        return x
+    kept = torch.rand(len(x), 1, 1, 1, dtype=x.dtype, device=x.device) >= prob
+    return x * (kept / (1 - prob)).to(x.dtype)
+
+
+class AuxiliaryHead(nn.Sequential):
+    """Second classifier at two thirds of the depth, used in training only.
+
+    Global pooling before the classifier is a departure from DARTS: it changes nothing at the
+    smallest size of an image and makes larger ones work.
+
+    Args:
+        in_channels: Those of the cell before it.
+        num_classes: K.
+        stem: Of the network: after `cifar` pooling has stride 3 (from 8 x 8), else 2 (from 7 x 7).
+    """
+
+    min_image_size: ClassVar[dict[Stem, int]] = {"cifar": 32, "imagenet": 224}
+    """Height and width at which pooling and convolution have enough to work on."""
+
+    def __init__(self, in_channels: int, num_classes: int, stem: Stem) -> None:
+        super().__init__(
+            nn.ReLU(),
+            nn.AvgPool2d(5, stride=3 if stem == "cifar" else 2, count_include_pad=False),
+            nn.Conv2d(in_channels, 128, 1, bias=False),
+            nn.BatchNorm2d(128),
+            nn.ReLU(),
+            nn.Conv2d(128, 768, 2, bias=False),
+            nn.BatchNorm2d(768),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(768, num_classes),
+        )
+
+
+def _cifar_stem(image_channels: int, channels: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(image_channels, 3 * channels, 3, padding=1, bias=False),
+        nn.BatchNorm2d(3 * channels),
+    )
+
+
+def _imagenet_stem(image_channels: int, channels: int) -> nn.Sequential:
+    """Quarter of the image; with the second stem an eighth."""
+    return nn.Sequential(
+        nn.Conv2d(image_channels, channels // 2, 3, stride=2, padding=1, bias=False),
+        nn.BatchNorm2d(channels // 2),
+        nn.ReLU(),
+        nn.Conv2d(channels // 2, channels, 3, stride=2, padding=1, bias=False),
+        nn.BatchNorm2d(channels),
+    )
+
+
+def _second_imagenet_stem(channels: int) -> nn.Module:
+    return nn.Sequential(
+        nn.ReLU(),
+        nn.Conv2d(channels, channels, 3, stride=2, padding=1, bias=False),
+        nn.BatchNorm2d(channels),
+    )
+
+
+class DerivedNetwork(nn.Module):
+    """Stem, `num_cells` cells and a linear classifier.
+
+    Args:
+        genotype: Pruned here, so that a raw one will do.
+        num_classes: K.
+        init_channels: C of the first cell.
+        num_cells: At least 3; cells `num_cells // 3` and `2 * num_cells // 3` are reductions.
+        auxiliary: Whether to build the auxiliary head.
+        drop_path_mode: `node` drops the sum of a node, skips included (official FairDARTS code);
+            `edge` drops the output of each operation, never an identity skip (DARTS).
+        image_channels: Channels of an image.
+        stem: `cifar` keeps H and W and has 3 * C channels; `imagenet` halves them three times.
+    Raises:
+        GenotypeError: If a cell of the pruned genotype has no live node.
+    """
+
+    def __init__(
+        self,
+        genotype: Genotype,
+        num_classes: int,
+        init_channels: int,
+        num_cells: int,
+        auxiliary: bool,
+        drop_path_mode: DropPathMode = "node",
+        image_channels: int = 3,
+        stem: Stem = "cifar",
+    ) -> None:
+        super().__init__()
+        self.genotype = genotype.pruned()
+        if reason := self.genotype.invalid_reason():
+            raise GenotypeError(f"This genotype builds no network: {reason}.")
+        self.drop_path_prob = 0.0
+        """Probability of dropping a path in training; the trainer raises it epoch by epoch."""
+
+        channels = init_channels
+        self.stem_kind = stem
+        self.second_stem: nn.Module | None = None
+        if stem == "cifar":
+            self.stem = _cifar_stem(image_channels, channels)
+            in_channels = (3 * channels, 3 * channels)
+        else:
+            self.stem = _imagenet_stem(image_channels, channels)
+            self.second_stem = _second_imagenet_stem(channels)
+            in_channels = (channels, channels)
+        self.cells = nn.ModuleList()
+        self.auxiliary_after = 2 * num_cells // 3
+        self.auxiliary_head: AuxiliaryHead | None = None
+        follows_reduction = self.second_stem is not None
+        for index in range(num_cells):
+            reduces = index in (num_cells // 3, self.auxiliary_after)
+            channels *= 2 if reduces else 1
+            cell = DerivedCell(
+                self.genotype,
+                "reduce" if reduces else "normal",
+                in_channels,
+                channels,
+                halve_older=follows_reduction,
+                drop_path_mode=drop_path_mode,
+            )
+            self.cells.append(cell)
+            in_channels = (in_channels[1], cell.out_channels)
+            follows_reduction = reduces
+            if auxiliary and index == self.auxiliary_after:
+                self.auxiliary_head = AuxiliaryHead(in_channels[1], num_classes, stem)
+        self.classifier = nn.Linear(in_channels[1], num_classes)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Classify.
+
+        Args:
+            images: Shape (B, image_channels, H, W).
+        Returns:
+            Logits (B, K), and those of the auxiliary head when training with one, else None.
+        Raises:
+            ConfigError: If H or W cannot be halved twice or is too small for the auxiliary head.
+        """
+        auxiliary_logits: Tensor | None = None
+        for index, features in enumerate(self.cell_outputs(images)):
+            if self.training and index == self.auxiliary_after and self.auxiliary_head is not None:
+                auxiliary_logits = self.auxiliary_head(features)
+        return self.classifier(features.mean(dim=(2, 3))), auxiliary_logits
+
+    def cell_outputs(self, images: Tensor) -> Iterator[Tensor]:
+        """The output of each cell in turn; see `DerivedCell.forward`, and `forward` for errors."""
+        self._check_size(*images.shape[2:])
+        older = newer = self.stem(images)
+        if self.second_stem is not None:
+            newer = self.second_stem(older)
+        for cell in self.cells:
+            older, newer = newer, self.compute_cell(cell, older, newer)
+            yield newer
+
+    def compute_cell(self, cell: nn.Module, older: Tensor, newer: Tensor) -> Tensor:
+        """Output of one cell of this network."""
+        output: Tensor = cell(older, newer, self.drop_path_prob)
+        return output
+
+    def _check_size(self, height: int, width: int) -> None:
+        halvings = 2 if self.second_stem is None else 5
+        if height % 2**halvings or width % 2**halvings:
+            raise ConfigError(
+                f"image_size (={height}x{width}) must be divisible by {2**halvings}: "
+                f"the network halves the image {halvings} times."
+            )
+        smallest = AuxiliaryHead.min_image_size[self.stem_kind]
+        if self.auxiliary_head is not None and min(height, width) < smallest:
+            raise ConfigError(
+                f"image_size (={height}x{width}) is too small for the auxiliary head, which needs "
+                f"{smallest}x{smallest}: enlarge the images or set auxiliary_weight to 0."
+            )

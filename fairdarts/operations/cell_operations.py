@@ -1,0 +1,150 @@
+"""Candidate operations of S1 and the fixed parts of a cell, as in DARTS (arXiv:1806.09055).
+
+Shapes: every operation maps (B, C, H, W) to (B, C, H / stride, W / stride). ReLU comes first, batch
+norm last. `affine` is False in the supernet (the gate already scales the output) and True in a
+derived network.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from fairdarts.operations.functional import depthwise_conv, every_second_pixel
+
+OperationFactory = Callable[[int, int, bool], nn.Module]
+OPERATIONS: dict[str, OperationFactory] = {}
+
+
+def register_operation(name: str) -> Callable[[OperationFactory], OperationFactory]:
+    """Register a factory `(channels, stride, affine) -> nn.Module` under `name`.
+
+    Raises:
+        ValueError: If the name is taken.
+    """
+
+    def register(factory: OperationFactory) -> OperationFactory:
+        if name in OPERATIONS:
+            raise ValueError(f"operation {name!r} is already registered")
+        OPERATIONS[name] = factory
+        return factory
+
+    return register
+
+
+def build_operation(name: str, channels: int, stride: int, affine: bool) -> nn.Module:
+    """The operation of that name; `stride` is 1, or 2 on the inputs of a reduction cell."""
+    return OPERATIONS[name](channels, stride, affine)
+
+
+class ReLUConvBN(nn.Sequential):
+    """ReLU, 1x1 convolution, batch norm: fits the channels of a cell's input to the cell."""
+
+    def __init__(self, in_channels: int, out_channels: int, affine: bool) -> None:
+        super().__init__(
+            nn.ReLU(),
+            nn.Conv2d(in_channels, out_channels, 1, bias=False),
+            nn.BatchNorm2d(out_channels, affine=affine),
+        )
+
+
+class FactorizedReduce(nn.Module):
+    """Halve H and W: 1x1 convolutions of the even pixels and of the odd ones, half of C each."""
+
+    def __init__(self, in_channels: int, out_channels: int, affine: bool) -> None:
+        super().__init__()
+        self.relu = nn.ReLU()
+        half = out_channels // 2
+        self.conv_even = nn.Conv2d(in_channels, half, 1, bias=False)
+        self.conv_odd = nn.Conv2d(in_channels, out_channels - half, 1, bias=False)
+        self.norm = nn.BatchNorm2d(out_channels, affine=affine)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C_in, H, W) to (B, C_out, H / 2, W / 2); H and W must be even."""
+        x = self.relu(x)
+        # Not by strided convolutions, whose sums these are: of fewer than 16 channels, channels
+        # last, a strided 1x1 convolution corrupts memory on a CPU (oneDNN issue 6035).
+        even = self.conv_even(every_second_pixel(x, 0))
+        odd = self.conv_odd(every_second_pixel(x, 1))
+        reduced: Tensor = self.norm(torch.cat([even, odd], dim=1))
+        return reduced
+
+
+class DepthwiseConv(nn.Conv2d):
+    """One kernel for each channel, padded to keep H and W at stride 1; see `depthwise_conv`."""
+
+    def __init__(self, channels: int, kernel: int, stride: int, dilation: int) -> None:
+        super().__init__(
+            channels,
+            channels,
+            kernel,
+            stride=stride,
+            padding=dilation * (kernel - 1) // 2,
+            dilation=dilation,
+            groups=channels,
+            bias=False,
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, C, H / stride, W / stride)."""
+        return depthwise_conv(x, self.weight, self.stride[0], self.dilation[0])
+
+
+def _depthwise_stage(
+    channels: int, kernel: int, stride: int, affine: bool, dilation: int = 1
+) -> list[nn.Module]:
+    return [
+        nn.ReLU(),
+        DepthwiseConv(channels, kernel, stride, dilation),
+        nn.Conv2d(channels, channels, 1, bias=False),
+        nn.BatchNorm2d(channels, affine=affine),
+    ]
+
+
+def _sep_conv(channels: int, kernel: int, stride: int, affine: bool) -> nn.Module:
+    return nn.Sequential(
+        *_depthwise_stage(channels, kernel, stride, affine),
+        *_depthwise_stage(channels, kernel, 1, affine),
+    )
+
+
+@register_operation("max_pool_3x3")
+def max_pool_3x3(channels: int, stride: int, affine: bool) -> nn.Module:
+    """3x3 max pooling."""
+    return nn.MaxPool2d(3, stride=stride, padding=1)
+
+
+@register_operation("avg_pool_3x3")
+def avg_pool_3x3(channels: int, stride: int, affine: bool) -> nn.Module:
+    """3x3 average pooling over the pixels inside the image."""
+    return nn.AvgPool2d(3, stride=stride, padding=1, count_include_pad=False)
+
+
+@register_operation("skip_connect")
+def skip_connect(channels: int, stride: int, affine: bool) -> nn.Module:
+    """Identity, or a factorised reduction where the cell halves the image."""
+    return nn.Identity() if stride == 1 else FactorizedReduce(channels, channels, affine)
+
+
+@register_operation("sep_conv_3x3")
+def sep_conv_3x3(channels: int, stride: int, affine: bool) -> nn.Module:
+    """3x3 depthwise-separable convolution, applied twice."""
+    return _sep_conv(channels, 3, stride, affine)
+
+
+@register_operation("sep_conv_5x5")
+def sep_conv_5x5(channels: int, stride: int, affine: bool) -> nn.Module:
+    """5x5 depthwise-separable convolution, applied twice."""
+    return _sep_conv(channels, 5, stride, affine)
+
+
+@register_operation("dil_conv_3x3")
+def dil_conv_3x3(channels: int, stride: int, affine: bool) -> nn.Module:
+    """3x3 depthwise-separable convolution with dilation 2."""
+    return nn.Sequential(*_depthwise_stage(channels, 3, stride, affine, dilation=2))
+
+
+@register_operation("dil_conv_5x5")
+def dil_conv_5x5(channels: int, stride: int, affine: bool) -> nn.Module:
+    """5x5 depthwise-separable convolution with dilation 2."""
+    return nn.Sequential(*_depthwise_stage(channels, 5, stride, affine, dilation=2))

@@ -1,0 +1,1 @@
+"""The search: its step, its losses, its state, its loop."""

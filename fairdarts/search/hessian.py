@@ -1,0 +1,50 @@
+"""The largest eigenvalue of the Hessian of the validation loss in the architecture parameters."""
+
+import math
+
+import numpy as np
+import torch
+from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+from torch.nn import functional as F
+
+from fairdarts.data.stream import Batch
+from fairdarts.supernet.base import Supernet
+from fairdarts.training.gradients import frozen
+from fairdarts.training.recompute import StatisticsKept
+
+
+def largest_eigenvalue(supernet: Supernet, batch: Batch) -> float:
+    """By Lanczos' method with exact Hessian-vector products; weights and statistics stay.
+
+    Args:
+        supernet: In training mode, as it is searched.
+        batch: Images and labels of the alphas' half.
+    Returns:
+        NaN if the search has diverged or the method does not converge.
+    Source:
+        RobustDARTS, arXiv:1909.09656, Section 4.1.
+    """
+    images, labels = batch
+    alphas = supernet.architecture_parameters()
+    with frozen(supernet.weight_parameters()), StatisticsKept(supernet):
+        loss = F.cross_entropy(supernet(images, supernet.gates()), labels)
+        slopes = torch.autograd.grad(loss, alphas, create_graph=True)
+        flat = torch.cat([slope.flatten() for slope in slopes])
+        if not flat.isfinite().all():
+            return math.nan
+
+        def product(vector: np.ndarray) -> np.ndarray:
+            direction = torch.from_numpy(np.asarray(vector)).to(flat).flatten()
+            columns = torch.autograd.grad(flat @ direction, alphas, retain_graph=True)
+            return torch.cat([column.flatten() for column in columns]).double().cpu().numpy()
+
+        hessian = LinearOperator((len(flat), len(flat)), matvec=product, dtype=np.float64)
+        # Always the same start, and not constant: softmax gates do not feel a constant.
+        start = np.random.default_rng(0).standard_normal(len(flat))
+        try:
+            (largest,) = eigsh(
+                hessian, k=1, which="LA", v0=start, tol=1e-3, return_eigenvectors=False
+            )
+        except ArpackNoConvergence:
+            return math.nan
+    return float(largest)

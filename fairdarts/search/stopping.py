@@ -1,0 +1,78 @@
+"""Rules that end a search before its last epoch: cures of others for the collapse of DARTS.
+
+Each is a small class and an entry of `STOPPING_RULES`. torch is not imported at the top: sweeps are
+planned without it.
+"""
+
+from collections.abc import Sequence
+from statistics import fmean
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from fairdarts.data.stream import Batch
+    from fairdarts.search.loop import SearchState
+
+
+class StoppingRule(Protocol):
+    """What is measured after every epoch, and when it says to stop."""
+
+    def measure(self, state: "SearchState", batch: "Batch") -> float:
+        """A number about the supernet after an epoch; `batch` is of the alphas' half."""
+
+    def chosen_epoch(self, values: Sequence[float]) -> int | None:
+        """Whose alphas to derive from, of epochs 0.. so far measured; None: go on searching."""
+
+
+class TwoSkips:
+    """Stop once the normal cell that DARTS would derive has two skip connections.
+
+    Source:
+        DARTS+, arXiv:1909.06035, Section 3.2.
+    """
+
+    def measure(self, state: "SearchState", batch: "Batch") -> float:
+        """Skip connections in the normal cell by the `darts` rule."""
+        from fairdarts.config import DeriveConfig
+        from fairdarts.genotype.cell_genotype import cell_gates, derive
+        from fairdarts.spaces import CellSpace
+        from fairdarts.supernet.base import flat
+
+        space = state.supernet.space
+        assert isinstance(space, CellSpace)  # `SearchConfig` sees to it
+        gates = cell_gates(flat(state.supernet.gates()).tolist(), space)
+        return derive(gates, DeriveConfig(rule="darts"), space).genotype.num_skips("normal")
+
+    def chosen_epoch(self, values: Sequence[float]) -> int | None:
+        """The last epoch."""
+        return len(values) - 1 if values and values[-1] >= 2 else None
+
+
+class Eigenvalue:
+    """Stop when the largest eigenvalue of the alphas' Hessian grows too fast.
+
+    The mean over 5 epochs is compared with that 5 epochs earlier, whose alphas are taken if it has
+    grown by more than 1.3.
+
+    Source:
+        After RobustDARTS, arXiv:1909.09656, Section 4.3, with whole windows compared.
+    """
+
+    WINDOW = 5
+    FACTOR = 1.3
+
+    def measure(self, state: "SearchState", batch: "Batch") -> float:
+        """Largest eigenvalue of the Hessian of the validation loss in all alphas."""
+        from fairdarts.search.hessian import largest_eigenvalue
+
+        return largest_eigenvalue(state.supernet, batch)
+
+    def chosen_epoch(self, values: Sequence[float]) -> int | None:
+        """The epoch a window ago."""
+        if len(values) < 2 * self.WINDOW:
+            return None
+        now = fmean(values[-self.WINDOW :])
+        before = fmean(values[-2 * self.WINDOW : -self.WINDOW])
+        return len(values) - 1 - self.WINDOW if now > self.FACTOR * before else None
+
+
+STOPPING_RULES: dict[str, StoppingRule] = {"two_skips": TwoSkips(), "eigenvalue": Eigenvalue()}

@@ -1,0 +1,1 @@
+"""The networks that hold every candidate, and what disturbs them."""

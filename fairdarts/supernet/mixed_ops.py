@@ -1,0 +1,136 @@
+"""Mixed operations: every candidate on every edge, each scaled by its gate (Eq. 6).
+
+All edges that leave a node read the same features, so their candidates are computed together:
+pools and identity once for all of them, and the convolutions of E edges as one of E * C channels.
+
+Shapes: B batch, C channels, H W space, E edges that leave the node, O candidate operations.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from fairdarts.spaces import SKIP, CellSpace
+from fairdarts.supernet.perturbation import Perturbation
+from fairdarts.supernet.stacked_ops import POOLS, SEPARATE, Channels, SharedPool
+
+CPU_CACHE_BYTES = 2 << 20
+"""A CPU computes so many bytes of features at once: the next operation finds them in its cache."""
+
+
+class MixedOps(nn.Module):
+    """The mixed operations of all edges that leave one node (Eq. 6; Eq. 2 with softmax gates)."""
+
+    def __init__(self, space: CellSpace, channels: int, num_edges: int, stride: int) -> None:
+        super().__init__()
+        self.channels = channels
+        self.num_edges = num_edges
+        self.shared = nn.ModuleDict()  # no weights: the same result on every edge
+        self.separate = nn.ModuleDict()  # weights of its own on every edge
+        for name in space.operations:
+            if name in POOLS:
+                self.shared[name] = SharedPool(POOLS[name], channels, stride)
+            elif name == SKIP and stride == 1:
+                self.shared[name] = nn.Identity()
+            else:
+                self.separate[name] = SEPARATE[name](channels, num_edges, stride)
+        self.stride = stride
+        self.operations = space.operations
+
+    def forward(
+        self, x: Tensor, gates: Tensor, perturbation: Perturbation | None = None
+    ) -> list[Tensor]:
+        """Features (B, C, H, W) and gates (E, O) to the mixed features of each edge.
+
+        Returns:
+            E tensors (B, C, H / stride, W / stride): sum over o of gate[e, o] * operation o of x,
+            whose features the perturbation may change.
+        """
+        gate_of = dict(zip(self.operations, gates.unbind(dim=1), strict=True))
+        shared = {name: operation(x) for name, operation in self.shared.items()}
+        alike = [name for name in shared if not self._touched(name, perturbation)]
+        # Contiguous: batch norm's CPU gradient reads beyond a weight of stride 0.
+        scales = {
+            name: gate[:, None].expand(-1, self.channels).flatten().contiguous()
+            for name, gate in gate_of.items()
+            if name not in alike
+        }
+        rectified = x.relu()
+        mixed: list[Tensor] = []
+        for num_edges, part in self._parts(x):
+            terms = self._terms(rectified, shared, scales, num_edges, part, perturbation)
+            mixed += torch.split(sum_in_place(terms), self.channels, dim=1)
+        if not alike:
+            return [features.clone() for features in mixed]  # views cannot be added to in place
+        gates_alike = torch.stack([gate_of[name] for name in alike], dim=1)
+        sums = gated_sums(gates_alike, [shared[name] for name in alike])
+        return [a + b for a, b in zip(sums, mixed, strict=True)]
+
+    def _terms(
+        self,
+        rectified: Tensor,
+        shared: dict[str, Tensor],
+        scales: dict[str, Tensor],
+        num_edges: int,
+        part: Channels,
+        perturbation: Perturbation | None,
+    ) -> Iterator[Tensor]:
+        """Gated features of what differs between the edges of a part, (B, num_edges * C, ...)."""
+
+        def gated(name: str, features: Tensor) -> Tensor:
+            assert perturbation is not None
+            by_edge = torch.unflatten(features, 1, (num_edges, self.channels))
+            disturbed = perturbation.on_output(name, by_edge).flatten(1, 2)
+            return disturbed * scales[name][part][:, None, None]
+
+        stacked = _repeat(rectified, num_edges)
+        for name, operation in self.separate.items():
+            if self._touched(name, perturbation):
+                yield gated(name, operation(stacked, part))
+            else:
+                yield operation(
+                    stacked, part, scales[name][part]
+                )  # the gate is batch norm's weight
+        for name, features in shared.items():
+            if self._touched(name, perturbation):
+                yield gated(name, _repeat(features, num_edges))
+
+    def _touched(self, name: str, perturbation: Perturbation | None) -> bool:
+        return perturbation is not None and perturbation.touches(name, self.stride)
+
+    def _parts(self, x: Tensor) -> list[tuple[int, Channels]]:
+        """Edges to compute at once: how many, and which of the stacked channels are theirs."""
+        together = self.num_edges
+        if x.device.type == "cpu":  # a GPU wants few, large kernels
+            together = min(max(1, CPU_CACHE_BYTES // x.nbytes), self.num_edges)
+        if together == self.num_edges:
+            return [(self.num_edges, ...)]
+        parts: list[tuple[int, Channels]] = []
+        for first in range(0, self.num_edges, together):
+            last = min(first + together, self.num_edges)
+            parts.append((last - first, slice(first * self.channels, last * self.channels)))
+        return parts
+
+
+def gated_sums(gates: Tensor, features: list[Tensor]) -> tuple[Tensor, ...]:
+    """Gates (E, S) and S features of one shape and memory format to E sums of them."""
+    first = features[0]
+    channels_last = first.is_contiguous(memory_format=torch.channels_last)
+    # One matrix product over the features as they lie in memory.
+    order, back = ((0, 2, 3, 1), (0, 3, 1, 2)) if channels_last else ((0, 1, 2, 3),) * 2
+    rows = torch.stack([feature.permute(order) for feature in features])
+    sums = (gates @ rows.flatten(1)).view(-1, *rows.shape[1:])
+    return tuple(total.permute(back) for total in sums.unbind())
+
+
+def _repeat(features: Tensor, times: int) -> Tensor:
+    return torch.cat([features] * times, dim=1) if times > 1 else features
+
+
+def sum_in_place(terms: Iterator[Tensor]) -> Tensor:
+    """Add each term to the first, whose values no gradient may need."""
+    total = next(terms)
+    for term in terms:
+        total.add_(term)
+    return total

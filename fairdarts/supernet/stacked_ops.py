@@ -1,0 +1,138 @@
+"""Candidate operations of S1 on all E edges that leave one node: their channels are stacked.
+
+They compute what `fairdarts.operations.cell_operations` does for one edge, without affine
+parameters; their input is rectified already, and what they put out is scaled by the gates.
+
+Shapes: B batch, C channels of an edge, C' stacked channels of some edges, H W space.
+"""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from types import EllipsisType
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fairdarts.operations.functional import depthwise_conv, every_second_pixel
+from fairdarts.spaces import SKIP
+
+Channels = slice | EllipsisType
+"""Which of the stacked E * C channels: those of some edges, or all (`...`)."""
+
+
+class Norm(nn.Module):
+    """Batch norm without affine parameters, of some of its channels."""
+
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+        self.momentum = 0.1
+
+    def forward(self, x: Tensor, part: Channels = ..., scale: Tensor | None = None) -> Tensor:
+        """Normalise (B, C', H, W), C' the channels of `part`, and multiply by `scale` (C')."""
+        return F.batch_norm(
+            x,
+            self.running_mean[part],
+            self.running_var[part],
+            weight=scale,
+            training=self.training,
+            momentum=self.momentum,
+        )
+
+
+class SharedPool(nn.Module):
+    """Pooling and batch norm: pooling has no norm of its own, and gates compare scales."""
+
+    def __init__(self, pool: Callable[[int], nn.Module], channels: int, stride: int) -> None:
+        super().__init__()
+        self.pool = pool(stride)
+        self.norm = Norm(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, C, H / stride, W / stride)."""
+        pooled: Tensor = self.norm(self.pool(x))
+        return pooled
+
+
+POOLS: dict[str, Callable[[int], nn.Module]] = {
+    "max_pool_3x3": lambda stride: nn.MaxPool2d(3, stride, padding=1),
+    "avg_pool_3x3": lambda stride: nn.AvgPool2d(3, stride, padding=1, count_include_pad=False),
+}
+
+
+class StackedConv(nn.Module):
+    """Depthwise and 1x1 convolution and batch norm of E edges (the input is rectified already)."""
+
+    def __init__(
+        self, kernel: int, dilation: int, channels: int, num_edges: int, stride: int
+    ) -> None:
+        super().__init__()
+        stacked = num_edges * channels
+        self.channels = channels
+        self.stride = stride
+        self.dilation = dilation
+        self.depthwise = _conv_weight(stacked, 1, kernel)
+        self.pointwise = _conv_weight(stacked, channels, 1)
+        self.norm = Norm(stacked)
+
+    def forward(self, x: Tensor, part: Channels, scale: Tensor | None = None) -> Tensor:
+        """(B, C', H, W) to (B, C', H / stride, W / stride), C' the stacked channels of `part`."""
+        x = depthwise_conv(x, self.depthwise[part], self.stride, self.dilation)
+        x = F.conv2d(x, self.pointwise[part], groups=x.shape[1] // self.channels)
+        normalised: Tensor = self.norm(x, part, scale)
+        return normalised
+
+
+class StackedSepConv(nn.Module):
+    """Depthwise-separable convolution, applied twice."""
+
+    def __init__(self, kernel: int, channels: int, num_edges: int, stride: int) -> None:
+        super().__init__()
+        self.first = StackedConv(kernel, 1, channels, num_edges, stride)
+        self.second = StackedConv(kernel, 1, channels, num_edges, stride=1)
+
+    def forward(self, x: Tensor, part: Channels, scale: Tensor | None = None) -> Tensor:
+        """Shapes as in `StackedConv`."""
+        output: Tensor = self.second(self.first(x, part).relu_(), part, scale)
+        return output
+
+
+class StackedReduce(nn.Module):
+    """Factorised reduction: 1x1 convolutions of even and of odd pixels, half of C each."""
+
+    def __init__(self, channels: int, num_edges: int, stride: int) -> None:
+        super().__init__()
+        self.channels = channels
+        self.pointwise = _conv_weight(num_edges * channels, channels, 1)
+        self.norm = Norm(num_edges * channels)
+
+    def forward(self, x: Tensor, part: Channels, scale: Tensor | None = None) -> Tensor:
+        """Shapes as in `StackedConv`; C, H and W must be even."""
+        even = torch.split(every_second_pixel(x, 0), self.channels, dim=1)
+        odd = torch.split(every_second_pixel(x, 1), self.channels, dim=1)
+        pixels = [half for edge in zip(even, odd, strict=True) for half in edge]
+        x = F.conv2d(torch.cat(pixels, dim=1), self.pointwise[part], groups=len(pixels))
+        normalised: Tensor = self.norm(x, part, scale)
+        return normalised
+
+
+SEPARATE: dict[str, Callable[[int, int, int], nn.Module]] = {
+    SKIP: StackedReduce,
+    "sep_conv_3x3": partial(StackedSepConv, 3),
+    "sep_conv_5x5": partial(StackedSepConv, 5),
+    "dil_conv_3x3": partial(StackedConv, 3, 2),
+    "dil_conv_5x5": partial(StackedConv, 5, 2),
+}
+
+
+def _conv_weight(out_channels: int, in_channels: int, kernel: int) -> nn.Parameter:
+    """Drawn as torch's convolutions are, whose fan-in is that of one edge's convolution."""
+    weight = nn.Parameter(torch.empty(out_channels, in_channels, kernel, kernel))
+    nn.init.kaiming_uniform_(weight, a=math.sqrt(5))
+    return weight

@@ -1,0 +1,1 @@
+"""What the search and the retraining share: checkpoints, precision, schedules, metrics."""

@@ -1,0 +1,231 @@
+"""Sweep to trials: a pure function, no Ray, no torch.
+
+A trial is a chain of stages; each stage is named by a key (see `identity`), so that trials share
+what they have in common and a finished stage is never computed again.
+"""
+
+import functools
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+from fairdarts.config import Config, DataConfig, RetrainConfig, SampleConfig
+from fairdarts.data.files import Split
+from fairdarts.data.fingerprint import fingerprint
+from fairdarts.spaces import S1
+from orchestrate.errors import SweepError
+from orchestrate.planning.identity import group_id, stage_key
+from orchestrate.planning.settings import (
+    Settings,
+    chosen,
+    data_label,
+    recipe_label,
+    recipe_of,
+    resolve,
+    resolve_sample,
+    space_of,
+)
+from orchestrate.planning.sweep_file import RandomBaseline, Sweep
+
+Identify = Callable[[DataConfig, Split], str]
+"""What takes the fingerprint of a data set's images, see `fairdarts.data.fingerprint`."""
+
+
+@dataclass(frozen=True)
+class StageSpec:
+    """One stage: what it computes, named by its key."""
+
+    kind: str
+    """search, derive, sample, given or retrain."""
+    key: str
+    config: dict[str, Any]
+    parent: str | None
+
+
+@dataclass(frozen=True)
+class TrialSpec:
+    """One pipeline: search -> derive -> retrain, or sample -> retrain."""
+
+    label: str
+    group_label: str
+    group_id: str
+    method: str
+    dataset: str
+    recipe: str
+    stages: tuple[StageSpec, ...]
+
+    @property
+    def trial_id(self) -> str:
+        """Key of the last stage: it depends on all that came before."""
+        return self.stages[-1].key
+
+    def stage(self, *kinds: str) -> StageSpec | None:
+        """The trial's stage of one of these kinds."""
+        return next((stage for stage in self.stages if stage.kind in kinds), None)
+
+    @classmethod
+    def from_dict(cls, value: dict[str, Any]) -> "TrialSpec":
+        """The inverse of `dataclasses.asdict`."""
+        stages = tuple(StageSpec(**stage) for stage in value["stages"])
+        return cls(**(value | {"stages": stages}))
+
+
+def plan(sweep: Sweep) -> list[TrialSpec]:
+    """Every trial of a sweep, in the order of the file, each setting checked.
+
+    Raises:
+        SweepError, ConfigError: If a combination cannot be used.
+        DataError: If a data set is not there.
+    """
+    identify = functools.cache(fingerprint)  # A thousand trials share their images.
+    trials = [*_searches(sweep, identify), *_random_baselines(sweep, identify)]
+    seen: dict[str, str] = {}
+    for trial in trials:
+        twin = seen.setdefault(trial.trial_id, trial.label)
+        if twin is not trial.label:
+            raise SweepError(
+                f"the trials {twin!r} and {trial.label!r} are the same computation: an axis of "
+                "[matrix], or a [[random]] group, changes nothing that they use."
+            )
+    return trials
+
+
+def _searches(sweep: Sweep, identify: Identify) -> list[TrialSpec]:
+    if not sweep.matrix:
+        return []
+    trials = []
+    for values in itertools.product(*sweep.matrix.values()):
+        point = dict(zip(sweep.matrix, values, strict=True))
+        layers = [sweep.settings, point, sweep.overrides]
+        method = chosen("method", layers, "fairdarts")
+        layers.insert(1, sweep.methods.get(method, {}))
+        scale = sweep.scale.layer(method, space_of(layers), recipe_of(layers))
+        sections = resolve(method, [scale, *layers])
+        shown = {axis: value for axis, value in point.items() if axis != "method"}
+        trials.append(search_trial(method, sections, shown, identify))
+    return trials
+
+
+def _random_baselines(sweep: Sweep, identify: Identify) -> list[TrialSpec]:
+    # Random genotypes are trained like searched ones, so they follow the axes of training.
+    axes = {a: v for a, v in sweep.matrix.items() if a.startswith(("retrain.", "data."))}
+    trials = []
+    for group in sweep.random:
+        for values in itertools.product(*axes.values()):
+            point = dict(zip(axes, values, strict=True))
+            for index in range(group.models):
+                layers = [{"seed": index}, sweep.settings, point, sweep.overrides]
+                scale = sweep.scale.layer("fairdarts", S1.name, recipe_of(layers))
+                sections = resolve(
+                    "fairdarts", [scale, *(_without_method(layer) for layer in layers)]
+                )
+                sample = resolve_sample(group.model_dump(exclude={"models"}) | {"index": index})
+                trials.append(_sample_trial(group, sample, sections, point, identify))
+    return trials
+
+
+def _without_method(settings: Settings) -> Settings:
+    return {name: value for name, value in settings.items() if name != "method"}
+
+
+def search_trial(
+    method: str,
+    sections: dict[str, Config],
+    shown: Settings,
+    identify: Identify = fingerprint,
+) -> TrialSpec:
+    """The pipeline search -> derive -> retrain of one resolved setting.
+
+    Args:
+        method: Name of the search method.
+        sections: The resolved sections, see `orchestrate.planning.settings.resolve`.
+        shown: Settings that tell it from its siblings, by full name.
+        identify: What takes the fingerprint of the images.
+    """
+    search, derive = _search_stages(sections, identify)
+    retrain = _retrain_stage(derive, sections, identify)
+    return _trial(method, method, shown, sections, (search, derive, retrain))
+
+
+def search_only_trial(method: str, sections: dict[str, Config], shown: Settings) -> TrialSpec:
+    """The pipeline search -> derive, without retraining."""
+    return _trial(method, method, shown, sections, _search_stages(sections, fingerprint))
+
+
+def given_trial(name: str, genotype: dict[str, Any], sections: dict[str, Config]) -> TrialSpec:
+    """Retrain a genotype that a person gives: a published one or one from a file."""
+    config = {"genotype": genotype}
+    given = StageSpec("given", stage_key("given", config, None), config, None)
+    stages = (given, _retrain_stage(given, sections, fingerprint))
+    shown = {"seed": cast(RetrainConfig, sections["retrain"]).seed}
+    return _trial("given", name, shown, sections, stages)
+
+
+def _sample_trial(
+    group: RandomBaseline,
+    sample: SampleConfig,
+    sections: dict[str, Config],
+    shown: Settings,
+    identify: Identify,
+) -> TrialSpec:
+    config = sample.model_dump()
+    stage = StageSpec("sample", stage_key("sample", config, None), config, None)
+    bounds = [f"M={group.num_skips}"]
+    if group.min_multadds_m is not None:
+        bounds.append(f"MultAdds >= {group.min_multadds_m:g}M")
+    if group.max_multadds_m is not None:
+        bounds.append(f"MultAdds <= {group.max_multadds_m:g}M")
+    name = f"random ({', '.join(bounds)})"
+    stages = (stage, _retrain_stage(stage, sections, identify))
+    repetition = {"index": sample.index} | ({"seed": sample.seed} if sample.seed else {})
+    return _trial("random", name, shown | repetition, sections, stages)
+
+
+def _search_stages(sections: dict[str, Config], identify: Identify) -> tuple[StageSpec, StageSpec]:
+    # The search never sees a test image.
+    data = _data(sections, ("train",), identify) | {"num_test": None}
+    config = {"search": sections["search"].model_dump(), "data": data}
+    search = StageSpec("search", stage_key("search", config, None), config, None)
+    rule = sections["derive"].model_dump() | {"space": sections["search"].model_dump()["space"]}
+    if rule["rule"] == "darts":
+        del rule["op_threshold"]  # That rule has no threshold.
+    return search, StageSpec("derive", stage_key("derive", rule, search.key), rule, search.key)
+
+
+def _retrain_stage(parent: StageSpec, sections: dict[str, Config], identify: Identify) -> StageSpec:
+    data = _data(sections, ("train", "test"), identify)
+    config = {"retrain": sections["retrain"].model_dump(), "data": data}
+    return StageSpec("retrain", stage_key("retrain", config, parent.key), config, parent.key)
+
+
+def _data(
+    sections: dict[str, Config], splits: tuple[Split, ...], identify: Identify
+) -> dict[str, Any]:
+    data = cast(DataConfig, sections["data"])
+    return data.model_dump() | {"fingerprints": {split: identify(data, split) for split in splits}}
+
+
+def _trial(
+    method: str,
+    name: str,
+    shown: Settings,
+    sections: dict[str, Config],
+    stages: tuple[StageSpec, ...],
+) -> TrialSpec:
+    fields = [axis.rpartition(".")[2] for axis in shown]
+    texts = {
+        axis: f"{axis if fields.count(field) > 1 else field}={value}"
+        for field, (axis, value) in zip(fields, shown.items(), strict=True)
+    }
+    repetition = ("seed", "index", "search.seed", "retrain.seed")
+    varied = [text for axis, text in texts.items() if axis not in repetition]
+    return TrialSpec(
+        label=" ".join([name, *texts.values()]),
+        group_label=" ".join([name, *varied]),
+        group_id=group_id(method, [(stage.kind, stage.config) for stage in stages]),
+        method=method,
+        dataset=data_label(cast(DataConfig, sections["data"])),
+        recipe=recipe_label(cast(RetrainConfig, sections["retrain"])),
+        stages=stages,
+    )

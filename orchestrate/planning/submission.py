@@ -1,0 +1,159 @@
+"""Submissions: the plan of a sweep, in the store before its first trial starts.
+
+`sweeps/<name>/0001.json` holds every trial of one submission and is never rewritten; submitting an
+unchanged plan adds nothing. The same trials, as rows, are the denominator of every table.
+"""
+
+import json
+import os
+import secrets
+import socket
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from orchestrate.errors import SweepError
+from orchestrate.planning.plan import TrialSpec
+from orchestrate.planning.resources import Resources
+from results.store.files import read_json, write_json
+from results.store.layout import plan_name
+from results.store.store import Store
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A plan as it was submitted."""
+
+    sweep: str
+    number: int
+    trials: list[TrialSpec]
+    resources: Resources
+    planned_at: str
+
+
+def submit(store: Store, sweep: str, trials: list[TrialSpec], resources: Resources) -> Submission:
+    """Put a plan into the store, unless its newest submission is the same plan."""
+    newest = newest_number(store, sweep)
+    if newest:
+        previous = load_submission(store, sweep)
+        if previous.trials == trials and previous.resources == resources:
+            write_trials(store, previous)
+            return previous
+    planned_at = datetime.now(UTC).isoformat()
+    plan = {
+        "planned_at": planned_at,
+        "user": psutil.Process().username(),
+        "host": socket.gethostname(),
+        "resources": resources.model_dump(),
+        "trials": [asdict(trial) for trial in trials],
+    }
+    number = _claim(store.sweep_dir(sweep), newest + 1, plan)
+    submission = Submission(sweep, number, trials, resources, planned_at)
+    write_trials(store, submission)
+    return submission
+
+
+def load_submission(store: Store, sweep: str) -> Submission:
+    """The newest submission of a sweep.
+
+    Raises:
+        SweepError: If the store has none of that name.
+    """
+    number = newest_number(store, sweep)
+    if not number:
+        known = ", ".join(store.sweep_names()) or "none"
+        raise SweepError(
+            f"no sweep {sweep!r} was run in {store.root} (there: {known}): start it with "
+            f"`fairdarts sweep run {sweep}`."
+        )
+    plan = _read(store, sweep, number)
+    return Submission(
+        sweep,
+        number,
+        [TrialSpec.from_dict(trial) for trial in plan["trials"]],
+        Resources.build(plan["resources"], "resources"),
+        plan["planned_at"],
+    )
+
+
+def newest_number(store: Store, sweep: str) -> int:
+    """Number of a sweep's newest submission, 0 if it has none."""
+    folder = store.sweep_dir(sweep)
+    if not folder.is_dir():
+        return 0
+    return max((int(path.stem) for path in folder.glob("[0-9]*.json")), default=0)
+
+
+def _read(store: Store, sweep: str, number: int) -> dict[str, Any]:
+    plan: dict[str, Any] = read_json(store.sweep_dir(sweep) / f"{number:04d}.json")
+    return plan
+
+
+def _claim(folder: Path, number: int, plan: dict[str, Any]) -> int:
+    """Write the plan under the first free number, which no other process can then take."""
+    temporary = folder / f".claim-{secrets.token_hex(8)}.tmp"
+    write_json(temporary, plan)
+    try:
+        while True:
+            try:
+                os.link(temporary, folder / f"{number:04d}.json")
+                return number
+            except FileExistsError:
+                number += 1
+    finally:
+        temporary.unlink()
+
+
+def write_trials(store: Store, submission: Submission) -> None:
+    """Write the plan's rows, if they are not there: a crash may have come between it and them."""
+    name = plan_name(submission.sweep, submission.number)
+    if store.live_path("trials", name).exists():
+        return
+    rows = [
+        {
+            "sweep": submission.sweep,
+            "submission": submission.number,
+            "planned_at": datetime.fromisoformat(submission.planned_at),
+        }
+        | trial_row(trial)
+        for trial in submission.trials
+    ]
+    store.write_rows("trials", name, rows)
+
+
+def trial_row(trial: TrialSpec) -> dict[str, Any]:
+    """The columns of the `trials` table that a trial determines."""
+    search, sample = trial.stage("search"), trial.stage("sample", "given")
+    derive, retrain = trial.stage("derive"), trial.stage("retrain")
+    row: dict[str, Any] = {
+        "trial_id": trial.trial_id,
+        "label": trial.label,
+        "group_id": trial.group_id,
+        "group_label": trial.group_label,
+        "method": trial.method,
+        "dataset": trial.dataset,
+        "config_json": json.dumps([asdict(stage) for stage in trial.stages]),
+        "search_key": search and search.key,
+        "sample_key": sample and sample.key,
+        "derive_key": derive and derive.key,
+        "retrain_key": retrain and retrain.key,
+    }
+    if search:
+        config = search.config["search"]
+        row |= {
+            "space": config["space"],
+            "zero_one_weight": config["zero_one_weight"],
+            "search_seed": config["seed"],
+        }
+    if sample and sample.kind == "sample":
+        row |= {
+            "space": sample.config["space"],
+            "sample_seed": sample.config["seed"],
+            "sample_index": sample.config["index"],
+        }
+    if retrain:
+        row |= {"recipe": trial.recipe, "retrain_seed": retrain.config["retrain"]["seed"]}
+    return row

@@ -1,0 +1,230 @@
+"""The sweep file: TOML in, a checked `Sweep` out.
+
+```toml
+description = "FairDARTS against DARTS"
+cost = "3 minutes on 2 CPU cores"
+
+[settings]                # of every trial, by full or unambiguous short name
+data = "digits"
+search.epochs = 5
+
+[methods.darts]           # of the trials of one method
+search.alpha_lr = 0.01
+
+[matrix]                  # every combination is a trial
+method = ["fairdarts", "darts"]
+seed = [0, 1]
+
+[[random]]                # random-sampling baselines, retrained like the rest
+models = 2
+num_skips = 2
+
+[resources]
+cpus_per_trial = 1
+```
+"""
+
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from fairdarts.config import Config
+from fairdarts.presets import METHODS
+from orchestrate.errors import SweepError
+from orchestrate.planning.resources import Resources
+from orchestrate.planning.scale import PAPER, Scale, scale_named
+from orchestrate.planning.settings import Settings, flatten, full_name, parse_assignment
+from results.store.layout import is_sweep
+
+KEYS = ("name", "description", "cost", "settings", "methods", "matrix", "random", "resources")
+
+
+class RandomBaseline(Config):
+    """A group of random genotypes (paper Table 3)."""
+
+    models: int = Field(ge=1)
+    """How many distinct genotypes."""
+    seed: int = Field(default=0, ge=0, lt=2**31)
+    num_skips: int = Field(default=2, ge=0, le=8)
+    min_multadds_m: float | None = Field(default=None, ge=0)
+    max_multadds_m: float | None = Field(default=None, gt=0)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A checked sweep; `orchestrate.planning.plan.plan` turns it into trials."""
+
+    name: str
+    description: str
+    cost: str
+    settings: Settings
+    methods: dict[str, Settings]
+    scale: Scale
+    """What it sets is beneath all of the file."""
+    matrix: dict[str, list[Any]]
+    random: list[RandomBaseline]
+    resources: Resources
+    overrides: Settings
+    """`--set` values, over everything else."""
+
+
+def load_sweep(
+    name_or_path: str, assignments: list[str] | None = None, scale: str = PAPER
+) -> Sweep:
+    """Read a packaged sweep or a TOML file and check it.
+
+    Args:
+        name_or_path: Name of a packaged sweep, or path of a file that ends in `.toml`.
+        assignments: `key=value` overrides.
+        scale: `paper`, or a scale of `scales.toml`: what the file does not set is as it says, and
+            the sweep has its name after its own.
+    Raises:
+        SweepError: If there is no such sweep or a key or value cannot be used.
+        ConfigError: If a value of a checked group is out of range.
+    """
+    name, text = _read(name_or_path)
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        hint = ""
+        if "overwrite" in str(error):
+            hint = ' (beside other data.* settings write data.source = "..." instead of data)'
+        raise SweepError(f"{name_or_path} is not TOML: {error}{hint}.") from None
+    try:
+        return parse_sweep(table, name, assignments or [], scale)
+    except SweepError as error:
+        raise SweepError(f"{name_or_path}: {error}") from None
+
+
+def parse_sweep(
+    table: dict[str, Any],
+    name: str,
+    assignments: list[str],
+    scale_name: str = PAPER,
+) -> Sweep:
+    """Check a parsed sweep file, see `load_sweep`."""
+    scale = scale_named(scale_name)
+    for key in table:
+        if key not in KEYS:
+            raise SweepError(f"{key} is not a section of a sweep; allowed: {', '.join(KEYS)}.")
+    name = table.get("name", name)
+    if scale_name != PAPER:
+        name = f"{name}-{scale_name}"
+    if not isinstance(name, str) or not is_sweep(name):
+        raise SweepError(
+            f"name (={name!r}) must be 1 to 63 of a-z, 0-9, - and _, starting with a letter or "
+            "digit: it names a folder."
+        )
+    matrix = flatten(_table(table, "matrix"))
+    resources_table = dict(_table(table, "resources"))
+    random_tables = [dict(group) for group in _random(table)]
+    overrides: Settings = {}
+    for assignment in assignments:
+        key, value = parse_assignment(assignment)
+        section, _, field = key.partition(".")
+        if section == "resources":
+            resources_table[field] = value
+        elif section == "random":
+            if not random_tables:
+                raise SweepError(f"--set {assignment}: this sweep has no [[random]].")
+            for group in random_tables:
+                group[field] = value
+        elif full_name(key) in matrix or isinstance(value, list):
+            matrix[full_name(key)] = value if isinstance(value, list) else [value]
+        else:
+            overrides[full_name(key)] = value
+    for axis, values in matrix.items():
+        _check_axis(axis, values)
+    if not matrix and not random_tables:
+        raise SweepError("there is neither [matrix] nor [[random]]: nothing to run.")
+    return Sweep(
+        name=name,
+        description=str(table.get("description", "")),
+        cost=str(table.get("cost", "")),
+        settings=flatten(_table(table, "settings")),
+        methods=_methods(table),
+        scale=scale,
+        matrix=matrix,
+        random=[RandomBaseline.build(group, "random") for group in random_tables],
+        resources=Resources.build(resources_table, "resources"),
+        overrides=overrides,
+    )
+
+
+def packaged_sweeps() -> list[str]:
+    """Names of the sweeps that come with the package."""
+    return sorted(
+        entry.name.removesuffix(".toml")
+        for entry in _package_folder().iterdir()
+        if entry.name.endswith(".toml")
+    )
+
+
+def _package_folder() -> Traversable:
+    return resources.files("orchestrate") / "sweeps"
+
+
+def _read(name_or_path: str) -> tuple[str, str]:
+    if not name_or_path.endswith(".toml"):
+        if name_or_path not in packaged_sweeps():
+            raise SweepError(
+                f"there is no packaged sweep {name_or_path!r}; there are: "
+                f"{', '.join(packaged_sweeps())}, or give the path of a .toml file."
+            )
+        return name_or_path, (_package_folder() / f"{name_or_path}.toml").read_text("utf-8")
+    path = Path(name_or_path)
+    try:
+        return path.stem.lower(), path.read_text("utf-8")
+    except FileNotFoundError:
+        raise SweepError(f"there is no file {name_or_path}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SweepError(f"{name_or_path} cannot be read: {error}.") from None
+
+
+def _methods(table: dict[str, Any]) -> dict[str, Settings]:
+    methods = {}
+    for method, settings in _table(table, "methods").items():
+        if method not in METHODS:
+            raise SweepError(
+                f"methods.{method} is not a known method; allowed: {', '.join(METHODS)}."
+            )
+        if not isinstance(settings, dict):
+            raise SweepError(
+                f"methods.{method} (={settings!r}) must be a table: write it as [methods.{method}]."
+            )
+        methods[method] = flatten(settings)
+    return methods
+
+
+def _table(table: dict[str, Any], key: str) -> dict[str, Any]:
+    value = table.get(key, {})
+    if not isinstance(value, dict):
+        raise SweepError(f"{key} (={value!r}) must be a table: write it as [{key}].")
+    return value
+
+
+def _random(table: dict[str, Any]) -> list[dict[str, Any]]:
+    groups = table.get("random", [])
+    if isinstance(groups, dict):
+        groups = [groups]
+    if not isinstance(groups, list) or not all(isinstance(group, dict) for group in groups):
+        raise SweepError(f"random (={groups!r}) must be a table: write it as [[random]].")
+    return groups
+
+
+def _check_axis(axis: str, values: Any) -> None:
+    if not isinstance(values, list):
+        raise SweepError(
+            f"matrix.{axis} (={values!r}) must be a list of values; one value for all trials goes "
+            "to [settings]."
+        )
+    if not values:
+        raise SweepError(f"matrix.{axis} is empty: give at least one value or leave it out.")
+    for value in values:
+        if values.count(value) > 1:
+            raise SweepError(f"matrix.{axis} has {value!r} twice: each value makes one trial.")

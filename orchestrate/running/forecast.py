@@ -1,0 +1,188 @@
+"""The memory that the trials of a sweep will need, before one of them starts.
+
+A GPU holds tensors, which can be counted without computing. A process on a CPU holds more: what
+its libraries keep and what the allocator does not give back. So small steps are taken there, in
+processes of their own, and extrapolated to the batch.
+"""
+
+import multiprocessing
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import torch
+
+from fairdarts.config import DataConfig, RetrainConfig, SearchConfig
+from fairdarts.data.images import ImageSet
+from fairdarts.data.sources import load_train
+from fairdarts.data.stream import Batch
+from fairdarts.genotype.any_genotype import AnyGenotype
+from fairdarts.genotype.layer_genotype import LayerGenotype
+from fairdarts.genotype.published import published
+from fairdarts.memory import retrain_bytes, search_bytes
+from fairdarts.network.retrain import RetrainState, train_step
+from fairdarts.search.loop import SearchState, search_step
+from fairdarts.spaces import LayerSpace, get_space
+from orchestrate.planning.plan import TrialSpec
+
+DATA = set(DataConfig.model_fields)
+MEMORY_SETTINGS = {
+    "space",
+    "optimization",
+    "order",
+    "perturbation",
+    "stopping",
+    "batch_size",
+    "micro_batches",
+    "init_channels",
+    "num_cells",
+    "width",
+    "num_layers",
+    "channels_last",
+    "precision",
+    "recompute",
+}
+"""Settings of a search that its memory depends on."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What trials of one size need on their device, in bytes."""
+
+    label: str
+    """The first of these trials."""
+    num_trials: int
+    search: int | None
+    """None: it is not searched."""
+    retrain: int
+    """Of a typical genotype: which one is derived is not known yet."""
+
+    @property
+    def peak(self) -> int:
+        """The larger of the two."""
+        return max(self.search or 0, self.retrain)
+
+
+CPU = torch.device("cpu")
+MEASURED_BATCHES = (4, 8)
+"""What is extrapolated from; memory is a constant and a share for each image."""
+MEASURED_STEPS = 2
+
+
+def forecasts(trials: list[TrialSpec], on_gpu: bool) -> Iterator[Forecast]:
+    """What trials need, those of one size together.
+
+    Args:
+        trials: The plan of a sweep.
+        on_gpu: Where they will compute; on a CPU it is the memory of the whole process.
+    Raises:
+        DataError: If a data set cannot be used.
+    """
+    by_size: dict[str, list[TrialSpec]] = {}
+    for trial in trials:
+        by_size.setdefault(_size(trial), []).append(trial)
+    for same in by_size.values():
+        yield _forecast(same, on_gpu)
+
+
+def _size(trial: TrialSpec) -> str:
+    """What the memory of a trial depends on, as text."""
+    search, config = trial.stage("search"), trial.stages[-1].config
+    settings = search.config["search"] if search else {}
+    of_search = {name: settings[name] for name in sorted(MEMORY_SETTINGS & settings.keys())}
+    of_retraining = {k: v for k, v in config["retrain"].items() if k != "seed"}
+    return repr((of_search, of_retraining, config["data"]))
+
+
+def _forecast(trials: list[TrialSpec], on_gpu: bool) -> Forecast:
+    trial = trials[0]
+    config = trial.stages[-1].config
+    data = {name: value for name, value in config["data"].items() if name in DATA}
+    images = load_train(DataConfig.build(data, "data"))
+    held = images.images.untyped_storage().nbytes() if isinstance(images, ImageSet) else 0
+    network = (images.num_classes, images.image_size)
+    typical: AnyGenotype = published("FairDARTS_b").genotype
+    search_peak = None
+    if (search := trial.stage("search")) is not None:
+        settings = SearchConfig.build(search.config["search"], "search")
+        space = get_space(settings.space)
+        if isinstance(space, LayerSpace):
+            typical = LayerGenotype.uniform("E6K5", settings.num_layers)
+        count = search_bytes if on_gpu else _search_bytes_of_process
+        search_peak = held + count(settings, *network)
+    retraining = RetrainConfig.build(config["retrain"], "retrain")
+    count_retraining = retrain_bytes if on_gpu else _retrain_bytes_of_process
+    return Forecast(
+        label=trial.label,
+        num_trials=len(trials),
+        search=search_peak,
+        retrain=held + count_retraining(typical, retraining, *network),
+    )
+
+
+def _search_bytes_of_process(config: SearchConfig, num_classes: int, image_size: int) -> int:
+    whole = config.model_copy(update={"micro_batches": 1})
+    part = -(-config.batch_size // config.micro_batches)
+    return _extrapolated(part, _peak_of_search, whole, num_classes, image_size)
+
+
+def _retrain_bytes_of_process(
+    genotype: AnyGenotype, config: RetrainConfig, num_classes: int, image_size: int
+) -> int:
+    plain = config.model_copy(update={"compile": False})
+    return _extrapolated(
+        config.batch_size, _peak_of_retraining, genotype, plain, num_classes, image_size
+    )
+
+
+def _extrapolated(batch_size: int, peak: Callable[..., int], *arguments: object) -> int:
+    small, large = MEASURED_BATCHES
+    low, high = (_in_own_process(peak, number, *arguments) for number in MEASURED_BATCHES)
+    return low + (high - low) * (batch_size - small) // (large - small)
+
+
+def _in_own_process(function: Callable[..., int], *arguments: object) -> int:
+    # Spawned: a forked process would hold what this one does.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def _peak_of_search(batch_size: int, config: SearchConfig, num_classes: int, size: int) -> int:
+    state = SearchState(config, num_classes, CPU)
+    state.supernet.train()
+    batch = _batch(batch_size, size, config.channels_last)
+    return _peak_of_process(lambda: search_step(state, batch, batch, config))
+
+
+def _peak_of_retraining(
+    batch_size: int, genotype: AnyGenotype, config: RetrainConfig, num_classes: int, size: int
+) -> int:
+    state = RetrainState(genotype, config, num_classes, CPU)
+    state.network.train()
+    batch = _batch(batch_size, size, config.channels_last)
+    return _peak_of_process(lambda: train_step(state, batch, config))
+
+
+def _batch(batch_size: int, image_size: int, channels_last: bool) -> Batch:
+    memory_format = torch.channels_last if channels_last else torch.contiguous_format
+    images = torch.zeros(batch_size, 3, image_size, image_size)
+    labels = torch.zeros(batch_size, dtype=torch.int64)
+    return images.contiguous(memory_format=memory_format), labels
+
+
+def _peak_of_process(step: Callable[[], object]) -> int:
+    """Highest memory of this process, in bytes, after steps as a trial's process takes them."""
+    import ray.tune  # noqa: F401 - a trial's process has it in memory
+
+    torch.set_num_threads(1)
+    for _ in range(MEASURED_STEPS):
+        step()
+    try:
+        lines = Path("/proc/self/status").read_text("ascii").splitlines()
+    except OSError:  # Not Linux.
+        return int(psutil.Process().memory_info().rss)
+    (peak_kib,) = (line.split()[1] for line in lines if line.startswith("VmHWM"))
+    return 1024 * int(peak_kib)

@@ -1,0 +1,104 @@
+"""The state of every trial of a sweep, read off the store; Ray is not asked and not needed."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from orchestrate.planning.plan import StageSpec, TrialSpec
+from orchestrate.stages.lease import StageState
+from orchestrate.stages.twins import state_of
+from results.store.store import Store
+
+STATUSES = ("done", "invalid", "running", "lost", "pending", "failed")
+
+
+@dataclass(frozen=True)
+class TrialStatus:
+    """Where a trial is in its chain of stages."""
+
+    trial: TrialSpec
+    status: str
+    """One of `STATUSES`. invalid: its genotype makes no network; lost: its process died."""
+    stage: StageSpec
+    """The first stage that is not done, or the last one."""
+    state: StageState
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to compute."""
+        return self.status in ("done", "invalid")
+
+    @property
+    def remaining(self) -> tuple[StageSpec, ...]:
+        """The stages still to compute."""
+        stages = self.trial.stages
+        return () if self.finished else stages[stages.index(self.stage) :]
+
+    @property
+    def started(self) -> bool:
+        """Whether some of it has been computed."""
+        return self.stage is not self.trial.stages[0] or self.status != "pending"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a stage is."""
+
+    epochs_done: int
+    num_epochs: int
+    metric: str
+    """The last epoch's headline number, such as "test 91.2%"."""
+    left_s: float | None
+    """Time left in this stage at the pace of its epochs so far; None before the first."""
+
+
+def trial_status(store: Store, trial: TrialSpec) -> TrialStatus:
+    """The status of one trial."""
+    for stage in trial.stages:
+        state = state_of(stage, store)
+        if state.status != "done":
+            return TrialStatus(trial, state.status, stage, state)
+        if state.outcome != "ok":
+            return TrialStatus(trial, state.outcome, stage, state)
+    return TrialStatus(trial, "done", stage, state)
+
+
+def sweep_status(
+    store: Store, trials: list[TrialSpec], finished: dict[str, TrialStatus] | None = None
+) -> list[TrialStatus]:
+    """The status of every trial, in the order of the plan.
+
+    Args:
+        store: Where they are.
+        trials: The plan.
+        finished: Trials known to be finished, by id; they are not looked at again, and newly
+            finished ones are added.
+    """
+    known = {} if finished is None else finished
+    statuses = [known.get(trial.trial_id) or trial_status(store, trial) for trial in trials]
+    known.update((s.trial.trial_id, s) for s in statuses if s.finished)
+    return statuses
+
+
+def count(statuses: list[TrialStatus]) -> dict[str, int]:
+    """Number of trials by status, those that occur."""
+    counter = Counter(status.status for status in statuses)
+    return {name: counter[name] for name in STATUSES if counter[name]}
+
+
+def progress(store: Store, status: TrialStatus) -> Progress | None:
+    """How far the current stage of a trial is; None for one without epochs."""
+    settings = status.stage.config.get(status.stage.kind)
+    if settings is None:
+        return None
+    columns = ["epoch", "wall_s", "arch_top1_pct", "test_top1_pct"]
+    rows = store.read("epochs", [status.stage.key], columns).to_pylist()
+    num_epochs = settings["epochs"]
+    if not rows:
+        return Progress(0, num_epochs, "", None)
+    last = max(rows, key=lambda row: row["epoch"])
+    if last["test_top1_pct"] is not None:
+        metric = f"test {last['test_top1_pct']:.1f}%"
+    else:
+        metric = f"alpha half {last['arch_top1_pct']:.1f}%"
+    pace_s = sum(row["wall_s"] for row in rows) / len(rows)
+    return Progress(len(rows), num_epochs, metric, pace_s * (num_epochs - len(rows)))

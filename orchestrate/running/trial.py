@@ -1,0 +1,190 @@
+"""The trial: search -> derive -> retrain -> record, resumed wherever it was left.
+
+For every stage of its chain a trial tries, in this order: done, so skip it; its newest intact
+checkpoint, so continue; else from scratch. Nothing here knows of Ray.
+"""
+
+import contextlib
+import errno
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import torch
+
+from fairdarts.errors import CheckpointError
+from orchestrate.errors import Diverged, Held, Superseded
+from orchestrate.planning.plan import StageSpec, TrialSpec
+from orchestrate.stages.kinds import STAGES, StageRun, derived_genotype
+from orchestrate.stages.lease import Attempt, stage_state
+from orchestrate.stages.runtime import Runtime
+from orchestrate.stages.twins import first_alike, wait_for
+from results.store.files import write_json
+from results.store.layout import live_name
+from results.store.store import Store
+from results.text import clean_text
+
+MAX_MESSAGE_BYTES = 2000
+
+
+def run_trial(
+    trial: TrialSpec,
+    store: Store,
+    runtime: Runtime,
+    on_epoch: Callable[[], None] = lambda: None,
+) -> str:
+    """Bring a trial to its end, or as far as it gets.
+
+    A failure is a row and a mark of its stage; it is not raised, for the siblings go on.
+
+    Args:
+        trial: The chain of stages.
+        store: Where everything is read and written.
+        runtime: Device and threads.
+        on_epoch: Called after every committed epoch.
+    Returns:
+        ok, invalid, failed, or held (another process computes one of its stages).
+    """
+    for stage in trial.stages:
+        outcome = _finish_stage(stage, store, runtime, on_epoch)
+        if outcome != "ok":
+            return outcome
+    return "ok"
+
+
+def _finish_stage(
+    stage: StageSpec, store: Store, runtime: Runtime, on_epoch: Callable[[], None]
+) -> str:
+    """Outcome of a stage, which is computed unless it is done; see `run_trial`."""
+    state = stage_state(store.stage_dir(stage.kind, stage.key))
+    if state.status == "done":
+        return state.outcome
+    if stage.kind == "retrain" and (genotype := derived_genotype(stage, store)):
+        first = first_alike(stage, genotype, store)
+        if first != stage and _finish_stage(first, store, runtime, on_epoch) == "held":
+            wait_for(first, stage, store)
+            return "held"
+    return run_stage(stage, store, runtime, on_epoch)
+
+
+def run_stage(
+    stage: StageSpec, store: Store, runtime: Runtime, on_epoch: Callable[[], None]
+) -> str:
+    """One attempt at a stage; see `run_trial`."""
+    stage_dir = store.stage_dir(stage.kind, stage.key)
+    if not (stage_dir / "SPEC.json").exists():
+        write_json(stage_dir / "SPEC.json", asdict(stage))
+    try:
+        attempt = Attempt.take(stage_dir)
+    except Held:
+        return "held"
+    run = StageRun(stage, store, attempt, runtime, on_epoch)
+    record = _AttemptRecord(run)
+    try:
+        attempt.remove_leftovers()
+        store.remove_leftovers(stage.key)
+        runtime.apply()
+        attempt.log(f"attempt {attempt.number} at {stage.kind} {stage.key} on {runtime.device}")
+        record.write(status="running")
+        outcome = STAGES[stage.kind](run)
+        record.write(status="ok", ended=True)
+        attempt.finish(outcome.status, outcome.reason)
+        return outcome.status
+    except (Held, Superseded) as error:
+        attempt.log(str(error))
+        attempt.release()
+        return "held"
+    except Exception as error:
+        _fail(run, record, error)
+        return "failed"
+    except BaseException:  # Ctrl-C: the stage is free at once, its last epoch is kept.
+        attempt.release()
+        raise
+
+
+def record_crash(trial: TrialSpec, store: Store, error: Exception) -> None:
+    """Mark a trial's stage as failed whose process died, again and again, before it could."""
+    for stage in trial.stages:
+        stage_dir = store.stage_dir(stage.kind, stage.key)
+        if stage_state(stage_dir).status == "done":
+            continue
+        try:
+            attempt = Attempt.take(stage_dir)
+        except Held:
+            return
+        now = datetime.now(UTC)
+        row = {
+            "stage_key": stage.key,
+            "attempt": attempt.number,
+            "kind": stage.kind,
+            "status": "failed",
+            "started_at": now,
+            "ended_at": now,
+        }
+        store.write_rows(
+            "attempts", live_name(stage.key, attempt.number), [row | _failure("crash", error)]
+        )
+        attempt.fail("crash", error)
+        return
+
+
+def _fail(run: StageRun, record: "_AttemptRecord", error: Exception) -> None:
+    """The row first, then the mark; on a full disk, as much of that as fits."""
+    kind = failure_kind(error)
+    with contextlib.suppress(OSError):
+        record.write(status="failed", ended=True, **_failure(kind, error))
+    with contextlib.suppress(OSError):
+        run.attempt.fail(kind, error)
+
+
+def _failure(kind: str, error: Exception) -> dict[str, Any]:
+    return {
+        "failure_kind": kind,
+        "error_type": type(error).__name__,
+        "error_message": clean_text(str(error), MAX_MESSAGE_BYTES),
+    }
+
+
+def failure_kind(error: Exception) -> str:
+    """The class of a failure, see the column `failure_kind`."""
+    if isinstance(error, Diverged):
+        return "diverged"
+    if isinstance(error, CheckpointError):
+        return "bad_checkpoint"
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return "oom"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "disk_full"
+    return "exception"
+
+
+class _AttemptRecord:
+    """The row of one attempt: written at its start and again at its end."""
+
+    def __init__(self, run: StageRun) -> None:
+        self.run = run
+        self.started_at = datetime.now(UTC)
+        self.started = time.monotonic()
+
+    def write(self, status: str, ended: bool = False, **failure: Any) -> None:
+        """Write the row as it stands."""
+        run = self.run
+        row = run.runtime.describe() | {
+            "stage_key": run.stage.key,
+            "attempt": run.attempt.number,
+            "kind": run.stage.kind,
+            "status": status,
+            "resumed_from_epoch": run.resumed_from_epoch,
+            "bitwise": run.bitwise,
+            "started_at": self.started_at,
+        }
+        if ended:
+            row |= {
+                "ended_at": datetime.now(UTC),
+                "wall_s": time.monotonic() - self.started,
+                "peak_memory_mib": run.runtime.peak_memory_mib(),
+            }
+        name = live_name(run.stage.key, run.attempt.number)
+        run.store.write_rows("attempts", name, [row | failure])

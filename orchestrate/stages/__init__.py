@@ -1,0 +1,1 @@
+"""What a stage computes and records, who may compute it, and how it resumes. No Ray."""

@@ -1,0 +1,100 @@
+"""What a stage is computed on, and a description of it for the tables."""
+
+import functools
+import json
+import os
+import platform
+import resource
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+PACKAGES = ("torch", "torchvision", "timm", "ray", "numpy", "scipy", "fairdarts")
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """The device, and the numbers of threads and of decoding processes, of one trial."""
+
+    device: str
+    num_threads: int
+    loader_workers: int = 0
+
+    def apply(self) -> None:
+        """Make this process compute as described.
+
+        Raises:
+            RuntimeError: If the device is not there.
+        """
+        torch.set_num_threads(self.num_threads)
+        torch.empty(1, device=self.device)
+
+    def describe(self) -> dict[str, Any]:
+        """Columns of the `attempts` table."""
+        return {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "device": self.device_name(),
+            "num_threads": self.num_threads,
+            "versions_json": json.dumps(versions(), sort_keys=True),
+        }
+
+    def device_name(self) -> str:
+        """The GPU's product name, or `cpu`."""
+        if self.device == "cuda" and torch.cuda.is_available():
+            return torch.cuda.get_device_name()
+        return self.device
+
+    def peak_memory_mib(self) -> float:
+        """Highest memory so far, in MiB: of the GPU's tensors, or of this process."""
+        if self.device == "cuda" and torch.cuda.is_available():
+            return float(torch.cuda.max_memory_allocated() / 2**20)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+    def bitwise_key(self) -> str:
+        """What must stay the same for a resumed run to equal an uninterrupted one bit for bit."""
+        return f"torch {torch.__version__}, {self.device_name()}, {self.num_threads} threads"
+
+
+@functools.cache
+def versions() -> dict[str, str]:
+    """Versions of Python, the packages that compute, and this project's commit if there is one."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    commit = _commit()
+    if commit:
+        found["commit"] = commit
+    return found
+
+
+def _commit() -> str:
+    """Commit of the checkout this code runs from, "-dirty" if it was edited; else nothing."""
+    root = Path(__file__).parents[2]
+    if not (root / ".git").exists():
+        return ""
+    command = [
+        "git",
+        "-C",
+        str(root),
+        "describe",
+        "--always",
+        "--dirty",
+        "--abbrev=40",
+        "--exclude=*",
+    ]
+    try:
+        described = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:  # There need be no git.
+        return ""
+    return described.stdout.strip()

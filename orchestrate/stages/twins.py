@@ -1,0 +1,69 @@
+"""Retrainings that turn out to be one: the same genotype, settings, images and seed.
+
+Which genotype a search derives is not known when its trial is planned, so two retrain stages may
+prove to be the same computation. The first of them trains; the others repeat its rows.
+"""
+
+import os
+import secrets
+from dataclasses import asdict
+from pathlib import Path
+
+from orchestrate.planning.identity import stage_key
+from orchestrate.planning.plan import StageSpec
+from orchestrate.stages.lease import StageState, stage_state
+from results.store.files import read_json, write_json
+from results.store.store import Store
+
+WAITS_FOR = "WAITS_FOR.json"
+"""In the folder of a stage: the one it will repeat, which another process computes."""
+
+
+def first_alike(stage: StageSpec, genotype_json: str, store: Store) -> StageSpec:
+    """The retrain stage that trains this genotype with these settings; `stage` if none does yet."""
+    record = _record(stage, genotype_json, store)
+    first = StageSpec(**read_json(record)) if record.exists() else stage
+    # A person may have deleted it.
+    return first if store.stage_dir(first.kind, first.key).exists() else stage
+
+
+def claim_training(stage: StageSpec, genotype_json: str, store: Store) -> StageSpec:
+    """As `first_alike`; if none does yet, `stage` is the one from now on.
+
+    Args:
+        stage: A retrain stage whose folder exists.
+        genotype_json: What its parent derived, pruned, as `Genotype.to_json` writes it.
+        store: Where it is put on record.
+    """
+    record = _record(stage, genotype_json, store)
+    record.parent.mkdir(parents=True, exist_ok=True)
+    claim = record.parent / f".claim-{secrets.token_hex(8)}.tmp"
+    write_json(claim, asdict(stage))
+    try:
+        os.link(claim, record)
+    except FileExistsError:
+        if first_alike(stage, genotype_json, store) == stage:
+            claim.replace(record)
+    finally:
+        claim.unlink(missing_ok=True)
+    return first_alike(stage, genotype_json, store)
+
+
+def wait_for(first: StageSpec, stage: StageSpec, store: Store) -> None:
+    """Leave word that `stage` waits for the one it will repeat."""
+    write_json(store.stage_dir(stage.kind, stage.key) / WAITS_FOR, asdict(first))
+
+
+def state_of(stage: StageSpec, store: Store) -> StageState:
+    """The state of a stage; one that waits for a running one is running too."""
+    folder = store.stage_dir(stage.kind, stage.key)
+    state = stage_state(folder)
+    if state.status not in ("pending", "lost") or not (folder / WAITS_FOR).exists():
+        return state
+    first = StageSpec(**read_json(folder / WAITS_FOR))
+    twin = stage_state(store.stage_dir(first.kind, first.key))
+    return twin if twin.status == "running" else state
+
+
+def _record(stage: StageSpec, genotype_json: str, store: Store) -> Path:
+    return store.training_path(stage_key(stage.kind, stage.config, genotype_json))

@@ -1,0 +1,1 @@
+"""From rows to answers: outcomes of trials, aggregates, statistics."""

@@ -1,0 +1,189 @@
+"""What became of every planned trial: the tables, joined."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from results.errors import StoreError
+from results.store.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+OK = "ok"
+INVALID = "invalid"
+FAILED = "failed"
+UNFINISHED = "unfinished"
+OUTCOMES = (OK, INVALID, FAILED, UNFINISHED)
+"""Each planned trial has exactly one of these."""
+
+STAGE_COLUMNS = ("search_key", "sample_key", "derive_key", "retrain_key")
+"""Columns of `trials` that name its stages, in the order they run."""
+FROM_GENOTYPES = (
+    "genotype_json",
+    "num_skips_normal",
+    "num_skips_reduce",
+    "num_edges_normal",
+    "num_edges_reduce",
+    "margin_normal",
+    "margin_reduce",
+    "stable_epochs",
+    "num_blocks",
+    "num_removed_layers",
+    "num_skips_layers",
+    "margin_layers",
+)
+FROM_RETRAINS = (
+    "test_top1_pct",
+    "best_test_top1_pct",
+    "best_epoch",
+    "val_test_top1_pct",
+    "val_epoch",
+    "params",
+    "params_with_auxiliary",
+    "multadds",
+    "image_size",
+    "init_channels",
+    "num_cells",
+)
+"""Columns of these tables that a trial takes over."""
+
+Row = Mapping[str, Any]
+
+
+def trial_outcomes(
+    store: Store, sweeps: list[str] | None = None, all_submissions: bool = False
+) -> "pd.DataFrame":
+    """One row per planned trial, in the order of the plan.
+
+    A trial planned in two sweeps has a row in each.
+
+    Args:
+        store: The store to read.
+        sweeps: Names of sweeps; None: every sweep.
+        all_submissions: Also trials that the newest submission of their sweep no longer plans.
+    Returns:
+        The columns of `trials`; those of its genotype and of its retraining; `search_s` and
+        `retrain_s`, sums over epochs; `outcome`, one of `OUTCOMES`; `failure_kind` of a failed
+        trial; and `reason`, why a trial is invalid or failed.
+    Raises:
+        StoreError: If there is no sweep of a given name.
+        DamagedFile: If a file is damaged.
+    """
+    import pyarrow as pa
+
+    trials, left_out = _planned(store, sweeps)
+    if all_submissions:
+        trials = [*left_out, *trials]
+    keys = frozenset(trial[column] for trial in trials for column in STAGE_COLUMNS) - {None}
+    attempts: dict[str, Row] = {}
+    for row in store.read("attempts", keys).sort_by("attempt").to_pylist():
+        attempts[row["stage_key"]] = row
+    genotypes = {row["stage_key"]: row for row in store.read("genotypes", keys).to_pylist()}
+    retrains = {row["stage_key"]: row for row in store.read("retrains", keys).to_pylist()}
+    search_s = _search_seconds(store, frozenset(trial["search_key"] for trial in trials))
+
+    rows = []
+    for trial in trials:
+        genotype = genotypes.get(trial["derive_key"] or trial["sample_key"], {})
+        retrain = retrains.get(trial["retrain_key"], {})
+        stages = [attempts[trial[name]] for name in STAGE_COLUMNS if trial[name] in attempts]
+        rows.append(
+            {
+                **trial,
+                **{name: genotype.get(name) for name in FROM_GENOTYPES},
+                **{name: retrain.get(name) for name in FROM_RETRAINS},
+                "search_s": search_s.get(trial["search_key"]),
+                "retrain_s": retrain.get("wall_s"),
+                **_end(trial, stages, genotype, retrain),
+            }
+        )
+    return _frame(pa.Table.from_pylist(rows, _outcome_schema()))
+
+
+def num_left_out(store: Store, sweeps: list[str] | None = None) -> int:
+    """How many trials of older submissions `trial_outcomes` leaves out by default."""
+    return len(_planned(store, sweeps)[1])
+
+
+def _planned(store: Store, sweeps: list[str] | None) -> tuple[list[Row], list[Row]]:
+    """Trials of each sweep's newest submission, and those that only older ones planned."""
+    if sweeps is not None:
+        _check_sweeps(store, sweeps)
+    newest: dict[str, int] = {}
+    trials: dict[tuple[str, str], Row] = {}
+    for row in store.read("trials", sweeps).sort_by("submission").to_pylist():
+        newest[row["sweep"]] = row["submission"]
+        name = row["sweep"], row["trial_id"]
+        trials.pop(name, None)  # A dictionary keeps the place of a key; the newest place counts.
+        trials[name] = row
+    kept = [row for row in trials.values() if row["submission"] == newest[row["sweep"]]]
+    older = [row for row in trials.values() if row["submission"] < newest[row["sweep"]]]
+    return kept, older
+
+
+def _check_sweeps(store: Store, sweeps: list[str]) -> None:
+    known = store.sweep_names()
+    for name in sweeps:
+        if name not in known:
+            raise StoreError(
+                f"{store.root} has no sweep {name!r}; it has {', '.join(known) or 'none'}."
+            )
+
+
+def _search_seconds(store: Store, keys: frozenset[str]) -> dict[str, float]:
+    epochs = store.read("epochs", keys, columns=["stage_key", "wall_s"])
+    sums = epochs.group_by("stage_key").aggregate([("wall_s", "sum")]).to_pylist()
+    return {row["stage_key"]: row["wall_s_sum"] for row in sums}
+
+
+def _end(trial: Row, stages: list[Row], genotype: Row, retrain: Row) -> dict[str, str | None]:
+    """How a trial ended and why. A result counts whatever happened to stages tried again since.
+
+    Args:
+        trial: Its plan.
+        stages: Newest attempt at each of its stages that has one.
+        genotype: Its genotype, or nothing.
+        retrain: Its retraining, or nothing.
+    """
+    done = {stage["stage_key"] for stage in stages if stage["status"] == "ok"}
+    if genotype.get("valid") is False:
+        return {"outcome": INVALID, "failure_kind": None, "reason": genotype["invalid_reason"]}
+    if trial["trial_id"] in done and (retrain or trial["retrain_key"] is None):
+        return {"outcome": OK, "failure_kind": None, "reason": None}
+    for stage in stages:
+        if stage["status"] == "failed":
+            error = ": ".join(filter(None, [stage["error_type"], stage["error_message"]]))
+            reason = f"{stage['failure_kind']} in {stage['kind']}, {error or 'no message'}"
+            return {"outcome": FAILED, "failure_kind": stage["failure_kind"], "reason": reason}
+    return {"outcome": UNFINISHED, "failure_kind": None, "reason": None}
+
+
+def _outcome_schema() -> "pa.Schema":
+    import pyarrow as pa
+
+    from results.schema import F64, GENOTYPES, RETRAINS, STR, TRIALS
+
+    return pa.schema(
+        [
+            *TRIALS.arrow,
+            *(GENOTYPES.arrow.field(name) for name in FROM_GENOTYPES),
+            *(RETRAINS.arrow.field(name) for name in FROM_RETRAINS),
+            *(pa.field(name, F64) for name in ("search_s", "retrain_s")),
+            *(pa.field(name, STR) for name in ("outcome", "failure_kind", "reason")),
+        ]
+    )
+
+
+def _frame(table: "pa.Table") -> "pd.DataFrame":
+    """A pandas frame in which one null seed does not turn the others into floats."""
+    import pandas as pd
+    import pyarrow as pa
+
+    nullable = {
+        pa.int16(): pd.Int16Dtype(),
+        pa.int32(): pd.Int32Dtype(),
+        pa.int64(): pd.Int64Dtype(),
+    }
+    frame: pd.DataFrame = table.to_pandas(types_mapper=nullable.get)
+    return frame

@@ -1,0 +1,190 @@
+"""The aggregated table as text, Markdown, CSV or LaTeX.
+
+Means of different data sets, spaces or recipes are not to be compared: each has a block of its own.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from results.text import clean_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Format = Literal["text", "markdown", "csv", "latex"]
+
+HEADER = (
+    "Method",
+    "n",
+    "ok/planned",
+    "Failed",
+    "Top-1 (%)",
+    "Params (M)",
+    "MultAdds (M)",
+    "Skips",
+    "Search (s)",
+    "Retrain (s)",
+)
+INCOMPLETE = "▲"
+NOTHING = "-"
+FORMULA_STARTS = ("=", "+", "-", "@")
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows that may be compared with each other; all text, control characters removed."""
+
+    titles: list[str]
+    rows: list[tuple[str, ...]]
+    """Cells, in the order of `HEADER`."""
+    notes: list[str]
+
+
+def render(aggregated: "pd.DataFrame", format: Format = "text") -> str:
+    """The table in one of four formats, ending with a line break; empty if there is no group.
+
+    Args:
+        aggregated: What `results.query.aggregate.aggregate` returns.
+        format: `csv` holds every number in full precision; the others are for reading.
+    """
+    if format == "csv":
+        return _csv(aggregated)
+    as_format = {"text": _text, "markdown": _markdown, "latex": _latex}[format]
+    return "\n".join(as_format(block) for block in _blocks(aggregated))
+
+
+def _blocks(aggregated: "pd.DataFrame") -> Iterable[Block]:
+    comparable = ["sweep", "dataset", "space", "recipe"]
+    for values, groups in aggregated.groupby(comparable, sort=False, dropna=False):
+        sweep, dataset, space, recipe = (_words(value) for value in values)
+        trained = f"recipe {recipe}" if recipe != NOTHING else "search only"
+        titles = [
+            f"{sweep} · {dataset} · space {space} · {trained}",
+            "test top-1 at the last epoch · mean ± sample std over n searches or samples",
+        ]
+        rows = groups.to_dict("records")
+        notes = [
+            f"{INCOMPLETE} {_words(row['group_label'])}: {_words(note)}"
+            for row in rows
+            for note in row["notes"]
+        ]
+        if any(row["n"] == 1 for row in rows):
+            notes.append("n = 1 has no std: none is printed.")
+        yield Block(titles, [_cells(row) for row in rows], notes)
+
+
+def _cells(row: dict[Any, Any]) -> tuple[str, ...]:
+    planned = f"{row['num_ok']}/{row['planned']}"
+    return (
+        _words(row["group_label"]),
+        str(row["n"]),
+        planned if row["complete"] else f"{planned} {INCOMPLETE}",
+        str(row["num_failed"]),
+        _mean_std(row["top1_pct_mean"], row["top1_pct_std"], decimals=2),
+        _mean_std(row["params_m_mean"], row["params_m_std"]),
+        _mean_std(row["multadds_m_mean"], row["multadds_m_std"]),
+        _mean_std(_skips(row), math.nan, decimals=1),
+        _mean_std(row["search_s_mean"], math.nan),
+        _mean_std(row["retrain_s_mean"], math.nan),
+    )
+
+
+def _skips(row: dict[Any, Any]) -> float:
+    """Of the normal cell, or in S2 the layers with one; a row has one of these numbers."""
+    in_layers: float = row["num_skips_layers_mean"]
+    in_cell: float = row["num_skips_normal_mean"]
+    return in_cell if math.isnan(in_layers) else in_layers
+
+
+def _mean_std(mean: float, std: float, decimals: int | None = None) -> str:
+    """`decimals` None: three significant digits of the mean."""
+    if math.isnan(mean):
+        return NOTHING
+    if decimals is None:
+        magnitude = math.floor(math.log10(abs(mean))) if mean else 0
+        decimals = min(max(2 - magnitude, 0), 6)
+    text = f"{mean:.{decimals}f}"
+    return text if math.isnan(std) else f"{text} ± {std:.{decimals}f}"
+
+
+def _words(value: object) -> str:
+    return (clean_text(value) if isinstance(value, str) else "") or NOTHING
+
+
+def _text(block: Block) -> str:
+    lines = [HEADER, *block.rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    table = [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
+    return "".join(f"{line}\n" for line in [*block.titles, *table, *block.notes])
+
+
+def _markdown(block: Block) -> str:
+    lines = [HEADER, ["---"] * len(HEADER), *(map(_escape_markdown, row) for row in block.rows)]
+    table = [f"| {' | '.join(line)} |" for line in lines]
+    notes = [f"- {_escape_markdown(note)}" for note in block.notes]
+    title = "  \n".join(map(_escape_markdown, block.titles))
+    parts = [[title], table, notes]
+    return "\n".join("".join(f"{line}\n" for line in part) for part in parts if part)
+
+
+def _escape_markdown(text: str) -> str:
+    return text.translate({ord(sign): f"\\{sign}" for sign in "\\`*_[]<>|~"})
+
+
+def _latex(block: Block) -> str:
+    width = len(HEADER)
+    lines = [
+        "% needs \\usepackage{booktabs}",
+        f"\\begin{{tabular}}{{{'l' * width}}}",
+        *(f"\\multicolumn{{{width}}}{{l}}{{{_escape_latex(line)}}} \\\\" for line in block.titles),
+        "\\toprule",
+        " & ".join(map(_escape_latex, HEADER)) + " \\\\",
+        "\\midrule",
+        *(" & ".join(map(_escape_latex, row)) + " \\\\" for row in block.rows),
+        "\\bottomrule",
+        *(f"\\multicolumn{{{width}}}{{l}}{{{_escape_latex(note)}}} \\\\" for note in block.notes),
+        "\\end{tabular}",
+    ]
+    return "".join(f"{line}\n" for line in lines)
+
+
+_LATEX = str.maketrans(
+    {
+        **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        # Both would be read as arguments of the line break before them.
+        "[": "{[}",
+        "*": "{*}",
+        "±": r"$\pm$",
+        "·": r"$\cdot$",
+        "…": r"\dots{}",
+        INCOMPLETE: r"$\triangle$",
+    }
+)
+
+
+def _escape_latex(text: str) -> str:
+    return text.translate(_LATEX)
+
+
+def _csv(aggregated: "pd.DataFrame") -> str:
+    frame = aggregated.copy()
+    frame["notes"] = frame["notes"].map("; ".join)
+    for name in frame.select_dtypes(["object", "string"]).columns:
+        frame[name] = frame[name].map(_csv_text)
+    return frame.to_csv(index=False, lineterminator="\n")
+
+
+def _csv_text(value: object) -> str:
+    """Text that a spreadsheet does not take for a formula."""
+    text = clean_text(value) if isinstance(value, str) else ""
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text

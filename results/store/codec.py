@@ -1,0 +1,129 @@
+"""Rows to Parquet bytes and back, with every fault of the bytes noticed.
+
+Page checksums, which any Parquet reader can verify, leave page headers and the footer open: one
+flipped bit there cuts lists short or hides every row. So a file also carries the sha256 of itself.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from numbers import Integral
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from results.errors import DamagedFile, SchemaError
+from results.schema import SCHEMA
+from results.store.layout import PLAN_TABLE, split_live_name
+
+DIGEST_KEY = "fairdarts_digest"
+DIGEST_MARK = b"sha256-of-file-with-zeros-here:"
+BLANK = b"0" * 64
+
+
+def encode(table: str, rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Parquet bytes of `rows`, in the full schema of `table`.
+
+    Args:
+        table: Name of the table.
+        rows: Column name to value; a column left out is null. Times carry a time zone.
+    Raises:
+        SchemaError: If a column does not exist, or a value does not fit its column.
+    """
+    schema = SCHEMA[table].arrow
+    unknown = sorted({name for row in rows for name in row} - set(schema.names))
+    if unknown:
+        raise SchemaError(
+            f"{table} has no column {', '.join(unknown)}: use {', '.join(schema.names)}."
+        )
+    columns = [_column(table, field, [row.get(field.name) for row in rows]) for field in schema]
+    sink = pa.BufferOutputStream()
+    with pq.ParquetWriter(sink, schema, compression="zstd", write_page_checksum=True) as writer:
+        writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+        writer.add_key_value_metadata({DIGEST_KEY: (DIGEST_MARK + BLANK).decode()})
+    return _sign(sink.getvalue().to_pybytes())
+
+
+def decode(
+    table: str, path: Path, content: bytes, columns: Sequence[str] | None = None
+) -> pa.Table:
+    """The rows in the bytes of one file.
+
+    Args:
+        table: Name of the table.
+        path: The live file they come from, for the error.
+        content: The whole file.
+        columns: Read these only; None: all.
+    Returns:
+        A table in today's schema: what an older minor version lacks is null, what a newer one
+        appended is left out.
+    Raises:
+        DamagedFile: If the bytes are not what `encode` made.
+    """
+    if _sign(content) != content:
+        raise _damaged(table, path, "its checksum does not match")
+    schema = _schema(table, columns)
+    try:
+        file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
+        written = frozenset(file.schema_arrow.names)
+        known = [name for name in schema.names if name in written]
+        found = file.read(columns=known, use_threads=False)  # Threads cost more than a small file.
+        arrays = [
+            found[field.name] if field.name in written else pa.nulls(len(found), field.type)
+            for field in schema
+        ]
+        return pa.Table.from_arrays(arrays, schema=schema)
+    except (pa.ArrowException, OSError, TypeError) as error:
+        raise _damaged(table, path, " ".join(str(error).split())) from None
+
+
+def concat(table: str, parts: Sequence[pa.Table], columns: Sequence[str] | None) -> pa.Table:
+    """All `parts`, as `decode` gave them with the same `columns`, as one table."""
+    return pa.concat_tables([_schema(table, columns).empty_table(), *parts])
+
+
+def _schema(table: str, columns: Sequence[str] | None) -> pa.Schema:
+    schema = SCHEMA[table].arrow
+    if columns is None:
+        return schema
+    return pa.schema([schema.field(name) for name in columns], metadata=schema.metadata)
+
+
+def _column(table: str, field: pa.Field, values: list[Any]) -> pa.Array:
+    try:
+        for value in values:
+            _check_value(field, value)
+        return pa.array(values, field.type)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+        raise SchemaError(f"{table}.{field.name} must be {field.type}: {error}.") from None
+
+
+def _check_value(field: pa.Field, value: Any) -> None:
+    """Refuse what pyarrow would change in silence: 1.5 to 1, a local time to the same UTC time."""
+    if pa.types.is_integer(field.type) and not isinstance(value, Integral | None):
+        raise TypeError(f"{value!r} is not an integer")
+    if isinstance(value, datetime) and value.tzinfo is None:
+        raise TypeError(f"{value!r} has no time zone")
+
+
+def _sign(content: bytes) -> bytes:
+    """`content` with its digest set to the sha256 of `content` with zeros in its place."""
+    # The last mark is ours: in a footer, metadata come after everything that holds text of rows.
+    head, mark, tail = content.rpartition(DIGEST_MARK)
+    rest = tail[len(BLANK) :]
+    digest = hashlib.sha256(head + mark + BLANK + rest).hexdigest().encode()
+    return head + mark + digest + rest
+
+
+def _damaged(table: str, path: Path, reason: str) -> DamagedFile:
+    mark = ""
+    if table != PLAN_TABLE:
+        # A stage marked as done is not computed again, and would be left without its rows.
+        key, _ = split_live_name(path.stem)
+        mark = f" together with DONE.json of its stage (stages/*/{key[:2]}/{key})"
+    return DamagedFile(
+        f"{path} is damaged ({reason}): restore it from a copy, or delete it{mark} and run the "
+        "sweep again."
+    )

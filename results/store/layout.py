@@ -1,0 +1,136 @@
+"""Where everything in a store lies, and which names may enter a path. Imports nothing heavy.
+
+    STORE.json                          what the folder is, and the version of its schema
+    sweeps/<sweep>/0001.json            one file a submission: the resolved sweep
+    stages/<kind>/<k2>/<key>/           one folder a stage: leases, attempts, checkpoints, marks
+    trainings/<k2>/<key>.json           which stage trains a genotype, for those that derive it too
+    live/<table>/<name>.parquet         one small file a writer, always written whole
+    sealed/<table>/                     reserved: large immutable files, named by manifests
+
+`<k2>` is the first two digits of the key. A live file of the table `trials` is named
+`<sweep>.<submission>`, one of any other table `<key>.a<attempt>`.
+"""
+
+import re
+from pathlib import Path
+
+from results.errors import StoreError
+
+FORMAT = "fairdarts-store"
+STORE_FILE = "STORE.json"
+STAGE_KINDS = ("search", "sample", "given", "derive", "retrain")
+PLAN_TABLE = "trials"
+STAGE_TABLES = frozenset({"epochs", "genotypes", "retrains"})
+"""Tables in which the highest attempt of a stage holds all its rows, and alone counts."""
+TABLES = frozenset({PLAN_TABLE, "attempts", *STAGE_TABLES})
+
+_KEY = re.compile(r"[0-9a-f]{16}")
+_SWEEP = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_PLAN_NAME = re.compile(rf"{_SWEEP.pattern}(\.[0-9]{{4,9}})?")
+_ATTEMPT_NAME = re.compile(rf"({_KEY.pattern})\.a([0-9]{{4,9}})")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+
+
+def check_root(root: Path) -> None:
+    """Refuse an object store.
+
+    Raises:
+        StoreError: If `root` is a URL; `Path` has by then merged its two slashes.
+    """
+    if _URL.match(str(root)):
+        raise StoreError(
+            f"store (={str(root)!r}) must be a folder with an atomic rename, on a local or shared "
+            "disk: object stores are not supported, so give the path of a folder."
+        )
+
+
+def check_key(key: str) -> str:
+    """`key` itself, if it is a stage key.
+
+    Raises:
+        StoreError: If it is not.
+    """
+    if not _KEY.fullmatch(key):
+        raise StoreError(f"stage key (={key!r}) must be 16 digits of 0-9 and a-f.")
+    return key
+
+
+def check_sweep(name: str) -> str:
+    """`name` itself, if a sweep may be called so.
+
+    Raises:
+        StoreError: If it may not.
+    """
+    if not _SWEEP.fullmatch(name):
+        raise StoreError(
+            f"sweep name (={name!r}) must be 1 to 63 of a-z, 0-9, _ and -, and start with a "
+            "letter or a digit: rename the sweep."
+        )
+    return name
+
+
+def is_sweep(name: str) -> bool:
+    """Whether a sweep may be called so."""
+    return _SWEEP.fullmatch(name) is not None
+
+
+def check_kind(kind: str) -> str:
+    """`kind` itself, if stages of that kind exist.
+
+    Raises:
+        StoreError: If they do not.
+    """
+    if kind not in STAGE_KINDS:
+        raise StoreError(f"stage kind (={kind!r}) must be one of {', '.join(STAGE_KINDS)}.")
+    return kind
+
+
+def check_table(table: str) -> str:
+    """`table` itself, if there is such a table.
+
+    Raises:
+        StoreError: If there is none.
+    """
+    if table not in TABLES:
+        raise StoreError(f"table (={table!r}) must be one of {', '.join(sorted(TABLES))}.")
+    return table
+
+
+def plan_name(sweep: str, submission: int) -> str:
+    """Name of the live file that holds the trials of one submission."""
+    return f"{check_sweep(sweep)}.{submission:04d}"
+
+
+def live_name(key: str, attempt: int) -> str:
+    """Name of the live file that one attempt at a stage writes, in any table but `trials`."""
+    return f"{check_key(key)}.a{attempt:04d}"
+
+
+def is_live_name(table: str, name: str) -> bool:
+    """Whether a live file of `table` may be called so."""
+    pattern = _PLAN_NAME if table == PLAN_TABLE else _ATTEMPT_NAME
+    return pattern.fullmatch(name) is not None
+
+
+def check_live_name(table: str, name: str) -> str:
+    """`name` itself, if a live file of `table` may be called so.
+
+    Raises:
+        StoreError: If it may not.
+    """
+    if not is_live_name(check_table(table), name):
+        form = "<sweep>.<submission>" if table == PLAN_TABLE else "<key>.a<attempt>"
+        raise StoreError(f"name (={name!r}) of a live {table} file must have the form {form}.")
+    return name
+
+
+def split_live_name(name: str) -> tuple[str, int]:
+    """Stage key and attempt of a name made by `live_name`.
+
+    Raises:
+        StoreError: If it is no such name.
+    """
+    match = _ATTEMPT_NAME.fullmatch(name)
+    if match is None:
+        raise StoreError(f"name (={name!r}) must have the form <key>.a<attempt>.")
+    return match[1], int(match[2])

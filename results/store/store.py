@@ -1,0 +1,218 @@
+"""The store: one folder that many processes write and anybody reads, without locks.
+
+Every file has one writer and is written whole. A stage that is tried again writes a file of its
+own; readers take the highest attempt of each stage, so an old attempt that wakes up spoils nothing.
+"""
+
+import errno
+import os
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from results.errors import DamagedFile, StoreError
+from results.store import layout
+from results.store.files import read_json, write_json, write_whole
+from results.version import SCHEMA_MAJOR, SCHEMA_MINOR
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# pyarrow is imported where Parquet is touched: planning a sweep needs paths only.
+
+SUFFIX = ".parquet"
+NUM_RETRIES = 3
+GONE = (errno.ENOENT, errno.ESTALE)
+"""A file replaced by a higher attempt between listing and opening; ESTALE: the same on NFS."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """A results store. Use `Store.create` or `Store.open`, which check the folder."""
+
+    root: Path
+
+    @classmethod
+    def create(cls, root: Path | str) -> Self:
+        """Make `root` a store; an existing store is opened.
+
+        Raises:
+            StoreError: If `root` is an object store, or a store of a newer major version.
+        """
+        store = cls._at(root)
+        if not (store.root / layout.STORE_FILE).exists():
+            write_json(
+                store.root / layout.STORE_FILE,
+                {
+                    "format": layout.FORMAT,
+                    "schema_major": SCHEMA_MAJOR,
+                    "schema_minor": SCHEMA_MINOR,
+                },
+            )
+        return cls.open(root)
+
+    @classmethod
+    def open(cls, root: Path | str) -> Self:
+        """The store at `root`.
+
+        Raises:
+            StoreError: If there is none, or one of a newer major version.
+            DamagedFile: If its `STORE.json` is damaged.
+        """
+        store = cls._at(root)
+        path = store.root / layout.STORE_FILE
+        try:
+            header = read_json(path)
+        except (FileNotFoundError, NotADirectoryError):
+            raise StoreError(
+                f"{store.root} is not a results store (it has no {layout.STORE_FILE}): run a sweep "
+                "into it to make one, or give the folder of an existing store."
+            ) from None
+        if not isinstance(header, dict) or header.get("format") != layout.FORMAT:
+            raise StoreError(
+                f"{path} does not say that its folder is a {layout.FORMAT}: give another folder."
+            )
+        major = header.get("schema_major")
+        if type(major) is not int or major < 1:
+            raise DamagedFile(
+                f"{path} is damaged (schema_major is {major!r}): restore it from a copy, or delete "
+                "it and run the sweep again."
+            )
+        if major > SCHEMA_MAJOR:
+            raise StoreError(
+                f"{store.root} has schema version {major}, this program reads up to "
+                f"{SCHEMA_MAJOR}: install a newer fairdarts."
+            )
+        return store
+
+    @classmethod
+    def _at(cls, root: Path | str) -> Self:
+        layout.check_root(Path(root))
+        # Workers do not share the working directory of the process that planned them.
+        return cls(Path(root).expanduser().absolute())
+
+    def stage_dir(self, kind: str, key: str) -> Path:
+        """Folder of one stage; its content belongs to whoever computes the stage."""
+        layout.check_key(key)
+        return self.root / "stages" / layout.check_kind(kind) / key[:2] / key
+
+    def training_path(self, key: str) -> Path:
+        """File that names the stage which trains one genotype in one way, both hashed in `key`."""
+        return self.root / "trainings" / layout.check_key(key)[:2] / f"{key}.json"
+
+    def sweep_dir(self, name: str) -> Path:
+        """Folder with one file a submission of the sweep."""
+        return self.root / "sweeps" / layout.check_sweep(name)
+
+    def sweep_names(self) -> list[str]:
+        """Every sweep that was submitted to this store, sorted."""
+        folder = self.root / "sweeps"
+        if not folder.is_dir():
+            return []
+        return sorted(path.name for path in folder.iterdir() if layout.is_sweep(path.name))
+
+    def live_path(self, table: str, name: str) -> Path:
+        """File of one writer of a table."""
+        layout.check_live_name(table, name)
+        return self.root / "live" / table / f"{name}{SUFFIX}"
+
+    def write_rows(self, table: str, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write the whole file of one writer, replacing what it wrote before.
+
+        Args:
+            table: Name of the table.
+            name: `layout.live_name` of the attempt, or `layout.plan_name` in the table `trials`.
+            rows: Column name to value; a column left out is null. Times carry a time zone.
+        Raises:
+            StoreError: If there is no such table, or the name does not fit it.
+            SchemaError: If the rows do not fit the table.
+            OSError: If the disk refuses; the file written before is then still there.
+        """
+        from results.store.codec import encode
+
+        path = self.live_path(table, name)
+        write_whole(path, encode(table, rows))
+
+    def read(
+        self,
+        table: str,
+        names: Collection[str] | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> "pa.Table":
+        """All rows of a table; of each stage only those of its highest attempt.
+
+        In `attempts` every attempt is a row, in `trials` every submission counts.
+
+        Args:
+            table: Name of the table.
+            names: Stage keys, or sweeps in the table `trials`, to read; None: all.
+            columns: Columns to read; None: all.
+        Raises:
+            StoreError: If there is no such table.
+            DamagedFile: If a file is damaged.
+        """
+        from results.store.codec import concat, decode
+
+        for _ in range(1 + NUM_RETRIES):
+            try:
+                # Each file is read in one go: two reads could see two versions of it.
+                parts = [
+                    decode(table, path, path.read_bytes(), columns)
+                    for path in self._live_files(table, names)
+                ]
+            except OSError as error:
+                if error.errno not in GONE:
+                    raise
+            else:
+                return concat(table, parts, columns)
+        raise StoreError(f"live {table} files of {self.root} keep being replaced: read again.")
+
+    def supersede(self, table: str, key: str, attempt: int) -> None:
+        """Delete the files of attempts below `attempt`, once that one has written its own.
+
+        `read` ignores them anyway; pandas or DuckDB on the bare folder would see epochs twice.
+        """
+        layout.check_key(key)
+        for path in self._files(table, [key]):
+            if layout.split_live_name(path.stem)[1] < attempt:
+                path.unlink(missing_ok=True)
+
+    def remove_leftovers(self, key: str) -> None:
+        """Delete what earlier attempts at a stage were writing to its tables when they were killed.
+
+        Only for the process that holds the stage.
+        """
+        layout.check_key(key)
+        for table in (*layout.STAGE_TABLES, "attempts"):
+            for path in (self.root / "live" / table).glob(f".{key}.*.tmp"):
+                path.unlink(missing_ok=True)
+
+    def _live_files(self, table: str, names: Collection[str] | None) -> list[Path]:
+        files = self._files(table, names)
+        if table not in layout.STAGE_TABLES:
+            return files
+        highest: dict[str, tuple[int, Path]] = {}
+        for path in files:
+            key, attempt = layout.split_live_name(path.stem)
+            if key not in highest or attempt > highest[key][0]:
+                highest[key] = attempt, path
+        return [path for _, path in highest.values()]
+
+    def _files(self, table: str, names: Collection[str] | None) -> list[Path]:
+        """Files of the given stages or sweeps, sorted; None: of all."""
+        folder = self.root / "live" / layout.check_table(table)
+        wanted = None if names is None else frozenset(names)
+        try:
+            with os.scandir(folder) as entries:
+                # The view of a running sweep asks for one stage among thousands, every second for
+                # each trial: names are compared before anything dearer is done with them.
+                found = [
+                    entry.name
+                    for entry in entries
+                    if wanted is None or entry.name.partition(".")[0] in wanted
+                ]
+        except FileNotFoundError:
+            return []
+        paths = (folder / name for name in sorted(found) if name.endswith(SUFFIX))
+        return [path for path in paths if layout.is_live_name(table, path.stem)]

@@ -1,0 +1,50 @@
+"""The fast and the plain search side by side in float64, for the tests of exactness."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from benchmarks.plain import PlainState, copy_weights
+from fairdarts.config import SearchConfig
+from fairdarts.presets import METHODS
+from fairdarts.search.loop import Batch, SearchState
+
+TOLERANCE = 1e-9
+"""Of the largest entry of a tensor."""
+CPU = torch.device("cpu")
+
+
+def config_of(method: str, **changes: object) -> SearchConfig:
+    small = {"init_channels": 4, "num_cells": 4, "batch_size": 4, "alpha_init_std": 1.0}
+    return SearchConfig.build(METHODS[method]["search"] | small | changes)
+
+
+def states(config: SearchConfig) -> tuple[SearchState, PlainState]:
+    """Both in float64 with the same random weights, alphas and running statistics."""
+    torch.manual_seed(0)
+    fast = SearchState(config, 10, CPU)
+    fast.supernet.double().train()
+    plain = PlainState.of(config, 10)
+    plain.supernet.double()
+    copy_weights(fast.supernet, plain.supernet)
+    return fast, plain
+
+
+def batches(size: int, num: int, seed: int = 0) -> Iterator[Batch]:
+    draw = torch.Generator().manual_seed(seed)
+    for _ in range(num):
+        images = torch.randn(4, 3, size, size, dtype=torch.float64, generator=draw)
+        yield images, torch.randint(10, (4,), generator=draw)
+
+
+def in_format(batch: Batch, config: SearchConfig) -> Batch:
+    last = torch.channels_last if config.channels_last else torch.contiguous_format
+    return batch[0].contiguous(memory_format=last), batch[1]
+
+
+def assert_same(actual: Tensor, expected: Tensor, name: str) -> None:
+    """Within `TOLERANCE` of the largest entry."""
+    scale = max(1.0, expected.abs().max().item())
+    error = (actual - expected).abs().max().item() / scale
+    assert error <= TOLERANCE, f"{name}: {error:.1e}"

@@ -1,0 +1,128 @@
+"""A small sweep in a store, written as the driver and its workers would."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from results.store.layout import live_name, plan_name
+from results.store.store import Store
+
+
+def key(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A planned trial of the method `label`; its keys follow from its seeds."""
+
+    label: str
+    seed: int
+    retrain_seed: int = 0
+    dataset: str = "cifar10"
+    recipe: str | None = "cifar-600"
+
+    @property
+    def is_random(self) -> bool:
+        return self.label.startswith("random")
+
+    @property
+    def search_key(self) -> str:
+        return key("search", self.label, self.seed)
+
+    @property
+    def genotype_key(self) -> str:
+        return key("genotype", self.label, self.seed)
+
+    @property
+    def retrain_key(self) -> str:
+        return key("retrain", self)
+
+    def row(self, sweep: str, submission: int) -> dict[str, Any]:
+        first = "sample" if self.is_random else "search"
+        genotype = {"sample_key": self.genotype_key}
+        if not self.is_random:
+            genotype = {"search_key": self.search_key, "derive_key": self.genotype_key}
+        return {
+            "sweep": sweep,
+            "submission": submission,
+            "trial_id": self.retrain_key if self.recipe else self.genotype_key,
+            "label": f"{self.label} seed={self.seed}",
+            "group_id": key("group", self.label, self.dataset, self.recipe),
+            "group_label": self.label,
+            "method": self.label.split()[0],
+            "space": "s1",
+            "dataset": self.dataset,
+            "recipe": self.recipe,
+            f"{first}_seed": self.seed,
+            "retrain_seed": self.retrain_seed if self.recipe else None,
+            "retrain_key": self.retrain_key if self.recipe else None,
+            "planned_at": datetime(2026, 1, 1, tzinfo=UTC),
+            **genotype,
+        }
+
+
+def submit(store: Store, sweep: str, submission: int, trials: list[Trial]) -> None:
+    store.sweep_dir(sweep).mkdir(parents=True, exist_ok=True)
+    rows = [trial.row(sweep, submission) for trial in trials]
+    store.write_rows("trials", plan_name(sweep, submission), rows)
+
+
+def attempt(store: Store, stage_key: str, kind: str, status: str, number: int = 1) -> None:
+    row = {"stage_key": stage_key, "attempt": number, "kind": kind, "status": status}
+    if status == "failed":
+        row |= {"failure_kind": "oom", "error_type": "OutOfMemoryError", "error_message": "2 GiB"}
+    store.write_rows("attempts", live_name(stage_key, number), [row])
+
+
+def finish_search(store: Store, trial: Trial) -> None:
+    rows = [{"stage_key": trial.search_key, "epoch": e, "wall_s": 100.0 + e} for e in range(2)]
+    store.write_rows("epochs", live_name(trial.search_key, 1), rows)
+    attempt(store, trial.search_key, "search", "ok")
+
+
+def finish_genotype(store: Store, trial: Trial, invalid_reason: str | None = None) -> None:
+    row = {
+        "stage_key": trial.genotype_key,
+        "valid": invalid_reason is None,
+        "invalid_reason": invalid_reason,
+        "num_skips_normal": 2,
+    }
+    store.write_rows("genotypes", live_name(trial.genotype_key, 1), [row])
+    attempt(store, trial.genotype_key, "sample" if trial.is_random else "derive", "ok")
+
+
+def finish_retrain(store: Store, trial: Trial, top1_pct: float, params: int = 3_000_000) -> None:
+    row = {
+        "stage_key": trial.retrain_key,
+        "epochs": 600,
+        "test_top1_pct": top1_pct,
+        "best_test_top1_pct": top1_pct + 0.1,
+        "params": params,
+        "multadds": 150 * params,
+        "wall_s": 5000.0,
+    }
+    store.write_rows("retrains", live_name(trial.retrain_key, 1), [row])
+    attempt(store, trial.retrain_key, "retrain", "ok")
+
+
+def finish(store: Store, trial: Trial, top1_pct: float, params: int = 3_000_000) -> None:
+    """Everything a trial does, to its end."""
+    if not trial.is_random:
+        finish_search(store, trial)
+    finish_genotype(store, trial)
+    finish_retrain(store, trial, top1_pct, params)
+
+
+def write_example(store: Store) -> None:
+    """Five planned FairDARTS trials, three of them ok, and one random genotype."""
+    searched = [Trial("fairdarts w=10", seed) for seed in range(5)]
+    sampled = Trial("random M=2", 0)
+    submit(store, "exp", 1, [*searched, sampled])
+    for trial, top1_pct, params in zip(
+        searched, [97.0, 97.2, 97.7], [2_900_000, 3_000_000, 3_400_000], strict=False
+    ):
+        finish(store, trial, top1_pct, params)
+    finish(store, sampled, 96.5)
+    attempt(store, searched[3].search_key, "search", "failed")
