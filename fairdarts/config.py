@@ -5,51 +5,18 @@ has what methods, spaces and recipes change. Nothing here imports torch: sweeps 
 without it.
 """
 
-from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from fairdarts.errors import ConfigError
+from fairdarts.config_base import Config as Config
+from fairdarts.config_base import NameIn
 from fairdarts.presets import RECIPES
 from fairdarts.search.stopping import STOPPING_RULES
 from fairdarts.spaces import SKIP, SPACES, CellSpace, LayerSpace
 from fairdarts.supernet.perturbation import PERTURBATIONS
 
 DATA_SOURCES = "digits, cifar10, cifar100, imagenet, parquet:DIR or folder:DIR"
-
-
-class Config(BaseModel):
-    """A frozen group of settings that refuses unknown keys, wrong types and nonsense values."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-    @classmethod
-    def build(cls, values: dict[str, Any], where: str = "") -> Self:
-        """Check `values` and build the group.
-
-        Args:
-            values: Field name to value.
-            where: Prefix of the names in an error, such as "search".
-        Raises:
-            ConfigError: One sentence that names the setting, its value and what is allowed.
-        """
-        try:
-            return cls(**values)
-        except ValidationError as error:
-            raise ConfigError(_first_fault(cls, error, where)) from None
-
-
-def _first_fault(cls: type[Config], error: ValidationError, where: str) -> str:
-    fault = error.errors(include_url=False)[0]
-    name = ".".join(str(part) for part in fault["loc"] if isinstance(part, str))
-    full_name = ".".join(part for part in (where, name) if part)
-    if fault["type"] == "extra_forbidden":
-        return f"{full_name} is not a setting; allowed here: {', '.join(cls.model_fields)}."
-    if fault["type"] == "value_error":
-        return f"{where + ': ' if where else ''}{fault['ctx']['error']}"
-    message = fault["msg"].removeprefix("Input ").rstrip(".")
-    return f"{full_name} (={fault['input']!r}) {message}."
 
 
 class DataConfig(Config):
@@ -64,14 +31,15 @@ class DataConfig(Config):
     """Whether an image that cannot be decoded ends the stage, or is named once and left out of its
     batches (`resized_crop` only)."""
     num_train: int | None = Field(default=None, ge=4)
-    """Use only the first so many training images, spread evenly over the classes; None: all."""
+    """Use only this many training images, the first ones, spread evenly over the classes; left out:
+    all of them."""
     num_test: int | None = Field(default=None, ge=2)
-    """Likewise for the test images."""
+    """Use only this many test images, chosen in the same way; left out: all of them."""
     num_classes: int | None = Field(default=None, ge=2)
-    """Use only the images of the first so many classes; None: of all."""
+    """Use only the images of this many classes, the first ones; left out: of all classes."""
     image_size: int | None = Field(default=None, ge=8, le=512, multiple_of=4)
-    """Height and width in pixels, halved twice by the networks; None: as stored (digits: 32), or
-    224 with `resized_crop`."""
+    """Height and width of an image in pixels; left out: as stored (digits: 32), or 224 with
+    `resized_crop`. The networks halve it at least twice."""
 
     @field_validator("source")
     @classmethod
@@ -105,7 +73,7 @@ class DataConfig(Config):
 class SearchConfig(Config):
     """One differentiable search (paper Sections 3.1, 4 and supplementary Section 3.1)."""
 
-    space: str = "s1"
+    space: Annotated[str, NameIn(SPACES)] = "s1"
     """`s1`: the DARTS cell with 7 candidates an edge (supplementary Section 2); `s1_no_skip`: the
     same without skip connections (paper Section 6.1); `s2`: 19 layers with 7 candidates each
     (supplementary Section 2); `s2_identity_skip`: the same without skips that change the shape."""
@@ -114,53 +82,74 @@ class SearchConfig(Config):
     zero_one_weight: float = Field(default=10.0, ge=0)
     """w_{0-1} of Eq. 8; 0 leaves the zero-one loss out."""
     zero_one_form: Literal["l2", "l1"] = "l2"
-    """The loss of Eq. 7, or its control of Eq. 9, whose gradient is the same at every gate."""
+    """`l2`: the zero-one loss of Eq. 7; `l1`: its control of Eq. 9, whose gradient is the same at
+    every gate."""
     optimization: Literal["bilevel", "single_level"] = "bilevel"
-    """`bilevel`: weights and alphas by a half of the training images each, in turn (Eq. 3 and 4);
-    `single_level`: together, by all of them (supplementary Section 3.4)."""
+    """`bilevel`: one half of the training images trains the weights and the other half the alphas,
+    in turn (Eq. 3 and 4); `single_level`: all images train both together (supplementary Section
+    3.4)."""
     order: Literal[1, 2] = 1
-    """2: the alphas' gradient looks one step of the weights ahead (DARTS, arXiv:1806.09055)."""
-    perturbation: str | None = None
-    """What disturbs the supernet, see `fairdarts.supernet.perturbation`."""
+    """Of the alphas' gradient: 1 takes the weights as they are, 2 looks one step of the weights
+    ahead (DARTS, arXiv:1806.09055)."""
+    perturbation: Annotated[str | None, NameIn(PERTURBATIONS)] = None
+    """What disturbs the supernet while it trains; left out: nothing. `skip_noise`, `alpha_noise`:
+    Gaussian noise on skip connections or alphas, less and less of it (experiment 12);
+    `skip_dropout`: dropout of skip connections (P-DARTS, arXiv:1904.12760); `drop_path`: of any
+    operation (RobustDARTS, arXiv:1909.09656)."""
     perturbation_strength: float = Field(default=1.0, ge=0)
-    stopping: str | None = None
-    """What ends the search before its last epoch, see `fairdarts.search.stopping`."""
+    """Standard deviation of a perturbation's noise, or its probability of dropping an output."""
+    stopping: Annotated[str | None, NameIn(STOPPING_RULES)] = None
+    """The rule that may end the search before its last epoch; left out: none. `two_skips`: the
+    normal cell would get two skip connections (DARTS+, arXiv:1909.06035); `eigenvalue`: the largest
+    eigenvalue of the alphas' Hessian grows too fast (RobustDARTS, arXiv:1909.09656)."""
     epochs: int = Field(default=50, ge=1)
+    """Passes over the training images (over the half that trains weights, if bilevel)."""
     batch_size: int = Field(default=128, ge=2)
+    """Images of a step of the weights, and as many again for a step of the alphas."""
     micro_batches: int = Field(default=1, ge=1)
-    """Parts of a batch whose gradients are summed before a step: their share of the memory, and the
-    numbers of the whole batch but for batch norm, which sees a part at a time."""
+    """Parts of a batch whose gradients are summed before a step. Each part needs its share of the
+    memory only; the numbers are those of the whole batch, except that batch norm sees one part at a
+    time."""
     init_channels: int = Field(default=16, ge=1)
-    """C of the first cell; of S1 only, like `num_cells`."""
+    """Channels C of the first cell (S1 only)."""
     num_cells: int = Field(default=8, ge=3)
-    """Cells in the supernet; those at a third and two thirds are reduction cells."""
+    """Cells in the supernet; those at a third and two thirds are reduction cells (S1 only)."""
     width: float = Field(default=1.0, gt=0, le=4)
-    """What all channels are multiplied by; of S2 only, like `num_layers`. Below 1: a proxy."""
+    """Factor of all channels; below 1: a smaller proxy (S2 only)."""
     num_layers: int = 19
-    """Layers of the supernet, 19, or 15, 11 or 6 for a proxy: at most 3, 2 or 1 of each stage."""
+    """Layers of the supernet: 19, or 15, 11 or 6 for a proxy, which keeps at most 3, 2 or 1 of each
+    stage (S2 only)."""
     weight_lr: float = Field(default=0.005, gt=0)
+    """Learning rate of the supernet's weights in the first epoch; it falls along a cosine."""
     weight_lr_min: float = Field(default=0.001, ge=0)
-    """Learning rate of the supernet weights: cosine from `weight_lr` to `weight_lr_min`."""
+    """Learning rate of the supernet's weights that the cosine ends at."""
     momentum: float = Field(default=0.9, ge=0, lt=1)
+    """Momentum of the supernet's weights (SGD)."""
     weight_decay: float = Field(default=3e-4, ge=0)
+    """Weight decay of the supernet's weights."""
     grad_clip: float = Field(default=5.0, gt=0)
+    """Largest norm of the gradient of the supernet's weights."""
     alpha_lr: float = Field(default=3e-3, gt=0)
+    """Learning rate of the alphas (Adam)."""
     alpha_weight_decay: float = Field(default=1e-3, ge=0)
+    """Weight decay of the alphas; it pulls gates towards 0.5."""
     alpha_beta1: float = Field(default=0.9, ge=0, lt=1)
+    """Adam's beta1 for the alphas; its beta2 is 0.999."""
     alpha_init_std: float = Field(default=0.0, ge=0)
-    """Alphas start at N(0, std^2); FairDARTS starts every gate at 0.5."""
+    """Standard deviation of the alphas at the start, around 0; 0 starts every gate at 0.5."""
     channels_last: bool = True
     """Memory format of images and weights; changes rounding, hence part of a trial's identity."""
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"
     """Of convolutions and matrix products: `tf32` rounds their factors (CUDA only), `bfloat16`
     computes under autocast. Weights, alphas and losses stay float32."""
     recompute: bool = False
-    """Keep only the inputs of cells (S1) or choices (S2) for the gradient and compute each of them
-    a second time: the same numbers in a quarter of the memory or less, for half as much time again
+    """Keep only the inputs of cells (S1) or choices (S2) for the gradient, and compute the rest a
+    second time: the same numbers in a quarter of the memory or less, in 1.5 times the time
     (docs/performance.md)."""
     cuda_graph: bool = False
     """Replay the search step as one CUDA graph (CUDA only)."""
     seed: int = Field(default=0, ge=0, lt=2**31)
+    """Seed of the search: initial weights and alphas, order and augmentation of the images."""
 
     @model_validator(mode="after")
     def _lr_falls(self) -> Self:
@@ -173,9 +162,6 @@ class SearchConfig(Config):
 
     @model_validator(mode="after")
     def _settings_fit(self) -> Self:
-        _check_name("space", self.space, SPACES)
-        _check_name("stopping", self.stopping, STOPPING_RULES)
-        _check_name("perturbation", self.perturbation, PERTURBATIONS)
         self._check_space()
         if 2 * self.micro_batches > self.batch_size:
             raise ValueError(
@@ -244,18 +230,13 @@ _SIZE_SETTINGS: dict[type, tuple[str, ...]] = {
 """Settings of `SearchConfig` that only one kind of space has."""
 
 
-def _check_name(setting: str, name: str | None, registry: Mapping[str, object]) -> None:
-    if name is not None and name not in registry:
-        raise ValueError(
-            f"{setting} (={name!r}) is not known; allowed: {', '.join(sorted(registry))}."
-        )
-
-
 class DeriveConfig(Config):
     """How a genotype is read off the final alphas."""
 
     rule: Literal["threshold", "threshold_edge", "darts"] = "threshold"
-    """See `fairdarts.genotype.cell_genotype.derive`."""
+    """`threshold`: the two edges of each node with the highest gates, one operation each;
+    `threshold_edge`: up to two operations on every edge (in S2: a layer); `darts`: as `threshold`,
+    without a threshold."""
     op_threshold: float = Field(default=0.85, gt=0, lt=1)
     """Lowest gate that survives (paper Section 5.1); unused by the `darts` rule."""
 
@@ -264,78 +245,93 @@ class SampleConfig(Config):
     """One random-sampling baseline (paper Section 6.3 and Table 3)."""
 
     space: Literal["s1"] = "s1"
+    """Search space that genotypes are drawn from."""
     index: int = Field(default=0, ge=0)
-    """Which of the distinct genotypes that `seed` draws, in order."""
+    """Which of the distinct genotypes that `seed` draws, in order, from 0."""
     num_skips: int = Field(default=2, ge=0, le=8)
     """Skip connections in the normal cell, exactly (M)."""
     min_multadds_m: float | None = Field(default=None, ge=0)
+    """Fewest MultAdds in millions, counted at C = 36, 20 cells, 32 x 32, whatever the scale of the
+    retraining; left out: any."""
     max_multadds_m: float | None = Field(default=None, gt=0)
-    """Window of MultAdds in millions, at C = 36, 20 cells, 32 x 32, whatever the retrain scale."""
+    """Most MultAdds in millions, counted in the same way; left out: any."""
     seed: int = Field(default=0, ge=0, lt=2**31)
+    """Seed of the draws."""
 
 
 class RetrainConfig(Config):
     """Training a derived network from scratch (paper Section 5.1, recipe of DARTS)."""
 
-    recipe: str = "cifar-600"
-    """Name of the recipe; other fields that differ from it are shown beside the name."""
+    recipe: Annotated[str, NameIn(RECIPES)] = "cifar-600"
+    """Named set of settings for the retraining (docs/sweeps.md); settings that differ from it are
+    shown beside the name."""
     stem: Literal["cifar", "imagenet"] = "cifar"
-    """What stands before the cells: `imagenet` halves the image three times. Of S1 only, as are
-    `init_channels`, `num_cells`, `auxiliary_weight` and `drop_path_mode`."""
+    """What stands before the cells: `cifar` keeps the size of the image, `imagenet` halves it three
+    times (S1 only)."""
     init_channels: int = Field(default=36, ge=1)
+    """Channels C of the first cell (S1 only)."""
     num_cells: int = Field(default=20, ge=3)
+    """Cells of the network; those at a third and two thirds are reduction cells (S1 only)."""
     width: float = Field(default=1.0, gt=0, le=4)
-    """What all channels are multiplied by; of S2 only, as are the three that follow."""
+    """Factor of all channels (S2 only)."""
     squeeze_excite: bool = False
+    """Whether the blocks have squeeze-and-excitation (S2 only)."""
     activation: Literal["relu6", "swish"] = "relu6"
+    """Activation of the blocks (S2 only)."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
-    """Probability of dropping a feature before the classifier."""
+    """Probability of dropping a feature before the classifier (S2 only)."""
     epochs: int = Field(default=600, ge=1)
+    """Passes over the training images."""
     batch_size: int = Field(default=96, ge=2)
+    """Images of a step."""
     optimizer: Literal["sgd", "rmsprop"] = "sgd"
-    """`rmsprop` is that of TensorFlow, with decay 0.9 and epsilon 1e-3."""
+    """`sgd`: with momentum; `rmsprop`: that of TensorFlow, with decay 0.9 and epsilon 1e-3."""
     lr: float = Field(default=0.025, gt=0)
+    """Learning rate at the start of the schedule."""
     lr_schedule: Literal["cosine", "exponential"] = "cosine"
     """`cosine`: from `lr` to 0; `exponential`: times 0.97 after every `lr_decay_epochs`."""
     lr_decay_epochs: float = Field(default=1.0, gt=0)
+    """Epochs between two falls of the exponential schedule."""
     warmup_epochs: int = Field(default=0, ge=0)
     """Epochs in which the learning rate grows linearly from 0, before the schedule."""
     momentum: float = Field(default=0.9, ge=0, lt=1)
+    """Momentum of the optimizer."""
     weight_decay: float = Field(default=3e-4, ge=0)
+    """Weight decay of the weights."""
     decay_norms: bool = True
-    """Whether weight decay applies to batch norm and to biases."""
+    """Whether weight decay applies to batch norm and to biases too."""
     grad_clip: float = Field(default=5.0, ge=0)
     """Largest norm of the gradient; 0: any."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the target that is spread evenly over all classes."""
     auxiliary_weight: float = Field(default=0.4, ge=0)
-    """Weight of the auxiliary head's loss; 0 builds no head."""
+    """Weight of the auxiliary head's loss; 0 builds no head (S1 only)."""
     cutout: int = Field(default=16, ge=0)
     """Side of the square that cutout erases, in pixels; 0: none."""
     color_jitter: bool = False
-    """Change brightness, contrast, saturation and hue by up to 0.4, 0.4, 0.4 and 0.2; stored images
-    only (`data.augmentation = resized_crop`), as `auto_augment`."""
+    """Whether brightness, contrast, saturation and hue are changed by up to 0.4, 0.4, 0.4 and 0.2;
+    needs `data.augmentation = resized_crop`."""
     auto_augment: bool = False
-    """AutoAugment's policy for ImageNet (arXiv:1805.09501)."""
+    """Whether images are changed by AutoAugment's policy for ImageNet (arXiv:1805.09501); needs
+    `data.augmentation = resized_crop`."""
     drop_path: float = Field(default=0.2, ge=0, lt=1)
     """Final drop-path probability; it grows linearly from 0."""
     drop_path_mode: Literal["node", "edge"] = "node"
-    """`node` drops a node's sum (official FairDARTS code); `edge` each operation (DARTS)."""
+    """What drop path drops: `node`: a node's sum (official FairDARTS code); `edge`: each operation
+    (DARTS) (S1 only)."""
     ema_decay: float = Field(default=0.0, ge=0, lt=1)
-    """Accuracy is that of an exponential moving average of the weights; 0: of the weights."""
+    """Decay per step of the moving average of the weights that is tested; 0: the weights are."""
     num_validation: int = Field(default=0, ge=0)
     """Training images held out to choose an epoch by, spread evenly over the classes."""
     channels_last: bool = True
+    """Memory format of images and weights; changes rounding, hence part of a trial's identity."""
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"
-    """As in a search: `tf32` and `bfloat16` are faster on a GPU and not bit for bit the same."""
+    """Of convolutions and matrix products: `tf32` (CUDA only) and `bfloat16` are faster on a GPU
+    and not bit for bit the same."""
     compile: bool = False
-    """Whether torch compiles the network: minutes at the start, and other last bits."""
+    """Whether torch compiles the network: it costs minutes at the start and rounds differently."""
     seed: int = Field(default=0, ge=0, lt=2**31)
-
-    @field_validator("recipe")
-    @classmethod
-    def _known_recipe(cls, recipe: str) -> str:
-        _check_name("recipe", recipe, RECIPES)
-        return recipe
+    """Seed of the training: initial weights, order and augmentation of the images."""
 
     @model_validator(mode="after")
     def _settings_fit(self) -> Self:

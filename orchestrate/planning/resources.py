@@ -17,15 +17,16 @@ class Resources(Config):
     cpus_per_trial: int = Field(default=1, ge=1)
     """CPU cores, and threads of torch, per trial."""
     gpus_per_trial: float | None = Field(default=None, ge=0)
-    """GPUs per trial, fractions below 1 too; None: one where there is any, else none."""
+    """GPUs per trial, fractions below 1 too; left out: one where there is any, else none."""
     loader_workers: int | None = Field(default=None, ge=0)
     """Processes that decode images for `data.augmentation = resized_crop`, for each stream of them
-    (a search has two); None: as many as CPUs where the trial has a GPU, else none: the trial's own
-    process decodes."""
+    (a search has two); left out: as many as CPUs where the trial has a GPU, else none, and the
+    trial's own process decodes."""
     max_concurrent: int | None = Field(default=None, ge=1)
-    """Trials at once; None: as many as fit."""
+    """Trials at once; left out: as many as fit."""
     max_attempts: int = Field(default=3, ge=1)
-    """How often a failing stage is tried in all; `fairdarts sweep resume` starts the next try."""
+    """How many times a failing stage is tried in all; `fairdarts sweep resume` starts the next
+    try."""
 
     @field_validator("gpus_per_trial")
     @classmethod

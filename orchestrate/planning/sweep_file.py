@@ -50,9 +50,14 @@ class RandomBaseline(Config):
     models: int = Field(ge=1)
     """How many distinct genotypes."""
     seed: int = Field(default=0, ge=0, lt=2**31)
+    """Seed of the draws."""
     num_skips: int = Field(default=2, ge=0, le=8)
+    """Skip connections in the normal cell, exactly (M)."""
     min_multadds_m: float | None = Field(default=None, ge=0)
+    """Fewest MultAdds in millions, counted at C = 36, 20 cells, 32 x 32, whatever the scale of the
+    retraining; left out: any."""
     max_multadds_m: float | None = Field(default=None, gt=0)
+    """Most MultAdds in millions, counted in the same way; left out: any."""
 
 
 @dataclass(frozen=True)

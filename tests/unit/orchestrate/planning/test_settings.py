@@ -169,7 +169,7 @@ def test_an_unknown_method_is_refused_with_those_there_are() -> None:
         ("search.epochs", "many", ["search.epochs (='many')", "integer"]),
         ("search.epochs", True, ["search.epochs (=True)", "integer"]),
         ("search.weight_lr", float("nan"), ["search.weight_lr (=nan)", "finite"]),
-        ("search.space", "s3", ["search: space (='s3')", "s1, s1_no_skip"]),
+        ("search.space", "s3", ["search.space (='s3')", "s1, s1_no_skip"]),
         ("search.channels_last", 1, ["search.channels_last (=1)", "boolean"]),
         ("search.seed", -1, ["search.seed (=-1)", "0"]),
         ("derive.op_threshold", 1.0, ["derive.op_threshold (=1.0)", "less than 1"]),

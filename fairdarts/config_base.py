@@ -1,0 +1,76 @@
+"""What every group of settings shares: it is frozen, refuses nonsense and says what it allows."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from fairdarts.errors import ConfigError
+
+
+class Config(BaseModel):
+    """A frozen group of settings that refuses unknown keys, wrong types and nonsense values.
+
+    The docstring under a field is its description, which `fairdarts sweep settings` shows.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+    )
+
+    @classmethod
+    def build(cls, values: dict[str, Any], where: str = "") -> Self:
+        """Check `values` and build the group.
+
+        Args:
+            values: Field name to value.
+            where: Prefix of the names in an error, such as "search".
+        Raises:
+            ConfigError: One sentence that names the setting, its value and what is allowed.
+        """
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            raise ConfigError(_first_fault(cls, error, where)) from None
+
+
+def _first_fault(cls: type[Config], error: ValidationError, where: str) -> str:
+    fault = error.errors(include_url=False)[0]
+    name = ".".join(str(part) for part in fault["loc"] if isinstance(part, str))
+    full_name = ".".join(part for part in (where, name) if part)
+    if fault["type"] == "extra_forbidden":
+        return f"{full_name} is not a setting; allowed here: {', '.join(cls.model_fields)}."
+    if fault["type"] == "value_error":
+        return f"{where + ': ' if where else ''}{fault['ctx']['error']}"
+    message = fault["msg"].removeprefix("Input ").rstrip(".")
+    return f"{full_name} (={fault['input']!r}) {message}."
+
+
+@dataclass(frozen=True)
+class NameIn:
+    """Annotates a setting whose value is the name of an entry of a registry.
+
+    The registry is asked whenever a value is checked, so entries can be added later.
+    """
+
+    registry: Collection[str]
+
+    def __get_pydantic_core_schema__(
+        self, source: type, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Add the check to that of the type, as pydantic asks for."""
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def _check(self, name: str | None) -> str | None:
+        if name is not None and name not in self.registry:
+            allowed = ", ".join(sorted(self.registry))
+            raise PydanticCustomError(
+                "unknown_name", "is not known; allowed: {allowed}", {"allowed": allowed}
+            )
+        return name
