@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import typer
 
-from cli import arch, derive, doctor, export, results, sample, single, sweep
+from cli import arch, derive, doctor, export, results, sample, settings, single, sweep
 from fairdarts.errors import FairDartsError
 from orchestrate.errors import OrchestrateError
 from results.errors import ResultsError
@@ -20,6 +20,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+sweep.app.command()(settings.settings)
 app.add_typer(sweep.app, name="sweep")
 app.add_typer(results.app, name="results")
 arch.app.command()(export.export)

@@ -35,17 +35,6 @@ def list_() -> None:
 
 
 @app.command()
-def settings() -> None:
-    """List every setting with its default."""
-    from orchestrate.planning.settings import SECTIONS
-
-    print("method = 'fairdarts' or 'darts'\nseed = seed of search and retraining")
-    for section, config in SECTIONS.items():
-        for name, field in config.model_fields.items():
-            print(f"{section}.{name} = {field.default!r}")
-
-
-@app.command()
 def plan(
     sweep: SweepArgument,
     set_: SetOption = None,

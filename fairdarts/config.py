@@ -23,7 +23,8 @@ class DataConfig(Config):
     """Which images a trial uses."""
 
     source: str = "digits"
-    """`digits` (embedded), `cifar10`, `cifar100`, `imagenet`, `parquet:DIR` or `folder:DIR`."""
+    """Where images come from: `digits` (embedded), `cifar10`, `cifar100`, `imagenet`,
+    `parquet:DIR` or `folder:DIR`."""
     augmentation: Literal["crop", "resized_crop"] = "crop"
     """`crop`: images are kept decoded in memory, padded, cropped and mirrored (CIFAR);
     `resized_crop`: they are read anew for every batch, and a random part is resized (ImageNet)."""
@@ -80,7 +81,7 @@ class SearchConfig(Config):
     relaxation: Literal["sigmoid", "softmax"] = "sigmoid"
     """`sigmoid`: independent gates (Eq. 6, FairDARTS); `softmax`: exclusive ones (Eq. 2, DARTS)."""
     zero_one_weight: float = Field(default=10.0, ge=0)
-    """w_{0-1} of Eq. 8; 0 leaves the zero-one loss out."""
+    """Weight w_{0-1} of the zero-one loss (Eq. 8); 0 leaves it out."""
     zero_one_form: Literal["l2", "l1"] = "l2"
     """`l2`: the zero-one loss of Eq. 7; `l1`: its control of Eq. 9, whose gradient is the same at
     every gate."""
@@ -89,8 +90,8 @@ class SearchConfig(Config):
     in turn (Eq. 3 and 4); `single_level`: all images train both together (supplementary Section
     3.4)."""
     order: Literal[1, 2] = 1
-    """Of the alphas' gradient: 1 takes the weights as they are, 2 looks one step of the weights
-    ahead (DARTS, arXiv:1806.09055)."""
+    """1: the gradient of the alphas takes the weights as they are; 2: it looks one step of the
+    weights ahead (DARTS, arXiv:1806.09055)."""
     perturbation: Annotated[str | None, NameIn(PERTURBATIONS)] = None
     """What disturbs the supernet while it trains; left out: nothing. `skip_noise`, `alpha_noise`:
     Gaussian noise on skip connections or alphas, less and less of it (experiment 12);
@@ -320,7 +321,8 @@ class RetrainConfig(Config):
     """What drop path drops: `node`: a node's sum (official FairDARTS code); `edge`: each operation
     (DARTS) (S1 only)."""
     ema_decay: float = Field(default=0.0, ge=0, lt=1)
-    """Decay per step of the moving average of the weights that is tested; 0: the weights are."""
+    """Decay per step of the moving average of the weights, which is what is tested; 0: there is no
+    average, the weights are tested."""
     num_validation: int = Field(default=0, ge=0)
     """Training images held out to choose an epoch by, spread evenly over the classes."""
     channels_last: bool = True

@@ -4,7 +4,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationError,
+)
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from fairdarts.errors import ConfigError
@@ -66,6 +73,16 @@ class NameIn:
     ) -> CoreSchema:
         """Add the check to that of the type, as pydantic asks for."""
         return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Name what is allowed where settings are described."""
+        described = handler(schema)
+        for kind in described.get("anyOf", [described]):
+            if kind["type"] == "string":
+                kind["enum"] = list(self.registry)
+        return described
 
     def _check(self, name: str | None) -> str | None:
         if name is not None and name not in self.registry:

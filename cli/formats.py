@@ -1,0 +1,32 @@
+"""`--format`: text for people, or one JSON document for scripts.
+
+Keys are the names that the tables use, with units in them (`multadds`, `search_wall_s`); numbers
+are plain numbers, and what is not there is null. docs/cli.md says which keys a command prints.
+"""
+
+import json
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class Format(StrEnum):
+    """How a command prints what it found."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+FormatOption = Annotated[
+    Format, typer.Option("--format", help="text for people, json for scripts.")
+]
+
+
+def print_json(document: object) -> None:
+    """Print one JSON document and nothing else; signs beyond ASCII are escaped.
+
+    Raises:
+        ValueError: If a number is NaN or infinite, which JSON has no word for.
+    """
+    print(json.dumps(document, indent=2, allow_nan=False))

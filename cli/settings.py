@@ -1,0 +1,109 @@
+"""`fairdarts sweep settings`: every setting with its default, its meaning and what is allowed."""
+
+import json
+import shutil
+import textwrap
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.formats import Format, FormatOption, print_json
+
+if TYPE_CHECKING:
+    from orchestrate.planning.setting_list import Setting
+
+MAX_WIDTH = 100
+"""Longer lines are hard to read."""
+MAX_NAMES = 3
+TYPES = {"integer": "whole number", "number": "number"}
+LIMITS = {
+    "minimum": "{} or more",
+    "exclusiveMinimum": "above {}",
+    "maximum": "{} or less",
+    "exclusiveMaximum": "below {}",
+    "multipleOf": "a multiple of {}",
+}
+"""Words for those of JSON Schema."""
+
+
+def settings(
+    word: Annotated[
+        str | None,
+        typer.Argument(help="Show only a section, or what has this word: search, lr, search.lr."),
+    ] = None,
+    format_: FormatOption = Format.TEXT,
+) -> None:
+    """Show settings: default, meaning, what is allowed.
+
+    A name is what --set takes, and what a sweep file has. A default is not always what a trial
+    gets: methods, search spaces and recipes have values of their own, which are shown beside it.
+    """
+    from orchestrate.planning.setting_list import all_settings, find_settings
+
+    found = all_settings() if word is None else find_settings(word)
+    if format_ is Format.JSON:
+        print_json([_document(setting) for setting in found])
+        return
+    width = min(shutil.get_terminal_size().columns, MAX_WIDTH)
+    section = None
+    for setting in found:
+        if setting.section != section:
+            section = setting.section
+            print(f"\n[{section}]" if section else "[of every trial]")
+        print(f"\n{setting.name} = {_default(setting)}")
+        for text in filter(None, (setting.description, _allowed(setting), _presets(setting))):
+            print(_indented(text, width))
+
+
+def _indented(text: str, width: int) -> str:
+    return textwrap.fill(
+        text, width, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False
+    )
+
+
+def _document(setting: "Setting") -> dict[str, Any]:
+    return {
+        "name": setting.name,
+        "default": setting.default,
+        "required": setting.required,
+        "optional": setting.optional,
+        **setting.schema,
+        "presets": setting.presets,
+        "description": setting.description,
+    }
+
+
+def _default(setting: "Setting") -> str:
+    """As TOML has it."""
+    if setting.required:
+        return "(must be given)"
+    return "(left out)" if setting.default is None else json.dumps(setting.default)
+
+
+def _allowed(setting: "Setting") -> str:
+    schema = setting.schema
+    if "enum" in schema:
+        *names, last = map(str, schema["enum"])
+        return f"Allowed: {', '.join(names)} or {last}." if names else f"Allowed: {last}."
+    if schema["type"] == "boolean":
+        return "Allowed: true or false."
+    if schema["type"] == "string":
+        return ""
+    limits = [words.format(schema[name]) for name, words in LIMITS.items() if name in schema]
+    return f"Allowed: {', '.join([TYPES[schema['type']], *limits])}."
+
+
+def _presets(setting: "Setting") -> str:
+    """Such as "Elsewhere: 30 in space s2."; names of one value together."""
+    parts = []
+    for kind, values in setting.presets.items():
+        names: dict[str, list[str]] = {}
+        for name, value in values.items():
+            names.setdefault(json.dumps(value), []).append(name)
+        parts += [f"{value} for {kind} {_some(same)}" for value, same in names.items()]
+    return f"Elsewhere: {'; '.join(parts)}." if parts else ""
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - MAX_NAMES
+    return ", ".join(names[:MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
