@@ -7,9 +7,9 @@ import typer
 
 if TYPE_CHECKING:
     from fairdarts.genotype.any_genotype import AnyGenotype
+    from fairdarts.genotype.cell_cost import NetworkCost
     from fairdarts.genotype.cell_genotype import Edge, Genotype
     from fairdarts.genotype.layer_genotype import LayerGenotype
-    from fairdarts.network.cost import NetworkCost
     from results.store.store import Store
 
 GenotypeArgument = Annotated[
@@ -108,9 +108,9 @@ def count(genotype: "AnyGenotype", **given: float | str | None) -> "NetworkCost"
         ConfigError: If a scale is given that the network does not have.
     """
     from fairdarts.errors import ConfigError
+    from fairdarts.genotype.cell_cost import cell_network_cost
     from fairdarts.genotype.layer_genotype import LayerGenotype
-    from fairdarts.network.cell_network import AuxiliaryHead
-    from fairdarts.network.cost import derived_network_cost, layer_network_cost
+    from fairdarts.image_size import MIN_AUXILIARY_SIZE
 
     is_layers = isinstance(genotype, LayerGenotype)
     scale: dict[str, Any] = dict(LAYER_SCALE if is_layers else CELL_SCALE)
@@ -122,12 +122,11 @@ def count(genotype: "AnyGenotype", **given: float | str | None) -> "NetworkCost"
             raise ConfigError(f"{_option(name)} does not fit this genotype; use {options}.")
         scale[name] = value
     if isinstance(genotype, LayerGenotype):
+        from fairdarts.network.cost import layer_network_cost
+
         return layer_network_cost(genotype, **scale)
-    return derived_network_cost(
-        genotype,
-        **scale,
-        auxiliary=scale["image_size"] >= AuxiliaryHead.min_image_size[scale["stem"]],
-    )
+    head = scale["image_size"] >= MIN_AUXILIARY_SIZE[scale["stem"]]
+    return cell_network_cost(genotype, **scale, auxiliary=head)
 
 
 def _option(name: str) -> str:

@@ -16,16 +16,17 @@ def sample(
     seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,
     count: Annotated[int, typer.Option(min=1, help="How many, all distinct.")] = 1,
 ) -> None:
-    """Draw random genotypes.
+    """Draw random genotypes, all equally likely.
 
     Prints one line of JSON for each, with its params and MultAdds as a CIFAR-10 network (C = 36, 20
-    cells, 32 x 32), and on stderr how many draws were thrown away. Those of a sweep's [[random]]
-    group with the same settings are the same.
+    cells, 32 x 32). Those of a sweep's [[random]] group with the same settings are the same.
+
+    Example: fairdarts sample --num-skips 2 --min-multadds 500 --count 7
     """
     import json
 
     from fairdarts.config import SampleConfig
-    from fairdarts.genotype.sampling import sample
+    from fairdarts.genotype.sampling import samples
 
     values = {
         "num_skips": num_skips,
@@ -33,22 +34,14 @@ def sample(
         "max_multadds_m": max_multadds,
         "seed": seed,
     }
-    rejected: dict[str, int] = {}
-    for index in range(count):
-        drawn = sample(SampleConfig.build(values | {"index": index}, "random"))
-        rejected = drawn.rejected
-        cost = count_cost(drawn.genotype)
+    for index, genotype in enumerate(samples(SampleConfig.build(values, "random"), count)):
+        cost = count_cost(genotype)
         line = {
             "seed": seed,
             "index": index,
             "params": cost.params,
             "params_with_auxiliary": cost.params_with_auxiliary,
             "multadds": cost.multadds,
-            "genotype": drawn.genotype.to_dict(),
+            "genotype": genotype.to_dict(),
         }
-        print(json.dumps(line), flush=True)
-    typer.echo(
-        f"{count} kept; thrown away: {rejected['skips']} with another number of skips, "
-        f"{rejected['multadds']} outside the MultAdds window, {rejected['duplicate']} duplicates.",
-        err=True,
-    )
+        print(json.dumps(line))

@@ -259,6 +259,15 @@ class SampleConfig(Config):
     seed: int = Field(default=0, ge=0, lt=2**31)
     """Seed of the draws."""
 
+    @model_validator(mode="after")
+    def _window_is_open(self) -> Self:
+        lowest, highest = self.min_multadds_m, self.max_multadds_m
+        if lowest is not None and highest is not None and lowest > highest:
+            raise ValueError(
+                f"min_multadds_m (={lowest:g}) must not exceed max_multadds_m (={highest:g})."
+            )
+        return self
+
 
 class RetrainConfig(Config):
     """Training a derived network from scratch (paper Section 5.1, recipe of DARTS)."""

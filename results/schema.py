@@ -169,7 +169,7 @@ GENOTYPES = Table(
         Column("margin_normal", F64, "normal cell: lowest gate kept minus highest dropped"),
         Column("margin_reduce", F64, "reduction cell: likewise"),
         Column("stable_epochs", I32, "last epochs in a row that gave this genotype"),
-        Column("num_rejected", I64, "sample: draws thrown away before this one"),
+        Column("num_rejected", I64, "sample: draws thrown away before this one; null: none"),
         Column("epoch", I32, "derive: epoch whose alphas it was read off, from 0"),
         Column("num_blocks", I16, "S2: inverted bottlenecks"),
         Column("num_removed_layers", I16, "S2: layers without one"),

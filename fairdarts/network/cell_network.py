@@ -5,19 +5,19 @@ Cells at a third and two thirds of the depth halve H and W and double the channe
 """
 
 from collections.abc import Iterator
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from fairdarts.errors import ConfigError, GenotypeError
 from fairdarts.genotype.cell_genotype import Genotype
+from fairdarts.image_size import Stem, size_fault
 from fairdarts.operations.cell_operations import FactorizedReduce, ReLUConvBN, build_operation
 from fairdarts.operations.functional import concatenate
 from fairdarts.spaces import NUM_INPUTS
 
 DropPathMode = Literal["node", "edge"]
-Stem = Literal["cifar", "imagenet"]
 
 
 class DerivedCell(nn.Module):
@@ -101,9 +101,6 @@ class AuxiliaryHead(nn.Sequential):
         num_classes: K.
         stem: Of the network: after `cifar` pooling has stride 3 (from 8 x 8), else 2 (from 7 x 7).
     """
-
-    min_image_size: ClassVar[dict[Stem, int]] = {"cifar": 32, "imagenet": 224}
-    """Height and width at which pooling and convolution have enough to work on."""
 
     def __init__(self, in_channels: int, num_classes: int, stem: Stem) -> None:
         super().__init__(
@@ -246,15 +243,5 @@ class DerivedNetwork(nn.Module):
         return output
 
     def _check_size(self, height: int, width: int) -> None:
-        halvings = 2 if self.second_stem is None else 5
-        if height % 2**halvings or width % 2**halvings:
-            raise ConfigError(
-                f"image_size (={height}x{width}) must be divisible by {2**halvings}: "
-                f"the network halves the image {halvings} times."
-            )
-        smallest = AuxiliaryHead.min_image_size[self.stem_kind]
-        if self.auxiliary_head is not None and min(height, width) < smallest:
-            raise ConfigError(
-                f"image_size (={height}x{width}) is too small for the auxiliary head, which needs "
-                f"{smallest}x{smallest}: enlarge the images or set auxiliary_weight to 0."
-            )
+        if fault := size_fault(height, width, self.stem_kind, self.auxiliary_head is not None):
+            raise ConfigError(f"{fault}.")

@@ -5,28 +5,17 @@ norm, no pooling, no bias, no auxiliary head (it runs in training only).
 """
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from fairdarts.genotype.cell_cost import NetworkCost as NetworkCost
 from fairdarts.genotype.cell_genotype import Genotype
 from fairdarts.genotype.layer_genotype import LayerGenotype
-from fairdarts.network.cell_network import DerivedNetwork, Stem
+from fairdarts.image_size import Stem
+from fairdarts.network.cell_network import DerivedNetwork
 from fairdarts.network.layer_network import LayerNetwork
 from fairdarts.operations.layer_blocks import ACTIVATION
-
-
-@dataclass(frozen=True)
-class NetworkCost:
-    """What one derived network costs; plain numbers, not millions."""
-
-    params: int
-    """Without the auxiliary head."""
-    params_with_auxiliary: int
-    """Equal to `params` where there is no such head."""
-    multadds: int
-    """For one image."""
 
 
 def count_params(model: nn.Module) -> int:

@@ -164,9 +164,8 @@ def run_derive(run: StageRun) -> Outcome:
 
 def run_sample(run: StageRun) -> Outcome:
     """A random genotype."""
-    drawn = sample(SampleConfig.build(run.stage.config, "random"))
-    row = {"num_rejected": sum(drawn.rejected.values())}
-    return _record_genotype(run, drawn.genotype, drawn.genotype.pruned(), row)
+    genotype = sample(SampleConfig.build(run.stage.config, "random"))
+    return _record_genotype(run, genotype, genotype.pruned(), {})
 
 
 def run_given(run: StageRun) -> Outcome:

@@ -200,7 +200,7 @@ def test_sample_prints_distinct_genotypes_with_their_counts(run: Run) -> None:
         assert (line["seed"], line["index"]) == (0, index)
         assert line["multadds"] <= 400e6
         assert line["params"] < line["params_with_auxiliary"]
-    assert err.startswith("3 kept; thrown away: ")
+    assert not err
     assert run(*arguments)[1] == out
     assert run(*arguments, "--seed", 1)[1] != out
 

@@ -8,12 +8,13 @@ import pytest
 from fairdarts.config import SampleConfig
 from fairdarts.errors import ConfigError
 from fairdarts.genotype.cell_genotype import Genotype
-from fairdarts.genotype.sampling import sample
+from fairdarts.genotype.sampling import check_sample, sample, samples
 from fairdarts.network.cost import derived_network_cost
 from fairdarts.spaces import CELL_KINDS, S1, SKIP
 
 
 def multadds_m(genotype: Genotype) -> float:
+    """MultAdds of the real network, counted layer by layer."""
     cost = derived_network_cost(
         genotype, init_channels=36, num_cells=20, image_size=32, num_classes=10, auxiliary=False
     )
@@ -36,7 +37,7 @@ def test_same_seed_and_index_draw_the_same_genotype() -> None:
 
 def test_seeds_and_indices_draw_different_genotypes() -> None:
     drawn = {
-        sample(SampleConfig(seed=seed, index=index)).genotype
+        sample(SampleConfig(seed=seed, index=index))
         for seed, index in itertools.product(range(5), range(5))
     }
     assert len(drawn) == 25
@@ -46,7 +47,7 @@ def test_seeds_and_indices_draw_different_genotypes() -> None:
 def test_normal_cell_has_exactly_the_skips_asked_for(num_skips: int) -> None:
     reduce_skips = set()
     for seed in range(20):
-        genotype = sample(SampleConfig(seed=seed, num_skips=num_skips)).genotype
+        genotype = sample(SampleConfig(seed=seed, num_skips=num_skips))
         assert genotype.num_skips("normal") == num_skips
         reduce_skips.add(genotype.num_skips("reduce"))
     assert len(reduce_skips) > 1  # the reduction cell is free
@@ -54,7 +55,7 @@ def test_normal_cell_has_exactly_the_skips_asked_for(num_skips: int) -> None:
 
 def test_every_node_has_two_distinct_inputs() -> None:
     for seed in range(20):
-        genotype = sample(SampleConfig(seed=seed)).genotype
+        genotype = sample(SampleConfig(seed=seed))
         for kind in CELL_KINDS:
             ends = [(edge.src, edge.dst) for edge in genotype.cell(kind)]
             assert [dst for _, dst in ends] == [2, 2, 3, 3, 4, 4, 5, 5]
@@ -63,7 +64,7 @@ def test_every_node_has_two_distinct_inputs() -> None:
 
 
 def test_samples_are_uniform_among_those_with_the_skips() -> None:
-    drawn = [sample(SampleConfig(seed=seed)).genotype for seed in range(2000)]
+    drawn = samples(SampleConfig(), 2000)
     normal = [edge for genotype in drawn for edge in genotype.normal]
     reduction = [edge for genotype in drawn for edge in genotype.reduce]
     assert_uniform((edge.dst for edge in normal if edge.op == SKIP), num_values=4)
@@ -73,26 +74,71 @@ def test_samples_are_uniform_among_those_with_the_skips() -> None:
     assert_uniform(inputs_of_last, num_values=10)
 
 
-def test_window_holds_by_a_count_of_the_real_network() -> None:
-    config = SampleConfig(min_multadds_m=500.0, max_multadds_m=505.0)
-    drawn = sample(config)
-    assert 500.0 <= multadds_m(drawn.genotype) <= 505.0
-    assert drawn.rejected["multadds"] > 0
+def test_the_window_holds_by_a_count_of_the_real_network() -> None:
+    for genotype in samples(SampleConfig(min_multadds_m=500.0, max_multadds_m=505.0), 3):
+        assert 500.0 <= multadds_m(genotype) <= 505.0
 
 
-def test_window_only_skips_candidates_of_the_unrestricted_stream() -> None:
-    stream = [sample(SampleConfig(index=index)).genotype for index in range(6)]
-    first_large = next(genotype for genotype in stream if multadds_m(genotype) >= 450.0)
-    assert sample(SampleConfig(min_multadds_m=450.0)).genotype == first_large
+def test_every_number_of_a_window_is_another_genotype_in_it() -> None:
+    candidates = check_sample(SampleConfig(num_skips=8, min_multadds_m=280.7), 1)
+    assert len(candidates) == 180 * 180  # Only the links differ: each operation is the dearest.
+    numbered = [candidates.genotype(number) for number in range(0, len(candidates), 60)]
+    assert len(set(numbered)) == len(numbered)
+    assert {edge.op for genotype in numbered for edge in genotype.reduce} == {"sep_conv_5x5"}
 
 
-def test_rejections_are_counted_along_the_stream() -> None:
-    drawn = [sample(SampleConfig(index=index)).rejected["skips"] for index in range(0, 200, 50)]
-    assert drawn == sorted(drawn)
-    # 28 * 6^6 / 7^8 = 22.7 % of the cells have two skips: 3.4 rejections for each accepted.
-    assert 2.4 < drawn[-1] / 151 < 4.4
+def test_the_counted_genotypes_are_all_there_are() -> None:
+    # Of each node: two of its possible inputs, and an operation on both.
+    wirings = math.prod(math.comb(node, 2) for node in range(2, 6))
+    for num_skips in (0, 2, 8):
+        normal = math.comb(8, num_skips) * 6 ** (8 - num_skips)
+        candidates = check_sample(SampleConfig(num_skips=num_skips), 1)
+        assert len(candidates) == wirings**2 * normal * 7**8
 
 
-def test_window_that_admits_nothing_is_refused_with_the_range_seen() -> None:
-    with pytest.raises(ConfigError, match=r"min_multadds_m \(=900.0\).*between \d+\.\dM and"):
-        sample(SampleConfig(min_multadds_m=900.0))
+def test_the_index_is_a_place_in_the_list_of_samples() -> None:
+    config = SampleConfig(seed=4, num_skips=8)
+    listed = samples(config, 50)
+    assert [sample(config.model_copy(update={"index": index})) for index in (0, 7, 49)] == [
+        listed[0],
+        listed[7],
+        listed[49],
+    ]
+
+
+def test_any_number_of_skips_and_thousands_of_samples_are_quick() -> None:
+    for num_skips in range(9):
+        drawn = samples(SampleConfig(num_skips=num_skips), 500)
+        assert len(set(drawn)) == 500
+
+
+@pytest.mark.parametrize(
+    ("window", "words"),
+    [
+        ({"min_multadds_m": 900.0}, ["min_multadds_m = 900: none exists", "227.3M to 683.6M"]),
+        ({"max_multadds_m": 100.0}, ["max_multadds_m = 100: none exists", "227.3M to 683.6M"]),
+        (
+            {"min_multadds_m": 500.0, "max_multadds_m": 500.001},
+            ["none exists", "next to this window 499.992M and 500.020M"],
+        ),
+        ({"num_skips": 8, "min_multadds_m": 400.0}, ["num_skips = 8", "227.3M to 280.8M"]),
+    ],
+)
+def test_a_window_that_admits_nothing_is_refused_with_what_is_possible(
+    window: dict[str, float], words: list[str]
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        sample(SampleConfig(**window))
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_more_samples_than_there_are_end_in_a_sentence_that_counts_them() -> None:
+    config = SampleConfig(num_skips=8, min_multadds_m=280.7)
+    with pytest.raises(ConfigError, match="only 32,400 exist, and 32,401 are asked for"):
+        samples(config, 32_401)
+
+
+def test_a_window_upside_down_is_refused() -> None:
+    with pytest.raises(ConfigError, match="must not exceed max_multadds_m"):
+        SampleConfig.build({"min_multadds_m": 500.0, "max_multadds_m": 400.0}, "random")

@@ -135,7 +135,6 @@ def test_rows_are_complete(whole: Store) -> None:
     assert genotypes.loc["derive", searched].notna().all(axis=None)
     assert genotypes.set_index("rule")["op_threshold"].dropna().to_dict() == {"threshold": 0.3}
     assert genotypes.loc["sample", [*searched, "op_threshold"]].isna().all()
-    assert genotypes.loc["sample", "num_rejected"] >= 0
 
     retrains = whole.read("retrains").to_pandas()
     of_other_settings = ["val_test_top1_pct", "val_epoch", "trained_as"]
