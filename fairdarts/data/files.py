@@ -3,9 +3,9 @@
 `folders` and `shards` say which files of a directory are images, and of which split.
 """
 
+import contextlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -14,15 +14,24 @@ from fairdarts.errors import DataError
 Split = Literal["train", "test"]
 TEST_NAMES = ("test", "validation", "val")
 """How the test split may be called, in order of preference."""
-CIFAR_FILES: dict[str, tuple[str, ...]] = {
-    "cifar10": (
-        *(f"cifar-10-batches-py/data_batch_{number}" for number in range(1, 6)),
-        "cifar-10-batches-py/test_batch",
-        "cifar-10-batches-py/batches.meta",
-    ),
-    "cifar100": ("cifar-100-python/train", "cifar-100-python/test", "cifar-100-python/meta"),
+CIFAR_FILES: dict[str, dict[str, str]] = {
+    "cifar10": {
+        "cifar-10-batches-py/data_batch_1": "c99cafc152244af753f735de768cd75f",
+        "cifar-10-batches-py/data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
+        "cifar-10-batches-py/data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
+        "cifar-10-batches-py/data_batch_4": "634d18415352ddfa80567beed471001a",
+        "cifar-10-batches-py/data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
+        "cifar-10-batches-py/test_batch": "40351d587109b95175f43aff81a1287e",
+        "cifar-10-batches-py/batches.meta": "5ff9c542aee3614f3951f8cda6e48888",
+    },
+    "cifar100": {
+        "cifar-100-python/train": "16019d7e3df5f24257cddd939b257f8d",
+        "cifar-100-python/test": "f0ef6b0ae62326f3e7ffdfab6717acfc",
+        "cifar-100-python/meta": "7973b15100ade9c7d40fb424638fde48",
+    },
 }
-"""What torchvision unpacks from the archives and reads, below `download_root()`."""
+"""What torchvision unpacks from the archives and reads, below `download_root()`, with the MD5 that
+it demands of each file."""
 
 
 def download_root() -> Path:
@@ -30,14 +39,15 @@ def download_root() -> Path:
     return Path(os.environ.get("FAIRDARTS_DATA") or "~/.cache/fairdarts").expanduser()
 
 
-def check_cifar(kind: str) -> None:
-    """See to it that the files of `cifar10` or `cifar100` are there; their content is not read.
+def user_digests() -> Path | None:
+    """Where this user's digests of images are kept, see `fairdarts.data.digests`; None: nowhere.
 
-    Raises:
-        DataError: If one is missing.
+    It is fairdarts/digests in $XDG_CACHE_HOME, or else in ~/.cache.
     """
-    if not all((download_root() / name).is_file() for name in CIFAR_FILES[kind]):
-        raise unusable_cifar(kind)
+    with contextlib.suppress(RuntimeError):  # A user without a home.
+        cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
+        return (cache if cache.is_absolute() else Path.home() / ".cache") / "fairdarts" / "digests"
+    return None
 
 
 def unusable_cifar(kind: str) -> DataError:
@@ -48,13 +58,18 @@ def unusable_cifar(kind: str) -> DataError:
     )
 
 
-@contextmanager
+@contextlib.contextmanager
 def reading(path: Path) -> Iterator[None]:
     """Turn a failure to read `path` inside the block into a DataError."""
     try:
         yield
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}.") from error
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: OSError) -> DataError:
+    """Say which file could not be read, and why."""
+    return DataError(f"{path} cannot be read: {error.strerror}.")
 
 
 def existing_directory(directory: str, kind: str, content: str) -> Path:

@@ -1,77 +1,119 @@
-"""What identifies the images of one split, wherever they lie; cheap enough for planning.
+"""What identifies the images of one split, wherever they lie: their content.
 
 Nothing here imports torch, scikit-learn or pyarrow.
 """
 
-import hashlib
-from collections.abc import Iterable
-from functools import lru_cache
+import os
+import zlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 from fairdarts.config import DataConfig
-from fairdarts.data.files import Split, check_cifar, reading
+from fairdarts.data.digests import Groups, Progress, digest_of_lines, digests, look
+from fairdarts.data.files import (
+    CIFAR_FILES,
+    Split,
+    download_root,
+    unusable_cifar,
+    user_digests,
+)
 from fairdarts.data.folders import class_files
 from fairdarts.data.shards import parquet_files
 from fairdarts.errors import DataError
 
+NUM_GROUPS = 1024
+"""Into how many groups the files of a folder are put, by their paths: no more than this is kept of
+a split of any size, and where one image has changed, a thousandth of them is read again."""
 
-def fingerprint(config: DataConfig, split: Split) -> str:
+
+def fingerprint(
+    config: DataConfig,
+    split: Split,
+    *,
+    shared: Path | None = None,
+    on_progress: Progress = lambda done, total: None,
+) -> str:
     """Identify the images of one split of the data source, as in `parquet-train-0123456789abcdef`.
 
     Neither the images of the other split, nor the place of the files, nor the other settings of
-    `config` matter.
+    `config` matter. Files are read in full the first time and when they have changed; else it costs
+    a stat for each, see `fairdarts.data.digests`.
+
+    Args:
+        config: Names the source.
+        split: Which images.
+        shared: A folder that keeps digests for other machines, beside this user's own.
+        on_progress: Called while files are read.
+    Raises:
+        DataError: If files are missing; the sentence is that of `fairdarts.data.sources.load`.
+    """
+    kind = config.source.partition(":")[0]
+    name = f"{kind}-{split}"
+    directory, groups = _files(config, split)
+    if kind == "digits":  # A small file, read sooner than looked up.
+        found = digests(directory, groups, _of_one)
+        return f"{name}-{digest_of_lines(found.values())[:16]}"
+    found = digests(
+        directory,
+        groups,
+        _of_many if kind in ("folder", "imagenet") else _of_one,
+        algorithm="md5" if kind in CIFAR_FILES else "sha256",
+        kept_in=[folder for folder in (user_digests(), shared) if folder is not None],
+        on_progress=on_progress,
+    )
+    if kind in CIFAR_FILES:  # Nothing but the published files has this name.
+        if found != CIFAR_FILES[kind]:
+            raise unusable_cifar(kind)
+        return name
+    return f"{name}-{digest_of_lines(f'{group} {digest}' for group, digest in found.items())[:16]}"
+
+
+def stored_state(config: DataConfig, split: Split) -> str:
+    """What changes when a file of the split does, for the cost of a stat for each.
 
     Raises:
         DataError: If files are missing; the sentence is that of `fairdarts.data.sources.load`.
     """
+    return look(*_files(config, split))
+
+
+def _files(config: DataConfig, split: Split) -> tuple[Path, Groups]:
+    """The files of a split, in groups, below a directory."""
     kind, _, directory = config.source.partition(":")
-    name = f"{kind}-{split}"
     if kind == "digits":
-        return f"{name}-{_digest([_content_hash(_digits_file())])}"
+        return _digits_folder(), {"digits": ["digits.csv.gz"]}
     if kind == "parquet":
         shards = parquet_files(directory, split)
-        return f"{name}-{_digest(f'{shard.name} {_content_hash(shard)}' for shard in shards)}"
+        return shards[0].parent, {shard.name: [shard.name] for shard in shards}
     if kind in ("folder", "imagenet"):
         files = class_files(config.source, split)
-        # Sizes stand for the content: reading millions of images would take longer than planning.
-        lines = (
-            f"{path} {_size(files.directory / path)}"
-            for paths in files.by_class.values()
-            for path in paths
-        )
-        return f"{name}-{_digest(lines)}"
-    # CIFAR: torchvision checks the MD5 of every file before it reads one, so the name is enough.
-    check_cifar(kind)
-    return name
+        return files.directory, _by_path(files.by_class.values())
+    if not all((download_root() / name).is_file() for name in CIFAR_FILES[kind]):
+        raise unusable_cifar(kind)
+    return download_root(), {name: [name] for name in CIFAR_FILES[kind]}
 
 
-def _digest(lines: Iterable[str]) -> str:
-    digest = hashlib.sha256()
-    for line in lines:
-        digest.update(f"{line}\n".encode())
-    return digest.hexdigest()[:16]
+def _by_path(by_class: Iterable[Sequence[str]]) -> Groups:
+    groups: dict[int, list[str]] = defaultdict(list)
+    for paths in by_class:
+        for path in paths:
+            groups[zlib.crc32(os.fsencode(path)) % NUM_GROUPS].append(path)
+    return {str(number): groups[number] for number in sorted(groups)}
 
 
-def _content_hash(path: Path) -> str:
-    with reading(path):
-        status = path.stat()
-        return _cached_hash(path, status.st_mtime_ns, status.st_size)
+def _of_one(paths: Sequence[str], found: Sequence[str]) -> str:
+    (digest,) = found
+    return digest
 
 
-@lru_cache(maxsize=4096)
-def _cached_hash(path: Path, mtime_ns: int, size: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _of_many(paths: Sequence[str], found: Sequence[str]) -> str:
+    return digest_of_lines(f"{path} {digest}" for path, digest in zip(paths, found, strict=True))
 
 
-def _size(path: Path) -> int:
-    with reading(path):
-        return path.stat().st_size
-
-
-def _digits_file() -> Path:
+def _digits_folder() -> Path:
     spec = find_spec("sklearn")
     if spec is None or spec.origin is None:
         raise DataError("The digits come with scikit-learn, which is not installed: install it.")
-    return Path(spec.origin).parent / "datasets" / "data" / "digits.csv.gz"
+    return Path(spec.origin).parent / "datasets" / "data"

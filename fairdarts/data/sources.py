@@ -12,6 +12,7 @@ from torch import Tensor
 from fairdarts.config import DataConfig
 from fairdarts.data.decode import decode
 from fairdarts.data.files import CIFAR_FILES, Split, download_root, unusable_cifar
+from fairdarts.data.fingerprint import stored_state
 from fairdarts.data.folders import class_files
 from fairdarts.data.images import (
     Channels,
@@ -67,13 +68,15 @@ def load(config: DataConfig, *, download: bool = False) -> tuple[Images, Images]
         config: Source, number of images, their size and augmentation.
         download: Fetch CIFAR if it is not there.
     Returns:
-        (train, test) on the CPU. A second call returns the same tensors: do not write to them.
+        (train, test) on the CPU. A second call returns the same tensors, unless files have changed
+        since: do not write to them.
     Raises:
         DataError: If the source is missing or damaged, or has too few images.
     """
     if download and config.source in CIFAR_FILES:
         _cifar_arrays(config.source, download_root(), "train", download=True)
-    return load_train(config), _test_images(config, download_root())
+    states = stored_state(config, "train"), stored_state(config, "test")
+    return load_train(config), _test_images(config, download_root(), states)
 
 
 def load_train(config: DataConfig) -> Images:
@@ -82,12 +85,14 @@ def load_train(config: DataConfig) -> Images:
     Raises:
         DataError: If the source is missing or damaged, or has too few images.
     """
-    return _train_images(config.model_copy(update={"num_test": None}), download_root())
+    config = config.model_copy(update={"num_test": None})
+    return _train_images(config, download_root(), stored_state(config, "train"))
 
 
-# Only decoded images are kept, so that those as stored are let go.
+# Only decoded images are kept, so that those as stored are let go. `state` tells the cache that
+# files have changed.
 @lru_cache(maxsize=2)
-def _train_images(config: DataConfig, root: Path) -> Images:
+def _train_images(config: DataConfig, root: Path, state: str) -> Images:
     stored = _open(config.source, root, "train")
     _check_labels(f"{config.source}: a training image", stored.images.labels, stored.class_names)
     if config.num_classes is not None and config.num_classes > len(stored.class_names):
@@ -109,7 +114,7 @@ def _train_images(config: DataConfig, root: Path) -> Images:
 
 
 @lru_cache(maxsize=2)
-def _test_images(config: DataConfig, root: Path) -> Images:
+def _test_images(config: DataConfig, root: Path, states: tuple[str, str]) -> Images:
     train = load_train(config)
     stored = _open(config.source, root, "test")
     if config.num_classes is None:
