@@ -15,6 +15,9 @@ from fairdarts.data.images import Channels
 
 View = Callable[[Image.Image], Tensor]
 """RGB image of any size to uint8, (3, H, W), H = W."""
+MAX_ASPECT = 64
+"""Long side by short side beyond which the ends of an image are cut off before its centre is taken:
+resized as a whole, a line of pixels would fill the memory."""
 TEST_SHARE = 0.875
 """Side of the centre crop by the short side of the resized image: 224 of 256."""
 
@@ -45,8 +48,16 @@ def training_view(size: int, how: Augmentation, mean: Channels) -> View:
 def centre_view(size: int) -> View:
     """The centre of the image, `size` pixels a side."""
     resize = v2.Resize(round(size / TEST_SHARE))
-    view: View = v2.Compose([resize, v2.CenterCrop(size), v2.PILToTensor()])
+    view: View = v2.Compose([_without_ends, resize, v2.CenterCrop(size), v2.PILToTensor()])
     return view
+
+
+def _without_ends(image: Image.Image) -> Image.Image:
+    longest = MAX_ASPECT * min(image.size)
+    if max(image.size) <= longest:
+        return image
+    left, top = (max(0, (side - longest) // 2) for side in image.size)
+    return image.crop((left, top, image.width - left, image.height - top))
 
 
 class _Cutout:

@@ -164,7 +164,7 @@ def test_image_size_resizes(tmp_path: Path) -> None:
 def test_a_row_without_an_image_is_named(tmp_path: Path, data: bytes | None) -> None:
     write(tmp_path / "train.parquet", [0, 1, 0, 1, 0], [*map(png, range(4)), data])
     write(tmp_path / "test.parquet", [0, 1])
-    with pytest.raises(DataError, match=r"train\.parquet, row 4 is no readable image"):
+    with pytest.raises(DataError, match=r"train\.parquet, row 4 is not a readable image"):
         load(config_of(tmp_path))
 
 
@@ -254,12 +254,10 @@ def test_a_changed_byte_is_noticed_or_harmless(tmp_path: Path) -> None:
 def test_missing_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nowhere names no directory"):
         load(config_of(tmp_path / "nowhere"))
-    with pytest.raises(DataError, match=r"has no train\*\.parquet"):
+    with pytest.raises(DataError, match=r"has no train\.parquet"):
         load(config_of(tmp_path))
     write(tmp_path / "train.parquet", [0, 1])
-    with pytest.raises(
-        DataError, match=r"no test images .* test\*\.parquet, validation\*\.parquet"
-    ):
+    with pytest.raises(DataError, match=r"no test images .* test\.parquet, validation\.parquet"):
         load(config_of(tmp_path))
 
 

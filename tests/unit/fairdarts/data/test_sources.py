@@ -143,7 +143,7 @@ def test_splits_of_different_size_need_a_size(tmp_path: Path) -> None:
 def test_a_damaged_file_is_named(tmp_path: Path, data: bytes) -> None:
     config = two_classes(tmp_path)
     (tmp_path / "test" / "cat" / "1.png").write_bytes(data)
-    with pytest.raises(DataError, match=r"test/cat/1\.png is no readable image"):
+    with pytest.raises(DataError, match=r"test/cat/1\.png is not a readable image"):
         load(config)
 
 
