@@ -22,9 +22,11 @@ from torch.utils._pytree import tree_leaves
 
 from benchmarks.plain import PlainState, plain_step
 from fairdarts.config import SearchConfig
+from fairdarts.data.stream import Batch
 from fairdarts.memory import META, HeldBytes, storage_of
 from fairdarts.presets import presets
-from fairdarts.search.loop import Batch, SearchState, search_step
+from fairdarts.search.state import SearchState
+from fairdarts.search.step import search_step
 
 NUM_CLASSES = 10
 

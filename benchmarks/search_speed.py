@@ -21,8 +21,9 @@ from fairdarts.config import SearchConfig
 from fairdarts.data.stream import Batch
 from fairdarts.operations import functional
 from fairdarts.presets import presets
-from fairdarts.search.loop import SearchState, search_step
 from fairdarts.search.loss import architecture_loss
+from fairdarts.search.state import SearchState
+from fairdarts.search.step import search_step
 from fairdarts.supernet import mixed_ops, stacked_ops
 from fairdarts.supernet.base import Supernet, flat
 from fairdarts.training.capture import NUM_EAGER_STEPS, CapturedStep

@@ -12,9 +12,10 @@ from benchmarks.plain_supernet import (
     PlainMixedOp,
     PlainSupernet,
 )
+from fairdarts.operations.norm import Channels, Norm
 from fairdarts.supernet.cell_supernet import CellSupernet, SearchCell
 from fairdarts.supernet.mixed_ops import MixedOps
-from fairdarts.supernet.stacked_ops import Channels, Norm, SharedPool, StackedConv, StackedReduce
+from fairdarts.supernet.stacked_ops import SharedPool, StackedConv, StackedReduce
 
 
 @dataclass(frozen=True)

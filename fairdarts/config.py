@@ -11,10 +11,9 @@ from pydantic import Field, field_validator, model_validator
 
 from fairdarts.config_base import Config as Config
 from fairdarts.config_base import NameIn
+from fairdarts.cures import PERTURBATIONS, STOPPING_RULES
 from fairdarts.presets import RECIPES
-from fairdarts.search.stopping import STOPPING_RULES
 from fairdarts.spaces import SKIP, SPACES, CellSpace, LayerSpace
-from fairdarts.supernet.perturbation import PERTURBATIONS
 
 DATA_SOURCES = "digits, cifar10, cifar100, imagenet, parquet:DIR or folder:DIR"
 
@@ -210,17 +209,19 @@ class SearchConfig(Config):
                     f"{setting} (={value}) is no setting of space = {self.space}, which has "
                     f"{' and '.join(own)} instead."
                 )
-        if isinstance(space, CellSpace) and SKIP not in space.operations:
-            in_vain = [name for name, one in PERTURBATIONS.items() if one.needs_skips]
-            for name in (self.perturbation, self.stopping):
-                if name in (*in_vain, "two_skips"):
-                    raise ValueError(f"{name} needs skip connections: {self.space} has none.")
         if isinstance(space, LayerSpace):
             space.layers(self.num_layers)  # raises if there is no such depth
-            if self.stopping == "two_skips":
+        has_skips = isinstance(space, LayerSpace) or SKIP in space.operations
+        for setting, registry in (("perturbation", PERTURBATIONS), ("stopping", STOPPING_RULES)):
+            name = getattr(self, setting)
+            if name is None:
+                continue
+            if registry[name].needs_skips and not has_skips:
+                raise ValueError(f"{name} needs skip connections: {self.space} has none.")
+            if registry[name].needs_cells and not isinstance(space, CellSpace):
                 raise ValueError(
-                    f"stopping = two_skips needs a space of cells and not {self.space}: it counts "
-                    "the skip connections of the normal cell."
+                    f"{setting} = {name} needs a space of cells and not {self.space}: it looks at "
+                    "the normal cell."
                 )
 
 

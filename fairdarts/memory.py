@@ -19,7 +19,8 @@ from fairdarts.config import RetrainConfig, SearchConfig
 from fairdarts.data.stream import Batch
 from fairdarts.genotype.any_genotype import AnyGenotype
 from fairdarts.network.retrain import RetrainState, train_step
-from fairdarts.search.loop import SearchState, search_step
+from fairdarts.search.state import SearchState
+from fairdarts.search.step import search_step
 
 META = torch.device("meta")
 

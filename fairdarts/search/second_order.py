@@ -5,7 +5,56 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from fairdarts.config import SearchConfig
+from fairdarts.data.stream import Batch
+from fairdarts.search.objectives import alpha_objective, weight_objective
+from fairdarts.search.state import SearchState
+from fairdarts.supernet.perturbation import Perturbation
+from fairdarts.training.recompute import StatisticsKept
+
 Loss = Callable[[], Tensor]
+
+
+def step_alphas_ahead(
+    state: SearchState,
+    train: Batch,
+    val: Batch,
+    config: SearchConfig,
+    perturbation: Perturbation | None = None,
+) -> list[Tensor]:
+    """Upper level of second order, see `unrolled_gradient`; leaves running statistics alone.
+
+    Returns:
+        `ARCH_METRICS` at the weights one step ahead, scalars on the device; the alphas of
+        `state` are changed in place.
+    """
+    supernet = state.supernet
+    weights, alphas = supernet.weight_parameters(), supernet.architecture_parameters()
+    (group,) = state.weight_optimizer.param_groups
+    metrics: list[Tensor] = []
+
+    def train_loss() -> Tensor:
+        loss, _ = weight_objective(state, perturbation, train)
+        return loss
+
+    def val_loss() -> Tensor:
+        total, metrics[:] = alpha_objective(state, config, perturbation, val)
+        return total
+
+    def step_of(slopes: Sequence[Tensor]) -> list[Tensor]:
+        steps = []
+        for weight, slope in zip(weights, slopes, strict=True):
+            velocity = state.weight_optimizer.state[weight].get("momentum_buffer")
+            step = slope + group["weight_decay"] * weight.detach()
+            steps.append(step if velocity is None else step + group["momentum"] * velocity)
+        return steps
+
+    with StatisticsKept(supernet):
+        gradients = unrolled_gradient(train_loss, val_loss, weights, alphas, step_of, group["lr"])
+    for alpha, gradient in zip(alphas, gradients, strict=True):
+        alpha.grad = gradient
+    state.alpha_optimizer.step()
+    return metrics
 
 
 def unrolled_gradient(

@@ -1,22 +1,25 @@
 """Rules that end a search before its last epoch: cures of others for the collapse of DARTS.
 
-Each is a small class and an entry of `STOPPING_RULES`. torch is not imported at the top: sweeps are
-planned without it.
+Each is a small class and an entry of `RULES`, and `fairdarts.cures` has its name for the settings.
 """
 
 from collections.abc import Sequence
 from statistics import fmean
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from fairdarts.data.stream import Batch
-    from fairdarts.search.loop import SearchState
+from fairdarts.config import DeriveConfig
+from fairdarts.data.stream import Batch
+from fairdarts.genotype.cell_genotype import cell_gates, derive
+from fairdarts.search.hessian import largest_eigenvalue
+from fairdarts.search.state import SearchState
+from fairdarts.spaces import CellSpace
+from fairdarts.supernet.base import flat
 
 
 class StoppingRule(Protocol):
     """What is measured after every epoch, and when it says to stop."""
 
-    def measure(self, state: "SearchState", batch: "Batch") -> float:
+    def measure(self, state: SearchState, batch: Batch) -> float:
         """A number about the supernet after an epoch; `batch` is of the alphas' half."""
 
     def chosen_epoch(self, values: Sequence[float]) -> int | None:
@@ -30,13 +33,8 @@ class TwoSkips:
         DARTS+, arXiv:1909.06035, Section 3.2.
     """
 
-    def measure(self, state: "SearchState", batch: "Batch") -> float:
+    def measure(self, state: SearchState, batch: Batch) -> float:
         """Skip connections in the normal cell by the `darts` rule."""
-        from fairdarts.config import DeriveConfig
-        from fairdarts.genotype.cell_genotype import cell_gates, derive
-        from fairdarts.spaces import CellSpace
-        from fairdarts.supernet.base import flat
-
         space = state.supernet.space
         assert isinstance(space, CellSpace)  # `SearchConfig` sees to it
         gates = cell_gates(flat(state.supernet.gates()).tolist(), space)
@@ -60,10 +58,8 @@ class Eigenvalue:
     WINDOW = 5
     FACTOR = 1.3
 
-    def measure(self, state: "SearchState", batch: "Batch") -> float:
+    def measure(self, state: SearchState, batch: Batch) -> float:
         """Largest eigenvalue of the Hessian of the validation loss in all alphas."""
-        from fairdarts.search.hessian import largest_eigenvalue
-
         return largest_eigenvalue(state.supernet, batch)
 
     def chosen_epoch(self, values: Sequence[float]) -> int | None:
@@ -75,4 +71,4 @@ class Eigenvalue:
         return len(values) - 1 - self.WINDOW if now > self.FACTOR * before else None
 
 
-STOPPING_RULES: dict[str, StoppingRule] = {"two_skips": TwoSkips(), "eigenvalue": Eigenvalue()}
+RULES: dict[str, StoppingRule] = {"two_skips": TwoSkips(), "eigenvalue": Eigenvalue()}

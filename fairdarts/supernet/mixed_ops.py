@@ -11,9 +11,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from fairdarts.operations.norm import Channels
 from fairdarts.spaces import SKIP, CellSpace
 from fairdarts.supernet.perturbation import Perturbation
-from fairdarts.supernet.stacked_ops import POOLS, SEPARATE, Channels, SharedPool
+from fairdarts.supernet.stacked_ops import POOLS, SEPARATE, SharedPool
 
 CPU_CACHE_BYTES = 2 << 20
 """A CPU computes so many bytes of features at once: the next operation finds them in its cache."""

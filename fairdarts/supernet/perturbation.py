@@ -1,20 +1,18 @@
 """What disturbs the supernet while it is trained: the noise ablation and cures of others.
 
-Each is a small class and an entry of `PERTURBATIONS`; `docs/extending.md` adds one step by step.
-torch is not imported here: sweeps are planned without it.
+Each is a small class and an entry of `PERTURBATION_CLASSES`, and `fairdarts.cures` has its name for
+the settings; `docs/extending.md` adds one step by step.
 
 Shapes: B batch, C channels, H W space, E edges, O operations.
 """
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from torch import Tensor
 
 from fairdarts.spaces import LAYER_SKIP, SKIP
-
-if TYPE_CHECKING:
-    import torch
-    from torch import Tensor
 
 IDENTITIES = (SKIP, LAYER_SKIP)
 """Operations that hand features on as they are where the stride is 1."""
@@ -24,41 +22,36 @@ IDENTITIES = (SKIP, LAYER_SKIP)
 class Perturbation:
     """Disturbs nothing; each perturbation overrides what it changes."""
 
-    strength_below: ClassVar[float] = math.inf
-    """Strengths from here on make no sense."""
-    needs_skips: ClassVar[bool] = False
-    """Whether it does nothing in a space without skip connections."""
-
     strength: float
     """`search.perturbation_strength`."""
     progress: float
     """Share of the epochs that are finished, 0 to less than 1."""
-    chance: "torch.Generator"
+    chance: torch.Generator
     """On the device of the search, seeded for the step: a resumed search draws the same."""
 
     def touches(self, operation: str, stride: int) -> bool:
         """Whether `on_output` changes what this operation puts out."""
         return False
 
-    def on_output(self, operation: str, features: "Tensor") -> "Tensor":
+    def on_output(self, operation: str, features: Tensor) -> Tensor:
         """Disturb the features of one operation on some edges, (B, E, C, H, W), before the gate.
 
         A layer of S2 is one edge.
         """
         return features
 
-    def on_alphas(self, alphas: "Tensor") -> "Tensor":
+    def on_alphas(self, alphas: Tensor) -> Tensor:
         """Disturb the architecture parameters of one group, (E, O) or (O,), before the relaxation.
 
         See `fairdarts.supernet.base` for groups.
         """
         return alphas
 
-    def normal(self, like: "Tensor") -> "Tensor":
+    def normal(self, like: Tensor) -> Tensor:
         """Standard normal noise of the shape of a tensor."""
         return like.new_empty(like.shape).normal_(generator=self.chance)
 
-    def survivors(self, drop_prob: float, like: "Tensor") -> "Tensor":
+    def survivors(self, drop_prob: float, like: Tensor) -> Tensor:
         """1 / (1 - drop_prob) where an entry survives and 0 where not, of the shape of a tensor."""
         draws = like.new_empty(like.shape).uniform_(generator=self.chance)
         return (draws >= drop_prob).to(like.dtype) / (1 - drop_prob)
@@ -75,19 +68,17 @@ class SkipNoise(Perturbation):
         Fair DARTS, arXiv:1911.12126, Section 6.3 (experiment 12): N(0, 1) with cosine decay.
     """
 
-    needs_skips = True
-
     def touches(self, operation: str, stride: int) -> bool:  # noqa: D102
         return operation in IDENTITIES and stride == 1
 
-    def on_output(self, operation: str, features: "Tensor") -> "Tensor":  # noqa: D102
+    def on_output(self, operation: str, features: Tensor) -> Tensor:  # noqa: D102
         return features + self.strength * _cosine_decay(self.progress) * self.normal(features)
 
 
 class AlphaNoise(Perturbation):
     """The same noise on the architecture parameters themselves."""
 
-    def on_alphas(self, alphas: "Tensor") -> "Tensor":  # noqa: D102
+    def on_alphas(self, alphas: Tensor) -> Tensor:  # noqa: D102
         return alphas + self.strength * _cosine_decay(self.progress) * self.normal(alphas)
 
 
@@ -98,13 +89,10 @@ class SkipDropout(Perturbation):
         P-DARTS, arXiv:1904.12760, Section 3.3, which sets 0.1, 0.4 or 0.7 at the start of a stage.
     """
 
-    strength_below = 1.0
-    needs_skips = True
-
     def touches(self, operation: str, stride: int) -> bool:  # noqa: D102
         return operation in IDENTITIES and stride == 1
 
-    def on_output(self, operation: str, features: "Tensor") -> "Tensor":  # noqa: D102
+    def on_output(self, operation: str, features: Tensor) -> Tensor:  # noqa: D102
         return features * self.survivors(self.strength * (1 - self.progress), features)
 
 
@@ -116,17 +104,15 @@ class DropPath(Perturbation):
         whole edge is dropped, here each operation on it by itself.
     """
 
-    strength_below = 1.0
-
     def touches(self, operation: str, stride: int) -> bool:  # noqa: D102
         return True
 
-    def on_output(self, operation: str, features: "Tensor") -> "Tensor":  # noqa: D102
+    def on_output(self, operation: str, features: Tensor) -> Tensor:  # noqa: D102
         images = features[:, :, :1, :1, :1]
         return features * self.survivors(self.strength * self.progress, images)
 
 
-PERTURBATIONS: dict[str, type[Perturbation]] = {
+PERTURBATION_CLASSES: dict[str, type[Perturbation]] = {
     "skip_noise": SkipNoise,
     "alpha_noise": AlphaNoise,
     "skip_dropout": SkipDropout,

@@ -9,41 +9,14 @@ Shapes: B batch, C channels of an edge, C' stacked channels of some edges, H W s
 import math
 from collections.abc import Callable
 from functools import partial
-from types import EllipsisType
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fairdarts.operations.functional import depthwise_conv, every_second_pixel
+from fairdarts.operations.norm import Channels, Norm
 from fairdarts.spaces import SKIP
-
-Channels = slice | EllipsisType
-"""Which of the stacked E * C channels: those of some edges, or all (`...`)."""
-
-
-class Norm(nn.Module):
-    """Batch norm without affine parameters, of some of its channels."""
-
-    running_mean: Tensor
-    running_var: Tensor
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.register_buffer("running_mean", torch.zeros(channels))
-        self.register_buffer("running_var", torch.ones(channels))
-        self.momentum = 0.1
-
-    def forward(self, x: Tensor, part: Channels = ..., scale: Tensor | None = None) -> Tensor:
-        """Normalise (B, C', H, W), C' the channels of `part`, and multiply by `scale` (C')."""
-        return F.batch_norm(
-            x,
-            self.running_mean[part],
-            self.running_var[part],
-            weight=scale,
-            training=self.training,
-            momentum=self.momentum,
-        )
 
 
 class SharedPool(nn.Module):

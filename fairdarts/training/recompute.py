@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from fairdarts.supernet.stacked_ops import Norm
+from fairdarts.operations.norm import Norm
 
 
 def recomputed(module: nn.Module, *inputs: Any, draws: bool = False) -> Any:

@@ -23,7 +23,8 @@ from fairdarts.genotype.layer_genotype import LayerGenotype
 from fairdarts.genotype.published import published
 from fairdarts.memory import retrain_bytes, search_bytes
 from fairdarts.network.retrain import RetrainState, train_step
-from fairdarts.search.loop import SearchState, search_step
+from fairdarts.search.state import SearchState
+from fairdarts.search.step import search_step
 from fairdarts.spaces import LayerSpace, get_space
 from orchestrate.planning.plan import TrialSpec
 

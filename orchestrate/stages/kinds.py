@@ -35,7 +35,8 @@ from fairdarts.genotype.sampling import sample
 from fairdarts.network.build import build_network
 from fairdarts.network.cost import network_cost
 from fairdarts.network.retrain import RetrainEpoch, RetrainState, retrain
-from fairdarts.search.loop import SearchEpoch, SearchState, search
+from fairdarts.search.loop import SearchEpoch, search
+from fairdarts.search.state import SearchState
 from fairdarts.spaces import get_space
 from orchestrate.errors import Diverged, Held, TwinFailed
 from orchestrate.planning.plan import StageSpec

@@ -5,7 +5,9 @@ import torch
 
 from fairdarts.config import SearchConfig
 from fairdarts.data.images import ImageSet
-from fairdarts.search.loop import SearchState, search, search_step
+from fairdarts.search.loop import search
+from fairdarts.search.state import SearchState
+from fairdarts.search.step import search_step
 from fairdarts.training.capture import CapturedStep
 
 pytestmark = [

@@ -10,8 +10,10 @@ from torch import Tensor
 from benchmarks.plain import PlainState, plain_step
 from benchmarks.plain_layers import same_numbers
 from fairdarts.config import SearchConfig
+from fairdarts.data.stream import Batch
 from fairdarts.presets import presets
-from fairdarts.search.loop import Batch, SearchState, search_step
+from fairdarts.search.state import SearchState
+from fairdarts.search.step import search_step
 
 NUM_CLASSES = 5
 

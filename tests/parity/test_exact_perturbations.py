@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from benchmarks.plain import plain_step, twins
 from benchmarks.plain_supernet import PlainCell, PlainMixedOp, PlainSupernet
-from fairdarts.search.loop import search_step
+from fairdarts.search.step import search_step
 from fairdarts.seeding import generator
 from fairdarts.spaces import SKIP
-from fairdarts.supernet.perturbation import PERTURBATIONS, Perturbation
+from fairdarts.supernet.perturbation import PERTURBATION_CLASSES, Perturbation
 
 PROGRESS = 0.25
 STRENGTH = 0.4
@@ -87,7 +87,7 @@ def disturb(supernet: PlainSupernet, name: str) -> None:
                     candidate.register_forward_hook(hook)
 
 
-@pytest.mark.parametrize("name", PERTURBATIONS)
+@pytest.mark.parametrize("name", PERTURBATION_CLASSES)
 def test_steps_of_a_perturbed_search_are_those_of_the_plain_one(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,7 +103,7 @@ def test_steps_of_a_perturbed_search_are_those_of_the_plain_one(
         monkeypatch.setattr(plain.supernet, "gates", gates)
     else:
         disturb(plain.supernet, name)
-    patterned = type(name, (Patterned, PERTURBATIONS[name]), {})
+    patterned = type(name, (Patterned, PERTURBATION_CLASSES[name]), {})
     perturbation = patterned(STRENGTH, PROGRESS, generator("cpu", 0, "unused"))
     for train, val in zip(batches(8, 2), batches(8, 2, seed=1), strict=True):
         weight_metrics, arch_metrics = search_step(fast, train, val, config, perturbation)

@@ -7,7 +7,7 @@ import torch
 from exact_search import assert_same, batches, config_of, in_format, states
 
 from benchmarks.plain import plain_step, twins
-from fairdarts.search.loop import search_step
+from fairdarts.search.step import search_step
 from fairdarts.supernet import mixed_ops
 
 

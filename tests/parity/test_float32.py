@@ -10,7 +10,7 @@ from torch import Tensor
 from benchmarks.plain import PlainState, copy_weights, twins
 from fairdarts.config import SearchConfig
 from fairdarts.presets import METHODS
-from fairdarts.search.loop import SearchState
+from fairdarts.search.state import SearchState
 
 CPU = torch.device("cpu")
 Results = tuple[Tensor, Tensor]

@@ -7,8 +7,9 @@ from torch import Tensor
 
 from benchmarks.plain import PlainState, copy_weights
 from fairdarts.config import SearchConfig
+from fairdarts.data.stream import Batch
 from fairdarts.presets import METHODS
-from fairdarts.search.loop import Batch, SearchState
+from fairdarts.search.state import SearchState
 
 TOLERANCE = 1e-9
 """Of the largest entry of a tensor."""

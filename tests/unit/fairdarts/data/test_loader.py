@@ -20,7 +20,8 @@ from fairdarts.data.images import StoredImages
 from fairdarts.data.sources import load, load_train
 from fairdarts.data.stream import Batch
 from fairdarts.errors import ConfigError, DataError
-from fairdarts.search.loop import SearchEpoch, SearchState, search
+from fairdarts.search.loop import SearchEpoch, search
+from fairdarts.search.state import SearchState
 
 CPU = torch.device("cpu")
 SIZE = 16

@@ -4,7 +4,7 @@ import torch
 from fairdarts.config import SearchConfig
 from fairdarts.genotype.cell_genotype import Edge, cell_gates
 from fairdarts.genotype.dominance import dominant_operations
-from fairdarts.search.loop import build_supernet
+from fairdarts.search.state import build_supernet
 from fairdarts.spaces import CellSpace
 from fairdarts.supernet.base import flat
 

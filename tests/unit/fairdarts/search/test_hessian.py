@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 from fairdarts.config import SearchConfig
 from fairdarts.search.hessian import largest_eigenvalue
-from fairdarts.search.loop import build_supernet
+from fairdarts.search.state import build_supernet
 
 
 @pytest.mark.slow  # the dense Hessian takes 392 gradients

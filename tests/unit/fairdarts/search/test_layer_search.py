@@ -8,20 +8,15 @@ import torch
 from torch import Tensor
 
 from fairdarts.config import SearchConfig
+from fairdarts.cures import PERTURBATIONS
 from fairdarts.data.images import ImageSet
+from fairdarts.data.stream import Batch
 from fairdarts.errors import ConfigError
 from fairdarts.presets import METHODS, presets
-from fairdarts.search.loop import (
-    Batch,
-    SearchEpoch,
-    SearchState,
-    search,
-    search_step,
-    step_alphas,
-    step_weights,
-)
+from fairdarts.search.loop import SearchEpoch, search
+from fairdarts.search.state import SearchState
+from fairdarts.search.step import search_step, step_alphas, step_weights
 from fairdarts.supernet.base import Supernet
-from fairdarts.supernet.perturbation import PERTURBATIONS
 
 CPU = torch.device("cpu")
 NUM_CLASSES = 4

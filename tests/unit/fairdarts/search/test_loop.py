@@ -11,24 +11,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fairdarts.config import SearchConfig
+from fairdarts.cures import PERTURBATIONS
 from fairdarts.data.augment import Augmentation
 from fairdarts.data.images import ImageSet, halves
-from fairdarts.data.stream import BatchStream
+from fairdarts.data.stream import Batch, BatchStream
 from fairdarts.errors import ConfigError
 from fairdarts.presets import METHODS
-from fairdarts.search.loop import (
-    ARCH_METRICS,
-    WEIGHT_METRICS,
-    Batch,
-    SearchEpoch,
-    SearchState,
-    search,
-    search_step,
-    step_alphas,
-    step_weights,
-)
+from fairdarts.search.loop import SearchEpoch, search
+from fairdarts.search.objectives import ARCH_METRICS, WEIGHT_METRICS
+from fairdarts.search.state import SearchState
+from fairdarts.search.step import search_step, step_alphas, step_weights
 from fairdarts.supernet.base import Supernet
-from fairdarts.supernet.perturbation import PERTURBATIONS
 from fairdarts.training.metrics import EpochMeter, top1_pct
 
 CPU = torch.device("cpu")

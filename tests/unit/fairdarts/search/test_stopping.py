@@ -2,14 +2,14 @@ import pytest
 import torch
 
 from fairdarts.config import SearchConfig
-from fairdarts.search.loop import SearchState
-from fairdarts.search.stopping import STOPPING_RULES
+from fairdarts.search.state import SearchState
+from fairdarts.search.stopping import RULES
 
 
 def test_two_skips_counts_those_of_the_normal_cell_that_darts_would_derive() -> None:
     config = SearchConfig.build({"init_channels": 2, "num_cells": 3, "relaxation": "softmax"})
     state = SearchState(config, 4, torch.device("cpu"))
-    rule = STOPPING_RULES["two_skips"]
+    rule = RULES["two_skips"]
     batch = (torch.empty(0), torch.empty(0))
     alphas = state.supernet.alphas["normal"].detach()
     alphas[:, 3] = 1.0  # sep_conv_3x3 everywhere
@@ -19,7 +19,7 @@ def test_two_skips_counts_those_of_the_normal_cell_that_darts_would_derive() -> 
 
 
 def test_two_skips_ends_with_the_epoch_that_has_them() -> None:
-    rule = STOPPING_RULES["two_skips"]
+    rule = RULES["two_skips"]
     assert rule.chosen_epoch([]) is None
     assert rule.chosen_epoch([0, 1, 1]) is None
     assert rule.chosen_epoch([0, 1, 2]) == 2
@@ -38,4 +38,4 @@ def test_two_skips_ends_with_the_epoch_that_has_them() -> None:
 def test_eigenvalue_goes_back_a_window_once_its_mean_grew_by_1_3(
     values: list[float], chosen: int | None
 ) -> None:
-    assert STOPPING_RULES["eigenvalue"].chosen_epoch(values) == chosen
+    assert RULES["eigenvalue"].chosen_epoch(values) == chosen

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 from fairdarts.config import SearchConfig
 from fairdarts.operations.cell_operations import FactorizedReduce
 from fairdarts.presets import METHODS
-from fairdarts.search.loop import build_supernet
+from fairdarts.search.state import build_supernet
 from fairdarts.spaces import S1
 from fairdarts.supernet.base import Supernet, flat
 from fairdarts.supernet.mixed_ops import MixedOps

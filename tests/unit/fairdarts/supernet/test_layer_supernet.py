@@ -6,11 +6,11 @@ from torch.nn import functional as F
 from fairdarts.config import SearchConfig
 from fairdarts.errors import ConfigError
 from fairdarts.operations.layer_blocks import InvertedBottleneck, Projection, scaled
-from fairdarts.search.loop import build_supernet
+from fairdarts.search.state import build_supernet
 from fairdarts.spaces import BLOCKS, S2, S2_IDENTITY_SKIP
 from fairdarts.supernet.base import flat
 from fairdarts.supernet.layer_supernet import LayerSupernet
-from fairdarts.supernet.perturbation import PERTURBATIONS
+from fairdarts.supernet.perturbation import PERTURBATION_CLASSES
 
 SHAPE_CHANGING = [0, 2, 6, 10, 14, 18]
 
@@ -135,7 +135,7 @@ def test_perturbations_of_skips_touch_identities_only() -> None:
     net = supernet(num_layers=11)
     identities = [i for i, layer in enumerate(S2.layers(11)) if not layer.changes_shape]
     for name in ("skip_noise", "skip_dropout"):
-        perturbation = PERTURBATIONS[name](0.5, 0.0, torch.Generator())
+        perturbation = PERTURBATION_CLASSES[name](0.5, 0.0, torch.Generator())
         touched = [
             (index, choice)
             for index, layer in enumerate(net.layers)
@@ -145,13 +145,13 @@ def test_perturbations_of_skips_touch_identities_only() -> None:
         assert touched == [(index, "skip") for index in identities]
 
 
-@pytest.mark.parametrize("name", PERTURBATIONS)
+@pytest.mark.parametrize("name", PERTURBATION_CLASSES)
 def test_every_perturbation_changes_the_logits_and_draws_them_again(name: str) -> None:
     net, images = supernet(num_layers=11), random(2, 3, 32, 32)
 
     def logits(seed: int) -> Tensor:
         chance = torch.Generator().manual_seed(seed)
-        perturbation = PERTURBATIONS[name](0.5, 0.25, chance)
+        perturbation = PERTURBATION_CLASSES[name](0.5, 0.25, chance)
         return net(images, net.gates(perturbation), perturbation)
 
     assert torch.equal(logits(1), logits(1))

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from fairdarts.spaces import S1, S1_NO_SKIP
 from fairdarts.supernet.mixed_ops import MixedOps
-from fairdarts.supernet.perturbation import PERTURBATIONS, Perturbation
+from fairdarts.supernet.perturbation import PERTURBATION_CLASSES, Perturbation
 
 SKIP_COLUMN = 2
 
@@ -49,7 +49,7 @@ def test_skip_noise_is_normal_on_each_edge_and_decays_as_a_cosine(
     progress: float, factor: float
 ) -> None:
     clean = mixed(None, only=SKIP_COLUMN)
-    noisy = mixed(PERTURBATIONS["skip_noise"](2.0, progress, chance()), only=SKIP_COLUMN)
+    noisy = mixed(PERTURBATION_CLASSES["skip_noise"](2.0, progress, chance()), only=SKIP_COLUMN)
     noise = torch.zeros(2, 3, 4, 8, 8, dtype=torch.float64).normal_(generator=chance())
     gates = random(3, 7, seed=1)[:, SKIP_COLUMN]
     for edge in range(3):
@@ -59,7 +59,7 @@ def test_skip_noise_is_normal_on_each_edge_and_decays_as_a_cosine(
 
 @pytest.mark.parametrize("name", ["skip_noise", "skip_dropout"])
 def test_only_skips_of_stride_1_are_disturbed(name: str) -> None:
-    perturbation = PERTURBATIONS[name](0.5, 0.0, chance())
+    perturbation = PERTURBATION_CLASSES[name](0.5, 0.0, chance())
     assert [op for op in S1.operations if perturbation.touches(op, 1)] == ["skip_connect"]
     assert not any(perturbation.touches(op, 2) for op in S1.operations)
     assert not any(perturbation.touches(op, 1) for op in S1_NO_SKIP.operations)
@@ -67,7 +67,9 @@ def test_only_skips_of_stride_1_are_disturbed(name: str) -> None:
 
 def test_skip_dropout_drops_the_share_it_says_and_keeps_the_mean() -> None:
     features = torch.ones(8, 3, 4, 16, 16)
-    dropped = PERTURBATIONS["skip_dropout"](0.6, 0.5, chance()).on_output("skip_connect", features)
+    dropped = PERTURBATION_CLASSES["skip_dropout"](0.6, 0.5, chance()).on_output(
+        "skip_connect", features
+    )
     assert (dropped == 0).float().mean().item() == pytest.approx(0.3, abs=0.02)
     assert dropped.mean().item() == pytest.approx(1, abs=0.03)
 
@@ -75,7 +77,9 @@ def test_skip_dropout_drops_the_share_it_says_and_keeps_the_mean() -> None:
 def test_drop_path_drops_whole_images_of_an_edge_more_and_more() -> None:
     features = torch.ones(500, 3, 2, 2, 2)
     for progress in (0.0, 0.5, 0.9):
-        dropped = PERTURBATIONS["drop_path"](0.6, progress, chance()).on_output("any", features)
+        dropped = PERTURBATION_CLASSES["drop_path"](0.6, progress, chance()).on_output(
+            "any", features
+        )
         by_image = dropped.flatten(2)
         assert torch.equal(by_image, by_image[:, :, :1].expand_as(by_image))
         share = (by_image[:, :, 0] == 0).float().mean().item()
@@ -83,7 +87,7 @@ def test_drop_path_drops_whole_images_of_an_edge_more_and_more() -> None:
 
 
 def test_alpha_noise_moves_alphas_alone() -> None:
-    perturbation = PERTURBATIONS["alpha_noise"](1.0, 0.0, chance())
+    perturbation = PERTURBATION_CLASSES["alpha_noise"](1.0, 0.0, chance())
     assert not any(perturbation.touches(op, stride) for op in S1.operations for stride in (1, 2))
     noise = torch.zeros(14, 7).normal_(generator=chance())
     assert torch.equal(perturbation.on_alphas(torch.zeros(14, 7)), noise)

@@ -10,7 +10,7 @@ from fairdarts.config import RetrainConfig, SearchConfig
 from fairdarts.errors import CheckpointError
 from fairdarts.genotype.cell_genotype import Edge, Genotype
 from fairdarts.network.retrain import RetrainState
-from fairdarts.search.loop import SearchState
+from fairdarts.search.state import SearchState
 from fairdarts.training.checkpoint import restore_state, state_to_bytes
 
 CPU = torch.device("cpu")

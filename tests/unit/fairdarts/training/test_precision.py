@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from fairdarts.config import SearchConfig
-from fairdarts.search.loop import SearchState, search_step
+from fairdarts.search.state import SearchState
+from fairdarts.search.step import search_step
 from fairdarts.training.precision import float32_products
 
 CUDNN: Any = torch.backends.cudnn

@@ -3,7 +3,8 @@ import torch
 from torch import Tensor
 
 from fairdarts.config import SearchConfig
-from fairdarts.search.loop import SearchState, search_step
+from fairdarts.search.state import SearchState
+from fairdarts.search.step import search_step
 
 
 def config(**changes: object) -> SearchConfig:
