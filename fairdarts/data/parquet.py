@@ -1,26 +1,16 @@
-"""Images in Parquet files, as Hugging Face lays them out; the only user of pyarrow here."""
+"""Images in Parquet files, read by row groups."""
 
-import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
+from fairdarts.data.parquet_columns import check_length, image_column, opened, stored_labels
 from fairdarts.data.splits import Encoded, FileSplit
 from fairdarts.errors import DataError
-
-IMAGE_COLUMNS = ("img", "image")
-LABEL_COLUMN = "label"
-MAX_CLASSES = 100_000
-"""A label beyond this is taken for something else, such as an identifier."""
-
 
 WINDOW_IMAGES = 4096
 """Images that `ParquetSplit` shuffles and holds at a time: 0.5 GB of ImageNet's."""
@@ -90,10 +80,10 @@ class ParquetSplit(FileSplit):
     def _read(self, number: int, indices: list[int]) -> dict[int, Encoded]:
         path, number_in_file, first_row, num_rows = self._groups[number]
         start = int(self._starts[number])
-        with _opened(path) as file:
-            column = _image_column(path, file.schema_arrow)
+        with opened(path) as file:
+            column = image_column(path, file.schema_arrow)
             images = file.read_row_group(number_in_file, columns=[f"{column}.bytes"]).column(column)
-            _check_length(path, column, len(images), num_rows)
+            check_length(path, column, len(images), num_rows)
             return {
                 index: Encoded(
                     f"{path}, row {first_row + index - start}",
@@ -112,83 +102,15 @@ def parquet_split(files: Sequence[Path]) -> ParquetSplit:
     Raises:
         DataError: If a file is damaged, a column is missing or a label is null or out of range.
     """
-    labels = np.concatenate([_labels(path) for path in files])
+    labels = np.concatenate([stored_labels(path) for path in files])
     if not len(labels):
         raise DataError(f"{files[0]} has no rows: a split needs at least one image.")
     groups = [group for path in files for group in _row_groups(path)]
     return ParquetSplit(torch.from_numpy(labels), groups)
 
 
-def stored_class_names(path: Path) -> tuple[str, ...] | None:
-    """The class names in the Hugging Face metadata of a file, if it has any."""
-    with _opened(path) as file:
-        metadata = file.schema_arrow.metadata or {}
-    try:
-        features = json.loads(metadata[b"huggingface"])["info"]["features"]
-        return tuple(map(str, features[LABEL_COLUMN]["names"]))
-    except (KeyError, TypeError, ValueError):
-        return None  # The names are decoration: other layouts of the metadata are no fault.
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[pq.ParquetFile]:
-    try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            yield file
-    # A damaged footer also shows as names that are no text.
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        raise DataError(f"{path} is no readable Parquet file, fetch it again: {reason}.") from error
-
-
-def _image_column(path: Path, schema: pa.Schema) -> str:
-    for name in IMAGE_COLUMNS:
-        if name in schema.names:
-            kind = schema.field(name).type
-            if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
-                return name
-            raise DataError(f"{path}: column {name} is {kind}, but must be a struct with `bytes`.")
-    raise DataError(
-        f"{path} has no column {' or '.join(IMAGE_COLUMNS)}; it has: {', '.join(schema.names)}."
-    )
-
-
-def _check_length(path: Path, column: str, length: int, num_rows: int) -> None:
-    # pyarrow hands out a column that ends early, as a damaged page header makes it, without a word.
-    if length != num_rows:
-        raise DataError(
-            f"{path} is damaged, fetch it again: column {column} has {length} values for "
-            f"{num_rows} rows."
-        )
-
-
-def _labels(path: Path) -> npt.NDArray[np.int64]:
-    with _opened(path) as file:
-        schema = file.schema_arrow
-        _image_column(path, schema)
-        if LABEL_COLUMN not in schema.names:
-            raise DataError(
-                f"{path} has no column {LABEL_COLUMN}; it has: {', '.join(schema.names)}."
-            )
-        if not pa.types.is_integer(schema.field(LABEL_COLUMN).type):
-            kind = schema.field(LABEL_COLUMN).type
-            raise DataError(f"{path}: column {LABEL_COLUMN} is {kind}, but must be an integer.")
-        column = file.read(columns=[LABEL_COLUMN]).column(LABEL_COLUMN)
-        _check_length(path, LABEL_COLUMN, len(column), file.metadata.num_rows)
-    missing = column.is_null().to_numpy()
-    values = column.fill_null(0).to_numpy()
-    if (wrong := missing | (values < 0) | (values >= MAX_CLASSES)).any():
-        row = int(wrong.argmax())
-        given = "null" if missing[row] else values[row]
-        raise DataError(
-            f"{path}, row {row}: label (={given}) must be an integer in 0..{MAX_CLASSES - 1}."
-        )
-    labels: npt.NDArray[np.int64] = values.astype(np.int64)
-    return labels
-
-
 def _row_groups(path: Path) -> Iterator[RowGroup]:
-    with _opened(path) as file:
+    with opened(path) as file:
         first_row = 0
         for number in range(file.num_row_groups):
             num_rows = file.metadata.row_group(number).num_rows

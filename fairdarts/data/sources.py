@@ -22,7 +22,8 @@ from fairdarts.data.images import (
     class_turns,
     first_per_class,
 )
-from fairdarts.data.parquet import parquet_split, stored_class_names
+from fairdarts.data.parquet import parquet_split
+from fairdarts.data.parquet_columns import stored_class_names
 from fairdarts.data.shards import parquet_files
 from fairdarts.data.splits import ArraySplit, FileSplit, PathSplit, StoredSplit
 from fairdarts.errors import DataError
