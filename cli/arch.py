@@ -1,13 +1,18 @@
 """`fairdarts arch`: look at architectures, count them and draw them."""
 
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from cli.formats import Format, FormatOption, print_json
 from cli.genotypes import GenotypeArgument, cost_line, count, describe, millions, read_genotype
 from cli.options import DEFAULT_STORE, StoreOption
+
+if TYPE_CHECKING:
+    from fairdarts.genotype.published import PublishedGenotype
 
 app = typer.Typer(help="Look at architectures, count and draw them.", no_args_is_help=True)
 
@@ -30,31 +35,52 @@ class StemKind(StrEnum):
 
 
 @app.command("list")
-def list_() -> None:
+def list_(format_: FormatOption = Format.TEXT) -> None:
     """Show the published architectures, as counted here and as printed.
 
     Counts are those of CIFAR-10 networks (C = 36, 20 cells, 32 x 32).
     """
     from fairdarts.genotype.published import PUBLISHED
 
+    if format_ is Format.JSON:
+        print_json([_document(entry) for entry in PUBLISHED.values()])
+        return
     width = max(map(len, PUBLISHED))
     print(
-        f"{'Genotype':<{width}}  {'Params':>6}  {'+ head':>6}  {'printed':>7}    {'MultAdds':>8}  "
-        f"{'printed':>7}  {'Top-1':>5}  Source"
+        f"  {'Genotype':<{width}}  {'Params':>6}  {'+ head':>6}  {'printed':>7}    "
+        f"{'MultAdds':>8}  {'printed':>7}  {'Top-1':>5}"
     )
+    source = ""
     for entry in PUBLISHED.values():
         cost = count(entry.genotype)
+        if entry.source != source:
+            source = entry.source
+            print(source)
         mark = {True: "h", False: " ", None: "?" if entry.params_m else " "}
         print(
-            f"{entry.name:<{width}}  {millions(cost.params):>6}  "
+            f"  {entry.name:<{width}}  {millions(cost.params):>6}  "
             f"{millions(cost.params_with_auxiliary):>6}  "
             f"{_printed(entry.params_m, 2, 'M'):>7} {mark[entry.params_include_auxiliary]}  "
             f"{millions(cost.multadds):>8}  {_printed(entry.multadds_m, 0, 'M'):>7}  "
-            f"{_printed(entry.top1_pct, 2):>5}  {entry.source}",
-            flush=True,  # A count takes a moment.
+            f"{_printed(entry.top1_pct, 2):>5}"
         )
-    print("head: the auxiliary one, which runs in training only; h: the printed figure includes it")
-    print("?: the printed figure fits neither; -: none is printed; Top-1 is in %, as printed")
+    print(
+        "head: the auxiliary one, used in training only; h: the printed figure has it\n"
+        "?: the printed figure fits neither; -: none is printed; Top-1: in %, as printed"
+    )
+
+
+def _document(entry: "PublishedGenotype") -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "source": entry.source,
+        **asdict(count(entry.genotype)),
+        "printed_params_m": entry.params_m,
+        "printed_params_include_auxiliary": entry.params_include_auxiliary,
+        "printed_multadds_m": entry.multadds_m,
+        "printed_top1_pct": entry.top1_pct,
+        "genotype": entry.genotype.to_dict(),
+    }
 
 
 def _printed(figure: float | None, decimals: int, unit: str = "") -> str:
@@ -64,12 +90,15 @@ def _printed(figure: float | None, decimals: int, unit: str = "") -> str:
 @app.command()
 def show(
     genotype: GenotypeArgument,
-    json: Annotated[bool, typer.Option("--json", help="Print one line of JSON only.")] = False,
+    format_: FormatOption = Format.TEXT,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Print both cells, node by node, or all layers, and what the network costs."""
+    """Print both cells, node by node, or all layers, and what the network costs.
+
+    As JSON it is the genotype alone, in one line, as every GENOTYPE may be given.
+    """
     name, architecture = read_genotype(genotype, store)
-    if json:
+    if format_ is Format.JSON:
         print(architecture.to_json())
         return
     print(f"{name}\n{describe(architecture)}")
@@ -103,6 +132,7 @@ def count_(
         StemKind | None,
         typer.Option(help="S1; imagenet halves the image three times before the cells."),
     ] = None,
+    format_: FormatOption = Format.TEXT,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Count parameters and MultAdds.
@@ -112,7 +142,7 @@ def count_(
     """
     from fairdarts.genotype.cell_genotype import Genotype
 
-    _, architecture = read_genotype(genotype, store)
+    name, architecture = read_genotype(genotype, store)
     cost = count(
         architecture,
         init_channels=init_channels,
@@ -122,6 +152,9 @@ def count_(
         num_classes=num_classes,
         stem=stem and stem.value,
     )
+    if format_ is Format.JSON:
+        print_json({"name": name, **asdict(cost)})
+        return
     print(f"params                     {cost.params:>15,}")
     if cost.params_with_auxiliary > cost.params:
         print(f"params with auxiliary head {cost.params_with_auxiliary:>15,}")

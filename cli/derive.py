@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.formats import Format, FormatOption, print_json
 from cli.genotypes import describe, trial_rows
 from cli.options import DEFAULT_STORE, StoreOption
 
@@ -26,6 +27,7 @@ def derive(
     epoch: Annotated[
         int | None, typer.Option(help="Derive as if the search had ended with this epoch, from 0.")
     ] = None,
+    format_: FormatOption = Format.TEXT,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Derive a genotype from a stored search.
@@ -46,10 +48,29 @@ def derive(
     config = DeriveConfig.build(presets(method, space)["derive"] | values, "derive")
     gates = _gates(opened, search_key, epoch)
     derivation, num_stable = derive_epochs(gates, config, get_space(space))
+    reason = derivation.pruned.invalid_reason()
+    if format_ is Format.JSON:
+        print_json(
+            {
+                "search_key": search_key,
+                "method": method,
+                "space": space,
+                "epoch": len(gates) - 1,
+                "rule": config.rule,
+                "op_threshold": None if config.rule == "darts" else config.op_threshold,
+                "valid": reason is None,
+                "invalid_reason": reason,
+                "margins": dict(derivation.margins),
+                "stable_epochs": num_stable,
+                "genotype": derivation.pruned.to_dict(),
+                "raw_genotype": derivation.genotype.to_dict(),
+            }
+        )
+        return
     by = config.rule if config.rule == "darts" else f"{config.rule} {config.op_threshold:g}"
     print(f"search {search_key} ({method}), epoch {len(gates) - 1}, rule {by}")
     print(describe(derivation.genotype))
-    if reason := derivation.pruned.invalid_reason():
+    if reason:
         print(f"It builds no network: {reason}.")
     margins = ", ".join(
         f"{kind} {'-' if margin is None else f'{margin:.4g}'}"

@@ -1,13 +1,14 @@
 """`fairdarts doctor`: what this machine and the cluster offer, what is missing, how to fix it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from cli.formats import Format, FormatOption, print_json
 from cli.options import DEFAULT_STORE, AddressOption, ScaleOption, SetOption, StoreOption
 
 MIN_FREE_DISK_GIB = 5
@@ -22,6 +23,8 @@ class Finding:
     value: str
     remedy: str = ""
     """What to do about it; empty: nothing is wrong."""
+    figures: dict[str, float] = field(default_factory=dict)
+    """The numbers in `value`, for scripts; names end in their units."""
 
 
 def doctor(
@@ -40,6 +43,7 @@ def doctor(
     download: Annotated[
         str | None, typer.Option(help="Download a data set first: cifar10 or cifar100.")
     ] = None,
+    format_: FormatOption = Format.TEXT,
 ) -> None:
     """Report what is here and what is missing.
 
@@ -48,17 +52,35 @@ def doctor(
     """
     if download is not None:
         _download(download)
-    num_faults = 0
     findings = _findings(store, address, data or [])
     if sweep is not None:
         findings = chain(findings, _memory(sweep, scale, set_))
-    for finding in findings:
-        mark = "!" if finding.remedy else "ok"
-        print(f"{mark:<3}{finding.what:<15} {finding.value}")
-        if finding.remedy:
-            num_faults += 1
-            print(f"{'':<19}-> {finding.remedy}")
-    raise typer.Exit(1 if num_faults else 0)
+    if format_ is Format.JSON:
+        found = list(findings)
+        print_json([_document(finding) for finding in found])
+    else:
+        found = []
+        for finding in findings:  # Some take seconds: each is printed when it is known.
+            _print(finding)
+            found.append(finding)
+    raise typer.Exit(1 if any(finding.remedy for finding in found) else 0)
+
+
+def _print(finding: Finding) -> None:
+    mark = "!" if finding.remedy else "ok"
+    print(f"{mark:<3}{finding.what:<15} {finding.value}", flush=True)
+    if finding.remedy:
+        print(f"{'':<19}-> {finding.remedy}", flush=True)
+
+
+def _document(finding: Finding) -> dict[str, Any]:
+    return {
+        "what": finding.what,
+        "ok": not finding.remedy,
+        "value": finding.value,
+        "remedy": finding.remedy or None,
+        **finding.figures,
+    }
 
 
 def _findings(store: Path, address: str | None, data: list[str]) -> Iterator[Finding]:
@@ -92,7 +114,9 @@ def _machine(store: Path) -> Iterator[Finding]:
         for index in range(torch.cuda.device_count()):
             memory_gib = torch.cuda.get_device_properties(index).total_memory / 2**30
             yield Finding(
-                f"gpu {index}", f"{torch.cuda.get_device_name(index)}, {memory_gib:.0f} GiB"
+                f"gpu {index}",
+                f"{torch.cuda.get_device_name(index)}, {memory_gib:.0f} GiB",
+                figures={"memory_gib": memory_gib},
             )
     elif machine["GPU"]:
         yield Finding(
@@ -103,12 +127,13 @@ def _machine(store: Path) -> Iterator[Finding]:
         )
     else:
         yield Finding("gpu", "none; trials run on the CPU")
-    yield Finding("cpu cores", str(num_cpus()))
+    yield Finding("cpu cores", str(num_cpus()), figures={"num_cpus": num_cpus()})
     memory_gib = psutil.virtual_memory().available / 2**30
     yield Finding(
         "memory",
         f"{memory_gib:.1f} GiB available",
         "" if memory_gib >= MIN_MEMORY_GIB else "lower resources.max_concurrent, or free memory",
+        {"available_gib": memory_gib},
     )
     existing = next(path for path in (store.absolute(), *store.absolute().parents) if path.exists())
     free_gib = psutil.disk_usage(str(existing)).free / 2**30
@@ -116,6 +141,7 @@ def _machine(store: Path) -> Iterator[Finding]:
         "disk",
         f"{free_gib:.0f} GiB free at {existing}",
         "" if free_gib >= MIN_FREE_DISK_GIB else "choose another folder with --store",
+        {"free_gib": free_gib},
     )
 
 
@@ -139,6 +165,12 @@ def _data_sets(sources: list[str]) -> Iterator[Finding]:
             source,
             f"{len(train)} + {len(test)} images of {train.image_size} x {train.image_size}, "
             f"{train.num_classes} classes",
+            figures={
+                "num_train": len(train),
+                "num_test": len(test),
+                "image_size": train.image_size,
+                "num_classes": train.num_classes,
+            },
         )
 
 
@@ -151,7 +183,8 @@ def _ray(address: str | None) -> Iterator[Finding]:
         with cluster(address) as nodes:
             cpus, gpus = (sum(node.get(unit, 0) for node in nodes) for unit in ("CPU", "GPU"))
             offer = f"{len(nodes)} node(s), {cpus:g} CPU, {gpus:g} GPU"
-            yield Finding("ray cluster", f"{where}: {offer}")
+            figures = {"num_nodes": len(nodes), "num_cpus": cpus, "num_gpus": gpus}
+            yield Finding("ray cluster", f"{where}: {offer}", figures=figures)
     except ClusterError as error:
         yield Finding(
             "ray cluster", str(error), "see `ray status` on the head node, or leave out --address"
@@ -191,6 +224,7 @@ def _memory(sweep: str, scale: str, assignments: list[str] | None) -> Iterator[F
             if needed <= available
             else "--set search.recompute=true, then --set search.micro_batches=2 or more, or fewer "
             "at once (resources.max_concurrent, resources.gpus_per_trial)",
+            {"needed_gib": needed / 2**30, "available_gib": available / 2**30},
         )
 
 

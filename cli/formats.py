@@ -5,6 +5,8 @@ are plain numbers, and what is not there is null. docs/cli.md says which keys a 
 """
 
 import json
+import shutil
+import textwrap
 from enum import StrEnum
 from typing import Annotated
 
@@ -21,6 +23,18 @@ class Format(StrEnum):
 FormatOption = Annotated[
     Format, typer.Option("--format", help="text for people, json for scripts.")
 ]
+
+
+MAX_WIDTH = 100
+"""Longer lines are hard to read."""
+
+
+def indented(text: str) -> str:
+    """A paragraph, indented by four and wrapped to the width of the terminal."""
+    width = min(shutil.get_terminal_size().columns, MAX_WIDTH)
+    return textwrap.fill(
+        text, width, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False
+    )
 
 
 def print_json(document: object) -> None:

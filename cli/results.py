@@ -17,6 +17,7 @@ class Format(StrEnum):
     TEXT = "text"
     MARKDOWN = "markdown"
     CSV = "csv"
+    JSON = "json"
     LATEX = "latex"
 
 
@@ -39,7 +40,10 @@ def table(
         bool, typer.Option(help="Count the trials of earlier submissions too.")
     ] = False,
 ) -> None:
-    """Print mean ± sample std over seeds for every setting of some sweeps."""
+    """Print mean ± sample std over seeds for every setting of some sweeps.
+
+    As csv or json the table has more columns, in full precision.
+    """
     from results.errors import StoreError
     from results.query.aggregate import aggregate
     from results.query.outcomes import num_left_out, trial_outcomes
@@ -49,7 +53,7 @@ def table(
 
     opened = Store.open(store)
     chosen = sweeps or opened.sweep_names()
-    if not chosen:
+    if not chosen and format_ is not Format.JSON:
         raise StoreError(f"{opened.root} has no sweep yet: run one with `fairdarts sweep run`.")
     text = render(aggregate(trial_outcomes(opened, chosen, all_submissions)), format_.value)
     if output is None:

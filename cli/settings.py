@@ -1,19 +1,15 @@
 """`fairdarts sweep settings`: every setting with its default, its meaning and what is allowed."""
 
 import json
-import shutil
-import textwrap
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.formats import Format, FormatOption, print_json
+from cli.formats import Format, FormatOption, indented, print_json
 
 if TYPE_CHECKING:
     from orchestrate.planning.setting_list import Setting
 
-MAX_WIDTH = 100
-"""Longer lines are hard to read."""
 MAX_NAMES = 3
 TYPES = {"integer": "whole number", "number": "number"}
 LIMITS = {
@@ -44,7 +40,6 @@ def settings(
     if format_ is Format.JSON:
         print_json([_document(setting) for setting in found])
         return
-    width = min(shutil.get_terminal_size().columns, MAX_WIDTH)
     section = None
     for setting in found:
         if setting.section != section:
@@ -52,13 +47,7 @@ def settings(
             print(f"\n[{section}]" if section else "[of every trial]")
         print(f"\n{setting.name} = {_default(setting)}")
         for text in filter(None, (setting.description, _allowed(setting), _presets(setting))):
-            print(_indented(text, width))
-
-
-def _indented(text: str, width: int) -> str:
-    return textwrap.fill(
-        text, width, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False
-    )
+            print(indented(text))
 
 
 def _document(setting: "Setting") -> dict[str, Any]:

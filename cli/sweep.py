@@ -2,17 +2,19 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from cli.formats import Format, FormatOption, indented, print_json
 from cli.options import DEFAULT_STORE, AddressOption, ScaleOption, SetOption, StoreOption
 
 if TYPE_CHECKING:
     from orchestrate.planning.plan import TrialSpec
-    from orchestrate.planning.resources import Resources
+    from orchestrate.planning.resources import Resources, Share
     from orchestrate.planning.submission import Submission
     from orchestrate.running.status import TrialStatus
     from results.store.store import Store
@@ -25,13 +27,19 @@ SweepArgument = Annotated[
 
 
 @app.command("list")
-def list_() -> None:
+def list_(format_: FormatOption = Format.TEXT) -> None:
     """Show the packaged sweeps with what they cost."""
     from orchestrate.planning.sweep_file import load_sweep, packaged_sweeps
 
-    for name in packaged_sweeps():
-        sweep = load_sweep(name)
-        print(f"{name}\n    {sweep.description}\n    cost: {sweep.cost}")
+    sweeps = [load_sweep(name) for name in packaged_sweeps()]
+    if format_ is Format.JSON:
+        keys = ("name", "description", "cost")
+        print_json([{key: getattr(sweep, key) for key in keys} for sweep in sweeps])
+        return
+    for sweep in sweeps:
+        print(sweep.name)
+        print(indented(sweep.description))
+        print(indented(f"cost: {sweep.cost}"))
 
 
 @app.command()
@@ -39,6 +47,7 @@ def plan(
     sweep: SweepArgument,
     set_: SetOption = None,
     scale: ScaleOption = "paper",
+    format_: FormatOption = Format.TEXT,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Print the trials of a sweep; start nothing.
@@ -52,7 +61,18 @@ def plan(
 
     loaded = load_sweep(sweep, set_, scale)
     trials = plan_trials(loaded)
-    statuses = _statuses_if_store(store, trials)
+    known = _statuses_if_store(store, trials)
+    if format_ is Format.JSON:
+        from cli.sweep_json import plan_document
+
+        try:
+            share, at_once = _share_here(loaded.resources, this_machine())
+            here = asdict(share) | {"at_once": at_once}
+        except ClusterError:
+            here = None
+        print_json(plan_document(loaded.name, trials, known, here))
+        return
+    statuses = [_status_text(status) for status in known]
     width = max(len(trial.label) for trial in trials)
     for trial, status in zip(trials, statuses, strict=True):
         print(f"{trial.trial_id}  {trial.label:<{width}}  {status}")
@@ -123,7 +143,11 @@ def resume(
 
 
 @app.command()
-def status(sweep: SweepArgument, store: StoreOption = DEFAULT_STORE) -> None:
+def status(
+    sweep: SweepArgument,
+    format_: FormatOption = Format.TEXT,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
     """Show counts, running trials and failures."""
     from rich.console import Console
 
@@ -133,7 +157,13 @@ def status(sweep: SweepArgument, store: StoreOption = DEFAULT_STORE) -> None:
 
     results = Store.open(store)
     submission = _newest_submission(results, sweep)
-    view = status_table(results, sweep_status(results, submission.trials))
+    statuses = sweep_status(results, submission.trials)
+    if format_ is Format.JSON:
+        from cli.sweep_json import status_document
+
+        print_json(status_document(results, submission, statuses))
+        return
+    view = status_table(results, statuses)
     Console(soft_wrap=True, highlight=False).print(view)
 
 
@@ -217,17 +247,19 @@ def _newest_submission(store: "Store", sweep: str) -> "Submission":
     return load_submission(store, name)
 
 
-def _statuses_if_store(folder: Path, trials: "list[TrialSpec]") -> list[str]:
+def _statuses_if_store(folder: Path, trials: "list[TrialSpec]") -> "Sequence[TrialStatus | None]":
     from orchestrate.running.status import sweep_status
     from results.store.layout import STORE_FILE
     from results.store.store import Store
 
     if not (folder.expanduser() / STORE_FILE).exists():
-        return ["pending" for _ in trials]
-    return [_status_text(status) for status in sweep_status(Store.open(folder), trials)]
+        return [None for _ in trials]
+    return sweep_status(Store.open(folder), trials)
 
 
-def _status_text(status: "TrialStatus") -> str:
+def _status_text(status: "TrialStatus | None") -> str:
+    if status is None:
+        return "pending"
     if status.status == "running":
         return f"running by {status.state.holder}"
     if status.status in ("pending", "lost") and status.started:
@@ -240,10 +272,15 @@ def _summary(name: str, statuses: list[str]) -> str:
     return f"{name}: {len(statuses)} trials: " + ", ".join(f"{n} {w}" for w, n in counts.items())
 
 
-def _resources_line(resources: "Resources", machine: dict[str, float]) -> str:
+def _share_here(resources: "Resources", machine: dict[str, float]) -> "tuple[Share, int]":
+    """What a trial gets on this machine, and how many of them run at once."""
     from orchestrate.planning.resources import trial_share
 
     share = trial_share(resources, [machine])
-    at_once = min(share.fits(machine), resources.max_concurrent or share.fits(machine))
+    return share, min(share.fits(machine), resources.max_concurrent or share.fits(machine))
+
+
+def _resources_line(resources: "Resources", machine: dict[str, float]) -> str:
+    share, at_once = _share_here(resources, machine)
     gpus = f", {share.gpus:g} GPU" if share.gpus else ""
     return f"Each trial gets {share.cpus} CPU{gpus}; {at_once} at a time on this machine."

@@ -1,8 +1,9 @@
-"""The aggregated table as text, Markdown, CSV or LaTeX.
+"""The aggregated table as text, Markdown, CSV, LaTeX or JSON.
 
 Means of different data sets, spaces or recipes are not to be compared: each has a block of its own.
 """
 
+import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from results.text import clean_text
 if TYPE_CHECKING:
     import pandas as pd
 
-Format = Literal["text", "markdown", "csv", "latex"]
+Format = Literal["text", "markdown", "csv", "latex", "json"]
 
 HEADER = (
     "Method",
@@ -43,14 +44,17 @@ class Block:
 
 
 def render(aggregated: "pd.DataFrame", format: Format = "text") -> str:
-    """The table in one of four formats, ending with a line break; empty if there is no group.
+    """The table in one of five formats, ending with a line break; no text if there is no group.
 
     Args:
         aggregated: What `results.query.aggregate.aggregate` returns.
-        format: `csv` holds every number in full precision; the others are for reading.
+        format: `csv` and `json` hold every number in full precision; the others are for reading.
+            JSON is a list of an object for each group, with null for NaN.
     """
     if format == "csv":
         return _csv(aggregated)
+    if format == "json":
+        return _json(aggregated)
     as_format = {"text": _text, "markdown": _markdown, "latex": _latex}[format]
     return "\n".join(as_format(block) for block in _blocks(aggregated))
 
@@ -174,6 +178,19 @@ _LATEX = str.maketrans(
 
 def _escape_latex(text: str) -> str:
     return text.translate(_LATEX)
+
+
+def _json(aggregated: "pd.DataFrame") -> str:
+    rows = [
+        {name: _json_value(value) for name, value in row.items()}
+        for row in aggregated.to_dict("records")
+    ]
+    return json.dumps(rows, indent=2, allow_nan=False) + "\n"
+
+
+def _json_value(value: object) -> object:
+    """JSON has no NaN."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _csv(aggregated: "pd.DataFrame") -> str:

@@ -118,7 +118,7 @@ def test_a_genotype_may_be_given_in_every_way(
         expected = published("FairDARTS_b").genotype
     text = {"name": "FairDARTS_b", "file": str(file), "json": expected.to_json()}.get(given, given)
 
-    code, out, _ = run("arch", "show", text, "--json", "--store", store)
+    code, out, _ = run("arch", "show", text, "--format", "json", "--store", store)
 
     assert code == 0
     assert Genotype.from_json(out) == expected

@@ -67,7 +67,7 @@ def test_a_genotype_may_be_given_in_every_way(
     file.write_text(genotype.to_json())
     text = {"words": WORDS, "json": genotype.to_json(), "file": str(file)}.get(given, given)
 
-    code, out, _ = run("arch", "show", text, "--json", "--store", store)
+    code, out, _ = run("arch", "show", text, "--format", "json", "--store", store)
 
     assert code == 0
     assert LayerGenotype.from_json(out) == genotype

@@ -1,5 +1,6 @@
 import csv
 import io
+import json
 import math
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -51,6 +52,19 @@ def test_csv_holds_every_number_in_full_precision(example: "pd.DataFrame") -> No
     assert (rows[0]["n"], rows[0]["planned"], rows[0]["complete"]) == ("3", "5", "False")
     assert rows[0]["notes"].startswith("1 failed (oom in search")
     assert rows[1]["top1_pct_std"] == ""
+
+
+def test_json_holds_every_number_in_full_precision_and_null_for_nan(
+    example: "pd.DataFrame",
+) -> None:
+    rows = json.loads(render(example, "json"))
+
+    assert list(rows[0]) == list(example.columns)
+    for name in ("top1_pct_mean", "top1_pct_std", "params_m_mean", "search_s_mean"):
+        assert rows[0][name] == example[name].iloc[0]
+    assert (rows[0]["n"], rows[0]["planned"], rows[0]["complete"]) == (3, 5, False)
+    assert rows[0]["notes"][0].startswith("1 failed (oom in search")
+    assert rows[1]["top1_pct_std"] is None
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@"])

@@ -1,0 +1,72 @@
+"""Sweeps as `--format json` prints them: the plan, and the status."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from orchestrate.planning.plan import TrialSpec
+    from orchestrate.planning.submission import Submission
+    from orchestrate.running.status import TrialStatus
+    from results.store.store import Store
+
+
+def plan_document(
+    sweep: str,
+    trials: "Sequence[TrialSpec]",
+    statuses: "Sequence[TrialStatus | None]",
+    trial_here: dict[str, float] | None,
+) -> dict[str, Any]:
+    """The trials of a plan, and how far each is.
+
+    Args:
+        sweep: Name of the sweep.
+        trials: The plan.
+        statuses: Of each trial; None: there is no store yet, so nothing is computed.
+        trial_here: What each trial gets on this machine; None: it cannot run here.
+    """
+    planned = [_trial(trial, status) for trial, status in zip(trials, statuses, strict=True)]
+    return {"sweep": sweep, "trial_on_this_machine": trial_here, "trials": planned}
+
+
+def status_document(
+    store: "Store", submission: "Submission", statuses: "Sequence[TrialStatus]"
+) -> dict[str, Any]:
+    """The trials of a submission with progress, and with what went wrong."""
+    trials = [_trial(status.trial, status) | _course(store, status) for status in statuses]
+    return {
+        "sweep": submission.sweep,
+        "submission": submission.number,
+        "planned_at": submission.planned_at,
+        "trials": trials,
+    }
+
+
+def _trial(trial: "TrialSpec", status: "TrialStatus | None") -> dict[str, Any]:
+    """What the table `trials` has of it, its status, and the stage that is next or failed."""
+    from orchestrate.planning.submission import trial_row
+    from results.schema import TRIALS
+
+    of_the_submission = ("sweep", "submission", "planned_at", "config_json")
+    columns = [c.name for c in TRIALS.columns if c.name not in of_the_submission]
+    row = trial_row(trial)
+    return {name: row.get(name) for name in columns} | {
+        "status": status.status if status else "pending",
+        "stage": status.stage.kind if status else trial.stages[0].kind,
+        "holder": (status.state.holder or None) if status else None,
+    }
+
+
+def _course(store: "Store", status: "TrialStatus") -> dict[str, Any]:
+    from orchestrate.running.status import progress
+
+    begun = status.status in ("running", "lost", "failed")
+    at = progress(store, status) if begun else None
+    state = status.state
+    return {
+        "epochs_done": at and at.epochs_done,
+        "num_epochs": at and at.num_epochs,
+        "left_in_stage_s": at and at.left_s,
+        "num_failures": state.num_failures,
+        "reason": state.reason or None,
+        "log": str(state.log) if state.log else None,
+    }
