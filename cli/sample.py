@@ -1,9 +1,11 @@
 """`fairdarts sample`: random genotypes, the baseline that a search has to beat."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
+from cli.formats import Format, print_json
 from cli.genotypes import count as count_cost
 
 
@@ -15,6 +17,9 @@ def sample(
     max_multadds: Annotated[float | None, typer.Option(help="Most MultAdds, in millions.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,
     count: Annotated[int, typer.Option(min=1, help="How many, all distinct.")] = 1,
+    format_: Annotated[
+        Format, typer.Option("--format", help="text: a line of JSON for each; json: one list.")
+    ] = Format.TEXT,
 ) -> None:
     """Draw random genotypes, all equally likely.
 
@@ -34,14 +39,12 @@ def sample(
         "max_multadds_m": max_multadds,
         "seed": seed,
     }
-    for index, genotype in enumerate(samples(SampleConfig.build(values, "random"), count)):
-        cost = count_cost(genotype)
-        line = {
-            "seed": seed,
-            "index": index,
-            "params": cost.params,
-            "params_with_auxiliary": cost.params_with_auxiliary,
-            "multadds": cost.multadds,
-            "genotype": genotype.to_dict(),
-        }
+    drawn = [
+        {"seed": seed, "index": index, **asdict(count_cost(one)), "genotype": one.to_dict()}
+        for index, one in enumerate(samples(SampleConfig.build(values, "random"), count))
+    ]
+    if format_ is Format.JSON:
+        print_json(drawn)
+        return
+    for line in drawn:
         print(json.dumps(line))

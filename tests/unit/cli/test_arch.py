@@ -167,6 +167,17 @@ def test_derive_reads_a_stored_search(id_: str, run: Run, store: Path) -> None:
     assert sorted(path for path in store.rglob("*")) == before
 
 
+def test_derive_as_json_has_keys_rule_and_both_genotypes(run: Run, store: Path) -> None:
+    _, out, _ = run("derive", RETRAIN, "--store", store, "--format", "json")
+    derived = json.loads(out)
+    assert (derived["search_key"], derived["epoch"], derived["stable_epochs"]) == (SEARCH, 3, 2)
+    assert (derived["rule"], derived["op_threshold"]) == ("threshold", 0.85)
+    assert derived["valid"] and derived["margins"]["normal"] == pytest.approx(0.8)
+    assert derived["genotype"] == derived["raw_genotype"]
+    _, out, _ = run("derive", RETRAIN, "--store", store, "--format", "json", "--rule", "darts")
+    assert json.loads(out)["op_threshold"] is None
+
+
 def test_derive_takes_another_rule_threshold_and_epoch(run: Run, store: Path) -> None:
     def derived(*arguments: object) -> tuple[str, Genotype]:
         code, out, _ = run("derive", SEARCH, "--store", store, *arguments)
