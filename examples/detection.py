@@ -24,7 +24,7 @@ from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelP6P7
 from torchvision.transforms import v2
 
-import fairdarts  # noqa: F401 - registers its networks with timm
+import fairdarts.timm_models  # noqa: F401 - registers the networks with timm
 
 PYRAMID_CHANNELS = 256
 Batch = tuple[list[Tensor], list[dict[str, Tensor]]]

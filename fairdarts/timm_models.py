@@ -1,6 +1,6 @@
 """The derived networks by name in `timm.create_model`: S1 for CIFAR-10 (32 x 32), S2 for ImageNet.
 
-Imported by `fairdarts` once timm is; see `fairdarts.import_hook`.
+Importing this module registers them: `import fairdarts.timm_models`.
 """
 
 from typing import Any
@@ -11,6 +11,8 @@ from torch import nn
 
 from fairdarts.data.sources import PUBLISHED_STATISTICS
 from fairdarts.errors import GenotypeError
+from fairdarts.export.timm_cell_network import TimmNetwork
+from fairdarts.export.timm_layer_network import TimmLayerNetwork
 from fairdarts.genotype.cell_genotype import Genotype
 from fairdarts.genotype.layer_genotype import LayerGenotype
 from fairdarts.genotype.published import PUBLISHED, PublishedGenotype, published
@@ -53,9 +55,6 @@ default_cfgs = generate_default_cfgs(_CFGS)
 
 
 def _build(name: str, pretrained: bool, **settings: Any) -> nn.Module:
-    # Not at the top: importing `fairdarts.network.cell_network` imports timm, and timm this module.
-    from fairdarts.export.timm_cell_network import TimmNetwork
-
     return _built(TimmNetwork, name, pretrained, 3, settings)
 
 
@@ -107,8 +106,6 @@ def fairdarts_s2(
     Raises:
         GenotypeError: If there is none, or it is not one, or it builds no network.
     """
-    from fairdarts.export.timm_layer_network import TimmLayerNetwork
-
     if arch is None:
         raise GenotypeError(
             "fairdarts_s2 needs arch=...: a word for each of the 19 layers such as "

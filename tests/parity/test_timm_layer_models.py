@@ -8,6 +8,7 @@ import torch
 from timm.models import group_parameters
 from torch import Tensor, nn
 
+import fairdarts.timm_models  # noqa: F401 - registers the networks with timm
 from fairdarts.errors import GenotypeError
 from fairdarts.export.timm_layer_network import TimmLayerNetwork
 from fairdarts.genotype.layer_genotype import LayerGenotype
