@@ -5,6 +5,7 @@ has what methods, spaces and recipes change. Nothing here imports torch: sweeps 
 without it.
 """
 
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -16,6 +17,13 @@ from fairdarts.presets import RECIPES
 from fairdarts.spaces import SKIP, SPACES, CellSpace, LayerSpace
 
 DATA_SOURCES = "digits, cifar10, cifar100, imagenet, parquet:DIR or folder:DIR"
+NAMES_IN_FILES = {
+    "train_split": ("parquet", "folder", "imagenet"),
+    "test_split": ("parquet", "folder", "imagenet"),
+    "image_column": ("parquet",),
+    "label_column": ("parquet",),
+}
+"""Settings that name parts of a data set's files, each with the kinds of source that have them."""
 
 
 class DataConfig(Config):
@@ -37,6 +45,16 @@ class DataConfig(Config):
     """Use only this many test images, chosen in the same way; left out: all of them."""
     num_classes: int | None = Field(default=None, ge=2)
     """Use only the images of this many classes, the first ones; left out: of all classes."""
+    train_split: str | None = None
+    """The split to train on, named as its folder or its Parquet files are; left out: `train`."""
+    test_split: str | None = None
+    """The split to test on, named in the same way; left out: `test`, or else `validation`, `valid`
+    or `val`."""
+    image_column: str | None = None
+    """Column of the images (`parquet:` only); left out: `img` or `image`, else the only one that
+    can be."""
+    label_column: str | None = None
+    """Column of the labels (`parquet:` only); left out: `label`, else the only one that can be."""
     image_size: int | None = Field(default=None, ge=8, le=512, multiple_of=4)
     """Height and width of an image in pixels; left out: as stored (digits: 32), or 224 with
     `resized_crop`. The networks halve it at least twice."""
@@ -49,6 +67,23 @@ class DataConfig(Config):
         if not named and not (kind in ("parquet", "folder") and path):
             raise ValueError(f"source (={source!r}) is not a data set; allowed: {DATA_SOURCES}.")
         return source
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Self:
+        kind = self.source.partition(":")[0]
+        for name, kinds in NAMES_IN_FILES.items():
+            value = getattr(self, name)
+            if value is not None and kind not in kinds:
+                raise ValueError(f"{name} (={value!r}) is for {' and '.join(kinds)}, not {kind}.")
+        for name in ("train_split", "test_split"):
+            value = getattr(self, name)
+            if value is not None and not re.fullmatch(r"[^./\\][^/\\]*", value):
+                raise ValueError(f"{name} (={value!r}) must be the name of a folder or of files.")
+        if self.test_split == (self.train_split or "train"):
+            raise ValueError(
+                f"test_split (={self.test_split!r}) is the split to train on too: give another."
+            )
+        return self
 
     @model_validator(mode="after")
     def _source_fits(self) -> Self:

@@ -5,14 +5,15 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
+from fairdarts.config import DataConfig
 from fairdarts.errors import DataError
 
 Split = Literal["train", "test"]
-TEST_NAMES = ("test", "validation", "val")
+TEST_NAMES = ("test", "validation", "valid", "val")
 """How the test split may be called, in order of preference."""
 CIFAR_FILES: dict[str, dict[str, str]] = {
     "cifar10": {
@@ -70,6 +71,37 @@ def reading(path: Path) -> Iterator[None]:
 def unreadable(path: Path, error: OSError) -> DataError:
     """Say which file could not be read, and why."""
     return DataError(f"{path} cannot be read: {error.strerror}.")
+
+
+def split_names(config: DataConfig, split: Split) -> tuple[str, ...]:
+    """What the folder or the files of a split may be called, in order of preference."""
+    train = config.train_split or "train"
+    if split == "train":
+        return (train,)
+    if config.test_split is not None:
+        return (config.test_split,)
+    return tuple(name for name in TEST_NAMES if name != train)
+
+
+def other_splits(config: DataConfig, split: Split, there: Iterable[str]) -> str:
+    """End of an error: which setting chooses another split for this one.
+
+    Args:
+        config: What was not found.
+        split: Which split.
+        there: Names of the splits that are there.
+    """
+    taken = {*split_names(config, split)}
+    if split == "test":
+        taken |= {*split_names(config, "train")}
+    return remedy(f"data.{split}_split", [name for name in there if name not in taken])
+
+
+def remedy(setting: str, choices: Sequence[str]) -> str:
+    """End of an error: what to set; nothing if there is no choice."""
+    if len(choices) > 1:
+        return f": set {setting} to one of: {', '.join(choices)}"
+    return f": set {setting} to {choices[0]}" if choices else ""
 
 
 def existing_directory(directory: str, kind: str, content: str) -> Path:

@@ -81,14 +81,14 @@ def stored_state(config: DataConfig, split: Split) -> str:
 
 def _files(config: DataConfig, split: Split) -> tuple[Path, Groups]:
     """The files of a split, in groups, below a directory."""
-    kind, _, directory = config.source.partition(":")
+    kind = config.source.partition(":")[0]
     if kind == "digits":
         return _digits_folder(), {"digits": ["digits.csv.gz"]}
     if kind == "parquet":
-        shards = parquet_files(directory, split)
+        shards = parquet_files(config, split)
         return shards[0].parent, {shard.name: [shard.name] for shard in shards}
     if kind in ("folder", "imagenet"):
-        files = class_files(config.source, split)
+        files = class_files(config, split)
         return files.directory, _by_path(files.by_class.values())
     if not all((download_root() / name).is_file() for name in CIFAR_FILES[kind]):
         raise unusable_cifar(kind)

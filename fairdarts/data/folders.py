@@ -14,13 +14,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import get_args
 
+from fairdarts.config import DataConfig
 from fairdarts.data.files import (
-    TEST_NAMES,
     Split,
     download_root,
     existing_directory,
+    other_splits,
     reading,
+    split_names,
 )
 from fairdarts.errors import DataError
 
@@ -65,54 +68,59 @@ class ClassFiles:
     """What is left out."""
 
 
-def class_files(source: str, split: Split) -> ClassFiles:
-    """Find the images of one split of `folder:DIR` or `imagenet`.
+def class_files(config: DataConfig, split: Split) -> ClassFiles:
+    """Find the images of one split of `folder:DIR` or `imagenet`: DIR/SPLIT/CLASS/*.
 
     `imagenet` lies in the folder of that name below `download_root()`, laid out as torchvision has
     it: train/WNID/*.JPEG and val/WNID/*.JPEG.
 
     Args:
-        source: One of the two.
+        config: Names the source and its splits.
         split: Which images to find; the other split must have the same classes.
     Raises:
         DataError: If a directory is missing, a class is empty or the splits' classes differ.
     """
-    if source != "imagenet":
-        return folder_files(source.partition(":")[2], split)
+    top = _top(config)
+    directories = [_split_directory(top, config, name) for name in get_args(Split)]
+    train, test = map(_Scan, directories)
+    if differing := set(train.class_names) ^ set(test.class_names):
+        lacking = [
+            f"{scan.directory} has no {', '.join(sorted(missing))}"
+            for scan in (train, test)
+            if (missing := differing - set(scan.class_names))
+        ]
+        raise DataError(
+            f"{train.directory} and {test.directory} must hold the same classes, but "
+            f"{' and '.join(lacking)}."
+        )
+    return (train if split == "train" else test).files()
+
+
+def _top(config: DataConfig) -> Path:
+    """The folder that holds those of the splits."""
+    if config.source != "imagenet":
+        directory = config.source.partition(":")[2]
+        return existing_directory(directory, "folder", "train/CLASS/* and test/CLASS/*")
     top = download_root() / "imagenet"
     if not top.is_dir():
         raise DataError(
             f"imagenet is missing in {download_root()}: put train/CLASS/*.JPEG and "
             f"val/CLASS/*.JPEG into {top}, or set FAIRDARTS_DATA to where imagenet lies."
         )
-    return folder_files(str(top), split)
+    return top
 
 
-def folder_files(directory: str, split: Split) -> ClassFiles:
-    """Find the images of one split of a `folder:` source: DIR/train/CLASS/* or DIR/test/CLASS/*.
-
-    Args:
-        directory: DIR of the source.
-        split: Which images to find; the other split must have the same classes.
-    Raises:
-        DataError: If a directory is missing, a class is empty or the splits' classes differ.
-    """
-    top = existing_directory(directory, "folder", "train/CLASS/* and test/CLASS/*")
-    directories = [_split_directory(top, names) for names in (("train",), TEST_NAMES)]
-    train, test = map(_Scan, directories)
-    if differing := set(train.class_names) ^ set(test.class_names):
-        raise DataError(
-            f"{train.directory} and {test.directory} must hold the same classes, but only one of "
-            f"them has {', '.join(sorted(differing))}."
-        )
-    return (train if split == "train" else test).files()
-
-
-def _split_directory(top: Path, names: tuple[str, ...]) -> Path:
+def _split_directory(top: Path, config: DataConfig, split: Split) -> Path:
+    names = split_names(config, split)
     for name in names:
         if (top / name).is_dir():
             return top / name
-    raise DataError(f"{top} has no folder {' or '.join(names)}, with one folder of images a class.")
+    with reading(top), os.scandir(top) as entries:
+        there = sorted(entry.name for entry in entries if entry.is_dir() and not _is_hidden(entry))
+    raise DataError(
+        f"{top} has no folder {' or '.join(names)}, with one folder of images a class"
+        f"{other_splits(config, split, there)}."
+    )
 
 
 class _Scan:

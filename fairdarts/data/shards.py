@@ -5,18 +5,25 @@ One rule: the files of the split NAME are called
 - `NAME.parquet`, or
 - `NAME-3.parquet`, numbered (`-`, `_`, `.` or nothing before the number), or
 - `NAME-00003-of-00010.parquet`, as Hugging Face has them (a checksum may follow): then there must
-  be as many as the names say.
+  be as many as the names say, or
+- `NAME/*.parquet`, where there are none of the above.
 
-Other files, such as `train_extra.parquet` or `trainval.parquet`, belong to no split.
+Other files, such as `train_extra.parquet` or `trainval.parquet`, belong to no split. They lie in
+the directory that the source names, in its `data` folder, or else in the only folder in it that has
+files to train on, as Hugging Face names it after the data set.
 """
 
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
-from fairdarts.data.files import TEST_NAMES, Split, existing_directory
+from fairdarts.config import DataConfig
+from fairdarts.data.files import Split, existing_directory, other_splits, split_names
 from fairdarts.data.folders import Reason, Skipped
 from fairdarts.errors import DataError
+
+_NUMBERS = r"(?:[-_.]?(?P<number>\d+)(?:-of-(?P<total>\d+))?(?:-[0-9a-f]{16})?)?\.parquet"
+"""What follows the name of the split in the name of a file."""
 
 
 class Shard(NamedTuple):
@@ -29,65 +36,98 @@ class Shard(NamedTuple):
     """How many files there should be; None: the name does not say."""
 
 
-def parquet_files(directory: str, split: Split) -> tuple[Path, ...]:
+def parquet_files(config: DataConfig, split: Split) -> tuple[Path, ...]:
     """Find the Parquet files of one split of a `parquet:` source, in order of name.
 
     Args:
-        directory: DIR of the source; the files lie in it or in its `data` folder.
+        config: Names the source and its splits.
         split: Which files to return; those of the other must be there too.
     Raises:
         DataError: If the directory or files of a split are missing, or its files are of two sets.
     """
-    train, test = _both(directory)
+    place = _place(config)
+    train, test = (_split_files(place, config, name) for name in get_args(Split))
     return train if split == "train" else test
 
 
-def unused_files(directory: str) -> tuple[Skipped, ...]:
+def unused_files(config: DataConfig) -> tuple[Skipped, ...]:
     """The other Parquet files beside those of the splits; arguments as of `parquet_files`."""
-    train, test = _both(directory)
-    others = set(train[0].parent.glob("*.parquet")) - {*train, *test}
+    place = _place(config)
+    used = {path for name in get_args(Split) for path in _split_files(place, config, name)}
     return tuple(
         Skipped(path, Reason.HIDDEN if path.name.startswith(".") else Reason.OTHER_SPLIT)
-        for path in sorted(others)
+        for path in sorted(set(place.glob("*.parquet")) - used)
     )
 
 
-def _both(directory: str) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+def _place(config: DataConfig) -> Path:
+    """The folder that the files lie in."""
+    directory = config.source.partition(":")[2]
     top = existing_directory(directory, "parquet", "train*.parquet and test*.parquet")
+    (name,) = split_names(config, "train")
     for place in (top, top / "data"):
-        if train := _shards(place, "train"):
-            break
-    else:
+        if _shards(place, name):
+            return place
+    inside = [place for place in _folders(top) if _shards(place, name)]
+    if len(inside) == 1:
+        return inside[0]
+    if inside:
         raise DataError(
-            f"parquet:{directory} has no train.parquet, nor train-00000-of-00001.parquet and so "
-            f"on, in {top} or {top / 'data'}{_alike(top, 'train')}."
+            f"parquet:{directory} holds {len(inside)} data sets: give one of "
+            f"{', '.join(f'parquet:{place}' for place in inside)}."
         )
-    for name in TEST_NAMES:
-        if test := _shards(place, name):
-            return _complete(train, "train"), _complete(test, name)
-    wanted = ", ".join(f"{name}.parquet" for name in TEST_NAMES)
+    there = [*_splits_in(top), *_splits_in(top / "data")]
     raise DataError(
-        f"parquet:{directory} has no test images in {place}: it needs one of {wanted} (or shards "
-        f"such as test-00000-of-00001.parquet){_alike(place, 'test')}."
+        f"parquet:{directory} has no {name}.parquet, nor {name}-00000-of-00001.parquet and so on, "
+        f"in {top} or {top / 'data'}{other_splits(config, 'train', there)}."
+    )
+
+
+def _split_files(place: Path, config: DataConfig, split: Split) -> tuple[Path, ...]:
+    names = split_names(config, split)
+    for name in names:
+        if shards := _shards(place, name):
+            return _complete(shards, name)
+    wanted = ", ".join(f"{name}.parquet" for name in names)
+    raise DataError(
+        f"{config.source} has no test images in {place}: it needs "
+        f"{'one of ' if len(names) > 1 else ''}{wanted} (or shards such as "
+        f"{names[0]}-00000-of-00001.parquet){other_splits(config, split, _splits_in(place))}."
     )
 
 
 def _shards(place: Path, name: str) -> list[Shard]:
-    pattern = re.compile(
-        rf"{re.escape(name)}(?:[-_.]?(\d+)(?:-of-(\d+))?(?:-[0-9a-f]{{16}})?)?"
-        r"\.parquet"
-    )
-    shards = []
-    for path in sorted(place.glob(f"{name}*.parquet")):
-        if found := pattern.fullmatch(path.name):
-            number, total = (int(text) if text else None for text in found.groups())
-            shards.append(Shard(path, number, total))
-    return shards
+    shards = [
+        Shard(path, *numbers)
+        for path in _parquet_in(place)
+        if (numbers := _numbers(path, name)) is not None
+    ]
+    return shards or [
+        Shard(path, *(_numbers(path, name) or (position, None)))
+        for position, path in enumerate(_parquet_in(place / name))
+    ]
 
 
-def _alike(place: Path, name: str) -> str:
-    names = sorted(path.name for path in place.glob(f"{name}*.parquet"))
-    return f"; of another name there: {', '.join(names)}" if names else ""
+def _numbers(path: Path, name: str) -> tuple[int | None, int | None] | None:
+    """Number and total in the name of a file of the split `name`; None: it is not one."""
+    if not (found := re.fullmatch(re.escape(name) + _NUMBERS, path.name)):
+        return None
+    number, total = (int(text) if text else None for text in (found["number"], found["total"]))
+    return number, total
+
+
+def _splits_in(place: Path) -> list[str]:
+    """Names of the splits in a folder."""
+    names = {re.sub(f"(?<=.){_NUMBERS}$", "", path.name) for path in _parquet_in(place)}
+    return sorted(names | {folder.name for folder in _folders(place) if _parquet_in(folder)})
+
+
+def _parquet_in(place: Path) -> list[Path]:
+    return sorted(path for path in place.glob("*.parquet") if not path.name.startswith("."))
+
+
+def _folders(place: Path) -> list[Path]:
+    return sorted(path for path in place.glob("*/") if not path.name.startswith("."))
 
 
 def _complete(shards: list[Shard], name: str) -> tuple[Path, ...]:

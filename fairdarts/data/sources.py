@@ -94,7 +94,7 @@ def load_train(config: DataConfig) -> Images:
 # files have changed.
 @lru_cache(maxsize=2)
 def _train_images(config: DataConfig, root: Path, state: str) -> Images:
-    stored = _open(config.source, root, "train")
+    stored = _open(config, root, "train")
     _check_labels(f"{config.source}: a training image", stored.images.labels, stored.class_names)
     if config.num_classes is not None and config.num_classes > len(stored.class_names):
         raise DataError(
@@ -117,7 +117,7 @@ def _train_images(config: DataConfig, root: Path, state: str) -> Images:
 @lru_cache(maxsize=2)
 def _test_images(config: DataConfig, root: Path, states: tuple[str, str]) -> Images:
     train = load_train(config)
-    stored = _open(config.source, root, "test")
+    stored = _open(config, root, "test")
     if config.num_classes is None:
         _check_labels(f"{config.source}: a test image", stored.images.labels, train.class_names)
     indices = _chosen(stored.images.labels, config.num_classes, config.num_test)
@@ -138,14 +138,14 @@ def _files(split: StoredSplit) -> FileSplit:
     return split
 
 
-def _open(source: str, root: Path, split: Split) -> Source:
-    kind, _, directory = source.partition(":")
+def _open(config: DataConfig, root: Path, split: Split) -> Source:
+    kind = config.source.partition(":")[0]
     if kind == "digits":
         return _digits(split)
     if kind == "parquet":
-        return _parquet(directory, split)
+        return _parquet(config, split)
     if kind in ("folder", "imagenet"):
-        return _classes(source, split)
+        return _classes(config, split)
     return _cifar(kind, root, split)
 
 
@@ -237,15 +237,15 @@ def _cifar_arrays(kind: str, root: Path, split: Split, download: bool = False) -
         raise unusable_cifar(kind) from error
 
 
-def _parquet(directory: str, split: Split) -> Source:
-    shards = parquet_files(directory, split)
+def _parquet(config: DataConfig, split: Split) -> Source:
+    shards = parquet_files(config, split)
     images = parquet_split(shards)
     counted = map(str, range(1 + int(images.labels.max())))
     return Source(images, stored_class_names(shards[0]) or tuple(counted))
 
 
-def _classes(source: str, split: Split) -> Source:
-    files = class_files(source, split)
+def _classes(config: DataConfig, split: Split) -> Source:
+    files = class_files(config, split)
     paths = [
         f"{files.directory}/{path}" for of_class in files.by_class.values() for path in of_class
     ]

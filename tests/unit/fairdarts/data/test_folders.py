@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from fairdarts.config import DataConfig
 from fairdarts.data.folders import ClassFiles, Reason, class_files, describe
 from fairdarts.errors import DataError
 
@@ -20,7 +21,7 @@ def top(tmp_path: Path) -> Path:
 
 
 def files(top: Path) -> ClassFiles:
-    return class_files(f"folder:{top}", "train")
+    return class_files(DataConfig(source=f"folder:{top}"), "train")
 
 
 def left_out(top: Path) -> dict[str, Reason]:
@@ -90,3 +91,25 @@ def test_a_class_without_images_says_what_was_skipped(top: Path) -> None:
     (top / "train" / "a" / "0.png").rename(top / "train" / "a" / ".0.png")
     with pytest.raises(DataError, match=r"train/a has no images \(skipped: 1 hidden \(\.0\.png\)"):
         files(top)
+
+
+def test_settings_name_the_folders_of_the_splits(tmp_path: Path) -> None:
+    write(tmp_path, "fit/a/0.png", "held out/a/0.png", "test/b/0.png")
+    config = DataConfig(source=f"folder:{tmp_path}", train_split="fit", test_split="held out")
+    assert class_files(config, "train").directory == tmp_path / "fit"
+    assert class_files(config, "test").directory == tmp_path / "held out"
+
+
+@pytest.mark.parametrize(
+    ("folders", "sentence"),
+    [
+        (["training", "valid"], "no folder train, .*: set data.train_split to one of: training, v"),
+        (["train", "dev"], "no folder test or validation or valid or val, .*_split to dev"),
+    ],
+)
+def test_an_error_names_the_folders_that_are_there(
+    tmp_path: Path, folders: list[str], sentence: str
+) -> None:
+    write(tmp_path, *(f"{folder}/a/0.png" for folder in folders), ".hidden/a/0.png")
+    with pytest.raises(DataError, match=sentence):
+        files(tmp_path)

@@ -164,7 +164,10 @@ def test_a_link_to_nowhere_is_named(tmp_path: Path) -> None:
 def test_classes_of_one_split_only_are_named(tmp_path: Path) -> None:
     config = two_classes(tmp_path)
     write_folder(tmp_path, "test", {"dog": [png(1)]})
-    with pytest.raises(DataError, match="only one of them has dog"):
+    with pytest.raises(DataError, match=r"hold the same classes, but \S*/train has no dog\."):
+        load(config)
+    write_folder(tmp_path, "train", {"elk": [png(1)]})
+    with pytest.raises(DataError, match=r"\S*/train has no dog and \S*/test has no elk\."):
         load(config)
 
 
@@ -182,7 +185,7 @@ def test_missing_parts_of_a_folder_source_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="has no folder train"):
         load(config)
     (tmp_path / "train").mkdir()
-    with pytest.raises(DataError, match="has no folder test or validation or val"):
+    with pytest.raises(DataError, match="has no folder test or validation or valid or val"):
         load(config)
     (tmp_path / "test").mkdir()
     with pytest.raises(DataError, match="train has no class folders"):

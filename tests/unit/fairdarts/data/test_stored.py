@@ -98,7 +98,7 @@ def windowed(top: Path, sizes: list[int], window: int) -> ParquetSplit:
     """A Parquet file with row groups of equal size but for the last, and a shuffling window."""
     num_images = sum(sizes)
     write_parquet(top, list(range(num_images)), row_group_size=sizes[0])
-    (path,) = parquet_files(str(top), "train")
+    (path,) = parquet_files(DataConfig(source=f"parquet:{top}"), "train")
     groups = [RowGroup(path, number, number * sizes[0], size) for number, size in enumerate(sizes)]
     return ParquetSplit(torch.arange(num_images), groups, window)
 

@@ -11,7 +11,13 @@ from tiny_sweeps import SETTINGS, key_of, tiny_trials
 from fairdarts.config import Config, SampleConfig, SearchConfig
 from fairdarts.errors import ConfigError, DataError
 from orchestrate.errors import SweepError
-from orchestrate.planning.identity import NOT_IN_KEY, SEMANTICS_VERSION, digest, stage_key
+from orchestrate.planning.identity import (
+    ADDED_LATER,
+    NOT_IN_KEY,
+    SEMANTICS_VERSION,
+    digest,
+    stage_key,
+)
 from orchestrate.planning.plan import TrialSpec, given_trial, plan, search_only_trial, search_trial
 from orchestrate.planning.settings import SECTIONS, Settings, resolve
 from orchestrate.planning.sweep_file import RandomBaseline, parse_sweep
@@ -40,6 +46,8 @@ def another_value(config: type[Config], name: str) -> Any:
     if name in NAMED and str in (field.annotation, *get_args(field.annotation)):
         return NAMED[name]
     default = field.default
+    if name.endswith("_column"):
+        return "another"
     if name == "num_layers":  # of few depths
         return 15
     if isinstance(default, bool):
@@ -53,12 +61,13 @@ def another_value(config: type[Config], name: str) -> Any:
     return next((choice for choice in get_args(field.annotation) if choice != default), None)
 
 
-def fields(without: dict[str, str], *configs: type[Config]) -> list[tuple[type[Config], str]]:
+def fields(section: str, *without: str) -> list[tuple[type[Config], str]]:
+    config = {**SECTIONS, "random": SampleConfig}[section]
     return [
         (config, name)
-        for config in configs
         for name in config.model_fields
-        if name not in without and another_value(config, name) is not None
+        if not {name, f"{section}.{name}"} & {*NOT_IN_KEY, *without}
+        and another_value(config, name) is not None
     ]
 
 
@@ -153,7 +162,7 @@ def test_a_default_written_out_changes_no_key() -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "name"), fields(NOT_IN_KEY, *(SECTIONS[section] for section in CHAIN))
+    ("config", "name"), [field for section in CHAIN for field in fields(section)]
 )
 def test_every_setting_changes_the_key_of_its_stage_and_of_those_after_it(
     tmp_path: Path, config: type[Config], name: str
@@ -171,7 +180,7 @@ def test_every_setting_changes_the_key_of_its_stage_and_of_those_after_it(
     assert changed(keys(base), after) == list(CHAIN[CHAIN.index(section) :])
 
 
-@pytest.mark.parametrize(("config", "name"), fields(NOT_IN_KEY, SECTIONS["data"]))
+@pytest.mark.parametrize(("config", "name"), fields("data"))
 def test_every_setting_of_the_data_changes_the_stages_that_see_it(
     tmp_path: Path, config: type[Config], name: str
 ) -> None:
@@ -186,7 +195,7 @@ def test_every_setting_of_the_data_changes_the_stages_that_see_it(
     assert changed(keys(plain), after) == expected
 
 
-@pytest.mark.parametrize(("config", "name"), fields(NOT_IN_KEY | {"index": ""}, SampleConfig))
+@pytest.mark.parametrize(("config", "name"), fields("random", "index"))
 def test_every_setting_of_a_random_baseline_changes_its_keys(
     config: type[Config], name: str
 ) -> None:
@@ -198,7 +207,7 @@ def test_every_setting_of_a_random_baseline_changes_its_keys(
 
 def test_a_sweep_reaches_every_setting_of_a_random_baseline() -> None:
     given = RandomBaseline.model_fields.keys() - {"models"}
-    choosable = {name for _, name in fields({"index": ""}, SampleConfig)}
+    choosable = {name for _, name in fields("random", "index")}
     assert given == choosable
 
 
@@ -206,6 +215,37 @@ def test_settings_outside_the_key_change_none() -> None:
     named = {"retrain.recipe": "cifar-1600", "retrain.epochs": 600}
     assert keys(named) == keys({})
     assert trial_of(named).recipe != trial_of({}).recipe
+
+
+def test_a_setting_added_later_leaves_the_keys_of_results_before_it_as_they_were() -> None:
+    for name, before in ADDED_LATER.items():
+        section, _, field = name.partition(".")
+        config = {**SECTIONS, "random": SampleConfig}[section]
+        assert config.model_fields[field].default == before
+        for stage in trial_of({}).stages:
+            old = {
+                s: {n: v for n, v in fields.items() if (s, n) != (section, field)}
+                for s, fields in stage.config.items()
+                if isinstance(fields, dict)
+            }
+            assert stage_key(stage.kind, stage.config | old, stage.parent) == stage.key
+
+
+def test_only_the_full_name_of_a_setting_takes_it_out_of_the_key() -> None:
+    assert "data.source" in NOT_IN_KEY
+    assert stage_key("search", {"data": {"source": "a"}}, None) == stage_key(
+        "search", {"data": {}}, None
+    )
+    assert stage_key("search", {"search": {"source": "a"}}, None) != stage_key(
+        "search", {"search": {}}, None
+    )
+
+
+def test_the_names_of_the_splits_change_no_key_of_the_same_images(tmp_path: Path) -> None:
+    write_images(tmp_path)
+    source = {"data.source": f"parquet:{tmp_path}", "retrain.auxiliary_weight": 0.0}
+    named = {"data.train_split": "train", "data.test_split": "test"}
+    assert keys(source | named) == keys(source)
 
 
 def test_the_rule_of_darts_has_no_threshold_in_its_key() -> None:
