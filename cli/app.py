@@ -1,16 +1,15 @@
 """The `fairdarts` command: its groups, and what a person sees when something is wrong."""
 
-import signal
 import sys
-from types import FrameType
 from typing import NoReturn
 
 import typer
 
-from cli import arch, derive, doctor, export, results, sample, settings, single, sweep
+from cli import arch, console, derive, doctor, export, results, sample, settings, single, sweep
 from fairdarts.errors import FairDartsError
 from orchestrate.errors import OrchestrateError
 from results.errors import ResultsError
+from results.text import clean_text
 
 app = typer.Typer(
     name="fairdarts",
@@ -31,31 +30,34 @@ app.command()(single.retrain)
 app.command()(sample.sample)
 app.command()(doctor.doctor)
 
-INTERRUPTED = 130
+BAD_INPUT = 2
+READER_GONE = 141
+"""As the shell reports a program that was ended because nobody read its output (`| head`)."""
 
 
 def main() -> NoReturn:
     """Run the command line; bad input ends in one sentence and exit code 2, never a traceback."""
-    signal.signal(signal.SIGTERM, _interrupt)  # Batch systems send it before they kill.
+    try:
+        code = _run()
+        sys.stdout.flush()  # A full disk behind it may show only now.
+    except console.StdoutError as error:
+        console.discard_stdout()
+        code = READER_GONE if error.reader_is_gone else _fail(str(error))
+    sys.exit(code)
+
+
+def _run() -> int | str | None:
     try:
         app()
+    except SystemExit as exit_:
+        return exit_.code
     except (FairDartsError, OrchestrateError, ResultsError) as error:
-        _fail(str(error))
+        return _fail(str(error))
     except OSError as error:
-        _fail(f"{error.filename or 'the file system'}: {error.strerror or error}")
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
-    sys.exit(0)
+        return _fail(f"{error.filename or 'the file system'}: {error.strerror or error}")
+    return 0
 
 
-def _fail(message: str) -> NoReturn:
-    print(f"error: {message}", file=sys.stderr)
-    sys.exit(2)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-if __name__ == "__main__":
-    main()
+def _fail(message: str) -> int:
+    print(f"error: {clean_text(message)}", file=sys.stderr)
+    return BAD_INPUT

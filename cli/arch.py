@@ -10,6 +10,7 @@ import typer
 from cli.formats import Format, FormatOption, print_json
 from cli.genotypes import GenotypeArgument, cost_line, count, describe, millions, read_genotype
 from cli.options import DEFAULT_STORE, StoreOption
+from cli.output import check_output, write_output
 
 if TYPE_CHECKING:
     from fairdarts.genotype.published import PublishedGenotype
@@ -175,12 +176,12 @@ def draw(
     """Draw the cells or layers, as the paper does; what is left out is grey."""
     from fairdarts.errors import ConfigError
     from fairdarts.genotype.layer_genotype import LayerGenotype
-    from results.store.files import write_whole
     from results.text import clean_text
 
     format_ = PICTURE_FORMATS.get(output.suffix.lower())
     if format_ is None:
         raise ConfigError(f"--output (={str(output)!r}) must end in .svg or .png.")
+    check_output(output)
     name, architecture = read_genotype(genotype, store)
     title = clean_text(name)
     if isinstance(architecture, LayerGenotype):
@@ -188,10 +189,10 @@ def draw(
             raise ConfigError("--cell does not fit this genotype: a network of S2 has no cells.")
         from fairdarts.drawing.layer_drawing import draw_layers
 
-        write_whole(output, draw_layers(architecture, title, format_))
+        write_output(output, draw_layers(architecture, title, format_))
         return
 
     from fairdarts.drawing.cell_drawing import draw
 
     kinds = ("normal", "reduce") if cell is Cells.BOTH else (cell.value,)
-    write_whole(output, draw(architecture, title, format_, kinds))
+    write_output(output, draw(architecture, title, format_, kinds))

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.formats import Format, FormatOption, print_json
+from cli.interrupt import tidying
 from cli.options import DEFAULT_STORE, AddressOption, ScaleOption, SetOption, StoreOption
 
 MIN_FREE_DISK_GIB = 5
@@ -55,14 +56,14 @@ def doctor(
     findings = _findings(store, address, data or [])
     if sweep is not None:
         findings = chain(findings, _memory(sweep, scale, set_))
-    if format_ is Format.JSON:
-        found = list(findings)
-        print_json([_document(finding) for finding in found])
-    else:
-        found = []
-        for finding in findings:  # Some take seconds: each is printed when it is known.
-            _print(finding)
+    found = []
+    with tidying():  # Ray and the processes that measure memory have to be ended.
+        for finding in findings:
             found.append(finding)
+            if format_ is Format.TEXT:  # Some take seconds: each is printed when it is known.
+                _print(finding)
+    if format_ is Format.JSON:
+        print_json([_document(finding) for finding in found])
     raise typer.Exit(1 if any(finding.remedy for finding in found) else 0)
 
 

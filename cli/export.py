@@ -7,6 +7,7 @@ import typer
 
 from cli.genotypes import GenotypeArgument, is_key, read_genotype
 from cli.options import DEFAULT_STORE, SetOption, StoreOption
+from cli.output import check_output, write_output
 
 if TYPE_CHECKING:
     from fairdarts.network.build import AnyNetwork
@@ -36,11 +37,11 @@ def export(
     written.
     """
     from fairdarts.errors import ConfigError
-    from results.store.files import write_whole
     from results.store.store import Store
 
     if output.suffix not in (".onnx", ".safetensors"):
         raise ConfigError(f"--output (={str(output)!r}) must end in .onnx or .safetensors.")
+    check_output(output)
     if is_key(genotype) and Store.open(store).read("retrains", [genotype]).num_rows:
         from orchestrate.stages.trained import trained_network
 
@@ -58,7 +59,7 @@ def export(
         from safetensors.torch import save
 
         content = save({name: value.contiguous() for name, value in network.state_dict().items()})
-    write_whole(output, content)
+    write_output(output, content)
     print(f"{output}: {weights} weights, images of 3 x {size} x {size}, normalised as in training.")
 
 

@@ -13,10 +13,12 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from cli.console import StdoutError
 from orchestrate.planning.submission import Submission
 from orchestrate.running.status import Progress, TrialStatus, count, progress, sweep_status
 from results.errors import ResultsError
 from results.store.store import Store
+from results.text import clean_text
 
 REFRESH_S = 1.0
 SHARE = 0.2
@@ -33,7 +35,9 @@ def live_view(store: Store, submission: Submission, console: Console) -> Iterato
     def watch() -> None:
         try:
             show(store, submission, console, stop)
-        except (OSError, ResultsError) as error:  # The trials go on.
+        except StdoutError:  # Nobody sees it; the trials go on.
+            return
+        except (OSError, ResultsError) as error:
             console.print(f"progress is no longer shown: {error}", markup=False)
 
     thread = threading.Thread(target=watch, daemon=True)
@@ -62,7 +66,8 @@ def status_table(store: Store, statuses: list[TrialStatus], max_rows: int | None
             table.add_column(name, justify="right" if name == "epoch" else "left")
         for status in running[:max_rows]:
             cells = (status.trial.label, status.stage.kind, *_progress_cells(store, status))
-            table.add_row(*map(Text, cells))  # A label is text, whatever brackets are in it.
+            # A label is text, whatever is in it.
+            table.add_row(*(Text(clean_text(cell)) for cell in cells))
         if max_rows is not None and len(running) > max_rows:
             table.add_row(f"... and {len(running) - max_rows} more")
         parts.append(table)
@@ -77,7 +82,9 @@ def problem_line(status: TrialStatus) -> str:
     """One line on a trial that has no result: what happened, where, and the log."""
     reason = status.state.reason or "its process is gone; it continues when the sweep is run again"
     where = f" (log: {status.state.log})" if status.state.log else ""
-    return f"{status.status}: {status.trial.label}: {status.stage.kind}: {reason}{where}"
+    return clean_text(
+        f"{status.status}: {status.trial.label}: {status.stage.kind}: {reason}{where}"
+    )
 
 
 def duration(seconds: float) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.options import DEFAULT_STORE, StoreOption
+from cli.output import check_output, write_output
 
 app = typer.Typer(help="Read the results tables.", no_args_is_help=True)
 
@@ -48,9 +49,10 @@ def table(
     from results.query.aggregate import aggregate
     from results.query.outcomes import num_left_out, trial_outcomes
     from results.report.render import render
-    from results.store.files import write_whole
     from results.store.store import Store
 
+    if output is not None:
+        check_output(output)
     opened = Store.open(store)
     chosen = sweeps or opened.sweep_names()
     if not chosen and format_ is not Format.JSON:
@@ -59,7 +61,7 @@ def table(
     if output is None:
         print(text)
     else:
-        write_whole(output, (text.rstrip("\n") + "\n").encode())
+        write_output(output, (text.rstrip("\n") + "\n").encode())
     left_out = 0 if all_submissions else num_left_out(opened, chosen)
     if left_out:
         typer.echo(

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.console import rich_console
 from cli.genotypes import GenotypeArgument, genotype_row, read_genotype
 from cli.options import DEFAULT_STORE, ScaleOption, SetOption, StoreOption
 from cli.sweep import interruptible, print_table
 
 if TYPE_CHECKING:
     from orchestrate.planning.plan import TrialSpec
-    from orchestrate.running.status import TrialStatus
     from results.store.store import Store
 
 DataOption = Annotated[
@@ -84,8 +84,6 @@ def _layers(
 
 
 def _run(command: str, trial: "TrialSpec", threads: int, store: Path) -> "Store":
-    from rich.console import Console
-
     from cli.live import live_view, problem_line
     from orchestrate.planning.resources import Resources
     from orchestrate.planning.submission import submit
@@ -96,13 +94,10 @@ def _run(command: str, trial: "TrialSpec", threads: int, store: Path) -> "Store"
     resources = Resources(cpus_per_trial=threads, max_attempts=ANY_NUMBER)
     submission = submit(results, _sweep_name(command, trial), [trial], resources)
 
-    def work() -> "list[TrialStatus]":
+    with interruptible("the same command"), live_view(results, submission, rich_console()):
         from orchestrate.running.runner import run_here
 
-        with live_view(results, submission, Console(highlight=False)):
-            return run_here(results, submission, retry_failed=True)
-
-    (status,) = interruptible("the same command", work)
+        (status,) = run_here(results, submission, retry_failed=True)
     if status.status != "done":
         by = f"{status.state.holder} computes it" if status.status == "running" else ""
         print(by or problem_line(status))

@@ -2,14 +2,17 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from cli.console import rich_console
 from cli.formats import Format, FormatOption, indented, print_json
+from cli.interrupt import tidying
 from cli.options import DEFAULT_STORE, AddressOption, ScaleOption, SetOption, StoreOption
 
 if TYPE_CHECKING:
@@ -149,8 +152,6 @@ def status(
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Show counts, running trials and failures."""
-    from rich.console import Console
-
     from cli.live import status_table
     from orchestrate.running.status import sweep_status
     from results.store.store import Store
@@ -164,7 +165,7 @@ def status(
         print_json(status_document(results, submission, statuses))
         return
     view = status_table(results, statuses)
-    Console(soft_wrap=True, highlight=False).print(view)
+    rich_console().print(view, soft_wrap=True)
 
 
 def report(
@@ -204,20 +205,14 @@ def print_table(store: "Store", sweeps: list[str]) -> None:
     print(render(aggregate(trial_outcomes(store, sweeps))))
 
 
-def interruptible(again: str, work: "Callable[[], list[TrialStatus]]") -> "list[TrialStatus]":
-    """Do the work; on Ctrl-C or SIGTERM say how to continue and exit with 130."""
-    try:
-        return work()
-    except KeyboardInterrupt:
-        print(f"\nInterrupted. All finished epochs are kept; continue with `{again}`.")
-        raise typer.Exit(130) from None
+def interruptible(again: str) -> AbstractContextManager[None]:
+    """Inside, trials run: on Ctrl-C or SIGTERM they end, and a line says how to continue."""
+    return tidying(f"Interrupted. All finished epochs are kept; continue with `{again}`.")
 
 
 def _run(
     store: "Store", submission: "Submission", address: str | None, again: str, retry_failed: bool
 ) -> None:
-    from rich.console import Console
-
     from cli.live import live_view
     from orchestrate.planning.resources import this_machine
     from orchestrate.running.status import sweep_status
@@ -230,13 +225,11 @@ def _run(
     if address is None:
         print(_resources_line(submission.resources, this_machine()))
 
-    def work() -> "list[TrialStatus]":
+    with interruptible(again), live_view(store, submission, rich_console()):
         from orchestrate.running.runner import run_sweep
 
-        with live_view(store, submission, Console(highlight=False)):
-            return run_sweep(store, submission, address=address, retry_failed=retry_failed)
-
-    report(store, submission, interruptible(again, work), again)
+        statuses = run_sweep(store, submission, address=address, retry_failed=retry_failed)
+    report(store, submission, statuses, again)
 
 
 def _newest_submission(store: "Store", sweep: str) -> "Submission":

@@ -6,6 +6,7 @@ processes of their own, and extrapolated to the batch.
 """
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -145,9 +146,11 @@ def _extrapolated(batch_size: int, peak: Callable[..., int], *arguments: object)
 
 
 def _in_own_process(function: Callable[..., int], *arguments: object) -> int:
-    # Spawned: a forked process would hold what this one does.
+    # Spawned: a forked process would hold what this one does. Ctrl-C reaches it too, but it leaves
+    # that to this process.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context) as pool:
+    ignore = (signal.SIGINT, signal.SIG_IGN)
+    with ProcessPoolExecutor(1, context, initializer=signal.signal, initargs=ignore) as pool:
         return pool.submit(function, *arguments).result()
 
 

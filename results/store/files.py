@@ -3,34 +3,44 @@
 import json
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from results.errors import DamagedFile
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes, mode: int | None = None) -> None:
     """Put `content` at `path`: readers see the old file or the new one, never a part.
 
     The folder is created where it is missing. The temporary name starts with a dot and does not
     end in `.parquet`, so that no reader of the folder takes it for a table.
 
+    Args:
+        path: Where to.
+        content: All of it.
+        mode: Permissions of the new file; None: those that new files get.
     Raises:
-        OSError: If it cannot be written (a full disk, say). The old file is then still in place
-            and no temporary file is left.
+        OSError: If it cannot be written (a full disk, say), naming `path`. The old file is then
+            still in place and no temporary file is left.
     """
-    _make_folder(path.parent)
     temporary = path.parent / f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
     try:
+        _make_folder(path.parent)
         with temporary.open("xb") as file:
             file.write(content)
             file.flush()
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+    except BaseException as error:
+        with suppress(OSError):
+            temporary.unlink()
+        if isinstance(error, OSError):  # It names the temporary file, or on a full disk none.
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
-    _sync_folder(path.parent)
 
 
 def write_json(path: Path, value: Any) -> None:
