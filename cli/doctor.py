@@ -11,6 +11,7 @@ import typer
 from cli.formats import Format, FormatOption, print_json
 from cli.interrupt import tidying
 from cli.options import DEFAULT_STORE, AddressOption, ScaleOption, SetOption, StoreOption
+from cli.planned import checked
 
 MIN_FREE_DISK_GIB = 5
 MIN_MEMORY_GIB = 4
@@ -211,7 +212,7 @@ def _memory(sweep: str, scale: str, assignments: list[str] | None) -> Iterator[F
     else:
         available, per_device = psutil.virtual_memory().available, at_once
         where = "available here"
-    for forecast in forecasts(plan(loaded), on_gpu=bool(share.gpus)):
+    for forecast in forecasts(checked(plan(loaded)), on_gpu=bool(share.gpus)):
         parts = [f"retraining {_gib(forecast.retrain)}"]
         if forecast.search is not None:
             parts.insert(0, f"search {_gib(forecast.search)}")

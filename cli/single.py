@@ -12,6 +12,7 @@ import typer
 from cli.console import rich_console
 from cli.genotypes import GenotypeArgument, genotype_row, read_genotype
 from cli.options import DEFAULT_STORE, ScaleOption, SetOption, StoreOption
+from cli.planned import checked
 from cli.sweep import interruptible, print_table
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def search(
 
     sections = resolve(method, _layers(method, scale, data, seed, set_))
     trial = search_only_trial(method, sections, {"seed": seed})
+    checked([trial])
     results = _run("search", trial, threads, store)
     row = genotype_row(results, trial.stages[-1].key)
     print(row["genotype_json"])
@@ -62,6 +64,7 @@ def retrain(
     name, architecture = read_genotype(genotype, store)
     layers = _layers("fairdarts", scale, data, seed, set_, architecture.space)
     trial = given_trial(name, architecture.to_dict(), resolve("fairdarts", layers))
+    checked([trial])
     results = _run("retrain", trial, threads, store)
     print_table(results, [_sweep_name("retrain", trial)])
 

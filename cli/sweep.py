@@ -14,6 +14,7 @@ from cli.console import rich_console
 from cli.formats import Format, FormatOption, indented, print_json
 from cli.interrupt import tidying
 from cli.options import DEFAULT_STORE, AddressOption, ScaleOption, SetOption, StoreOption
+from cli.planned import checked
 
 if TYPE_CHECKING:
     from orchestrate.planning.plan import TrialSpec
@@ -63,7 +64,7 @@ def plan(
     from orchestrate.planning.sweep_file import load_sweep
 
     loaded = load_sweep(sweep, set_, scale)
-    trials = plan_trials(loaded)
+    trials = checked(plan_trials(loaded))
     known = _statuses_if_store(store, trials)
     if format_ is Format.JSON:
         from cli.sweep_json import plan_document
@@ -106,7 +107,7 @@ def run(
     from results.store.store import Store
 
     loaded = load_sweep(sweep, set_, scale)
-    trials = plan_trials(loaded)
+    trials = checked(plan_trials(loaded))
     if address is None:
         # Before anything is written: a trial that fits nowhere is no plan.
         trial_share(loaded.resources, [this_machine()])

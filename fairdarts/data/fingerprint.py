@@ -83,7 +83,7 @@ def _files(config: DataConfig, split: Split) -> tuple[Path, Groups]:
     """The files of a split, in groups, below a directory."""
     kind = config.source.partition(":")[0]
     if kind == "digits":
-        return _digits_folder(), {"digits": ["digits.csv.gz"]}
+        return digits_folder(), {"digits": ["digits.csv.gz"]}
     if kind == "parquet":
         shards = parquet_files(config, split)
         return shards[0].parent, {shard.name: [shard.name] for shard in shards}
@@ -112,7 +112,12 @@ def _of_many(paths: Sequence[str], found: Sequence[str]) -> str:
     return digest_of_lines(f"{path} {digest}" for path, digest in zip(paths, found, strict=True))
 
 
-def _digits_folder() -> Path:
+def digits_folder() -> Path:
+    """Where scikit-learn keeps the digits.
+
+    Raises:
+        DataError: If it is not installed.
+    """
     spec = find_spec("sklearn")
     if spec is None or spec.origin is None:
         raise DataError("The digits come with scikit-learn, which is not installed: install it.")

@@ -9,6 +9,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from fairdarts.data.facts import chosen_number
 from fairdarts.data.splits import FileSplit
 from fairdarts.errors import DataError
 
@@ -191,9 +192,4 @@ def first_per_class(labels: Tensor, count: int) -> Tensor:
     Raises:
         DataError: If there are fewer than `count`.
     """
-    if count > len(labels):
-        raise DataError(
-            f"{count} images are asked for, but there are {len(labels)}: lower num_train or "
-            f"num_test, or leave it out for all."
-        )
-    return class_turns(labels)[:count].sort().values
+    return class_turns(labels)[: chosen_number(len(labels), count)].sort().values

@@ -4,7 +4,7 @@ Sweeps are planned with what this reads: labels and names, never an image.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -107,3 +107,32 @@ def stored_labels(path: Path) -> npt.NDArray[np.int64]:
         )
     labels: npt.NDArray[np.int64] = values.astype(np.int64)
     return labels
+
+
+def class_counts(files: Sequence[Path]) -> list[int]:
+    """Images of each class in the shards of a split.
+
+    Raises:
+        DataError: If there is none, or a file or column cannot be used, see `stored_labels`.
+    """
+    labels = np.concatenate([stored_labels(path) for path in files])
+    if not len(labels):
+        raise DataError(f"{files[0]} has no rows: a split needs at least one image.")
+    names = stored_class_names(files[0]) or ()
+    counts: list[int] = np.bincount(labels, minlength=len(names)).tolist()
+    return counts
+
+
+def first_image(files: Sequence[Path]) -> tuple[str, bytes]:
+    """Where the first image of a split lies, and its file.
+
+    Raises:
+        DataError: If there is none, or its file cannot be used.
+    """
+    for path in files:
+        with opened(path) as file:
+            column = image_column(path, file.schema_arrow)
+            for batch in file.iter_batches(batch_size=1, columns=[f"{column}.bytes"]):
+                image = batch.column(0)[0].as_py() or {}
+                return f"{path}, row 0", image.get("bytes") or b""
+    raise DataError(f"{files[0]} has no rows: a split needs at least one image.")

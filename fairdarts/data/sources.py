@@ -11,6 +11,12 @@ from torch import Tensor
 
 from fairdarts.config import DataConfig
 from fairdarts.data.decode import decode
+from fairdarts.data.facts import (
+    DIGITS_SIZE,
+    NUM_DIGITS_TRAIN,
+    RESIZED_CROP_SIZE,
+    check_num_classes,
+)
 from fairdarts.data.files import CIFAR_FILES, Split, download_root, unusable_cifar
 from fairdarts.data.fingerprint import stored_state
 from fairdarts.data.folders import class_files
@@ -27,12 +33,6 @@ from fairdarts.data.parquet_columns import stored_class_names
 from fairdarts.data.shards import parquet_files
 from fairdarts.data.splits import ArraySplit, FileSplit, PathSplit, StoredSplit
 from fairdarts.errors import DataError
-
-NUM_DIGITS_TRAIN = 1437
-"""Writers follow each other in the digits, so the 360 images after these are by unseen writers."""
-DIGITS_SIZE = 32
-RESIZED_CROP_SIZE = 224
-"""Pixels a side with `resized_crop` unless told otherwise."""
 
 PUBLISHED_STATISTICS: dict[str, tuple[Channels, Channels]] = {
     "cifar10": ((0.4914, 0.4822, 0.4465), (0.2471, 0.2435, 0.2616)),
@@ -96,11 +96,7 @@ def load_train(config: DataConfig) -> Images:
 def _train_images(config: DataConfig, root: Path, state: str) -> Images:
     stored = _open(config, root, "train")
     _check_labels(f"{config.source}: a training image", stored.images.labels, stored.class_names)
-    if config.num_classes is not None and config.num_classes > len(stored.class_names):
-        raise DataError(
-            f"num_classes (={config.num_classes}) is more than the {len(stored.class_names)} "
-            f"classes of {config.source}: lower it, or leave it out for all."
-        )
+    check_num_classes(config, len(stored.class_names))
     class_names = stored.class_names[: config.num_classes]
     indices = _chosen(stored.images.labels, config.num_classes, config.num_train)
     if config.augmentation == "resized_crop":

@@ -113,13 +113,10 @@ def resolve(method: str, layers: list[Settings]) -> dict[str, Config]:
     for name, value in merged.items():
         section, _, field = name.partition(".")
         values[section][field] = value
-    sections = {
+    return {
         section: config.build(_absolute(values[section]), section)
         for section, config in SECTIONS.items()
     }
-    _check_auxiliary_head(sections)
-    _check_augmentation(sections)
-    return sections
 
 
 def chosen(name: str, layers: list[Settings], default: object) -> str:
@@ -143,25 +140,6 @@ def space_of(layers: list[Settings]) -> str:
 def resolve_sample(values: dict[str, Any]) -> SampleConfig:
     """The settings of one random-sampling baseline."""
     return SampleConfig.build(values, "random")
-
-
-def _check_auxiliary_head(sections: dict[str, Config]) -> None:
-    data, retrain = sections["data"].model_dump(), sections["retrain"].model_dump()
-    if data["image_size"] and data["image_size"] < 32 and retrain["auxiliary_weight"]:
-        raise SweepError(
-            f"retrain.auxiliary_weight (={retrain['auxiliary_weight']}) needs images of 32 x 32 or "
-            f"more, and data.image_size is {data['image_size']}: set retrain.auxiliary_weight=0."
-        )
-
-
-def _check_augmentation(sections: dict[str, Config]) -> None:
-    data, retrain = sections["data"].model_dump(), sections["retrain"].model_dump()
-    for setting in ("color_jitter", "auto_augment"):
-        if retrain[setting] and data["augmentation"] == "crop":
-            raise SweepError(
-                f"retrain.{setting} works on images as they are stored: set it to false, or "
-                "data.augmentation to resized_crop."
-            )
 
 
 def data_label(config: DataConfig) -> str:

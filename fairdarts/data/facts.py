@@ -1,0 +1,136 @@
+"""What can be known of a data set before it is decoded: how many images, classes and pixels.
+
+Sweeps are planned with it, so torch is not imported here, and pyarrow only for Parquet files.
+"""
+
+import gzip
+import io
+from dataclasses import dataclass
+
+from PIL import Image, UnidentifiedImageError
+
+from fairdarts.config import DataConfig
+from fairdarts.data.files import CIFAR_FILES, Split
+from fairdarts.data.fingerprint import digits_folder
+from fairdarts.data.folders import class_files
+from fairdarts.data.shards import parquet_files
+from fairdarts.errors import DataError
+
+NUM_DIGITS_TRAIN = 1437
+"""Writers follow each other in the digits, so the 360 images after these are by unseen writers."""
+DIGITS_SIZE = 32
+CIFAR_SIZE = 32
+RESIZED_CROP_SIZE = 224
+"""Pixels a side with `resized_crop` unless told otherwise."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A data set as the settings choose it."""
+
+    num_classes: int
+    """Classes of the training images."""
+    num_train: int
+    num_test: int
+    height: int
+    width: int
+    """In pixels, as networks get the images. Where they are kept as stored, those of the first
+    training image."""
+
+
+def facts(config: DataConfig) -> Facts:
+    """Look at names, labels and the header of one image.
+
+    Raises:
+        DataError: If the source is missing, or has fewer images or classes than the settings want.
+    """
+    train, test = (_class_counts(config, split) for split in ("train", "test"))
+    check_num_classes(config, len(train))
+    num_classes = config.num_classes or len(train)
+    height, width = _size(config)
+    return Facts(
+        num_classes=num_classes,
+        num_train=chosen_number(sum(train[:num_classes]), config.num_train),
+        num_test=chosen_number(sum(test[:num_classes]), config.num_test),
+        height=height,
+        width=width,
+    )
+
+
+def check_num_classes(config: DataConfig, num_stored: int) -> None:
+    """See to it that the source has as many classes as the settings want.
+
+    Raises:
+        DataError: If it has fewer.
+    """
+    if config.num_classes is not None and config.num_classes > num_stored:
+        raise DataError(
+            f"num_classes (={config.num_classes}) is more than the {num_stored} classes of "
+            f"{config.source}: lower it, or leave it out for all."
+        )
+
+
+def chosen_number(num_there: int, wanted: int | None) -> int:
+    """How many images are used of those that are there; `wanted` None: all.
+
+    Raises:
+        DataError: If more are wanted than there are.
+    """
+    if wanted is not None and wanted > num_there:
+        raise DataError(
+            f"{wanted} images are asked for, but there are {num_there}: lower num_train or "
+            "num_test, or leave it out for all."
+        )
+    return num_there if wanted is None else wanted
+
+
+def _class_counts(config: DataConfig, split: Split) -> list[int]:
+    """Images of each class; for test images of Parquet files, of the classes up to the highest."""
+    kind = config.source.partition(":")[0]
+    if kind == "digits":
+        return _digits_counts(split)
+    if kind in CIFAR_FILES:
+        num_classes = 10 if kind == "cifar10" else 100
+        return [(50_000 if split == "train" else 10_000) // num_classes] * num_classes
+    if kind == "parquet":
+        from fairdarts.data.parquet_columns import class_counts
+
+        return class_counts(parquet_files(config, split))
+    return [len(images) for images in class_files(config, split).by_class.values()]
+
+
+def _digits_counts(split: Split) -> list[int]:
+    with gzip.open(digits_folder() / "digits.csv.gz", "rt", encoding="ascii") as lines:
+        labels = [int(line.rpartition(",")[2].partition(".")[0]) for line in lines]
+    cut = NUM_DIGITS_TRAIN
+    part = labels[:cut] if split == "train" else labels[cut:]
+    return [part.count(label) for label in range(10)]
+
+
+def _size(config: DataConfig) -> tuple[int, int]:
+    """Height and width in pixels."""
+    kind = config.source.partition(":")[0]
+    side = config.image_size
+    if side is None and config.augmentation == "resized_crop":
+        side = RESIZED_CROP_SIZE
+    if side is None and kind in ("digits", *CIFAR_FILES):
+        side = DIGITS_SIZE if kind == "digits" else CIFAR_SIZE
+    return (side, side) if side is not None else _first_size(config)
+
+
+def _first_size(config: DataConfig) -> tuple[int, int]:
+    """Height and width of the first training image, from its header."""
+    kind = config.source.partition(":")[0]
+    if kind == "parquet":
+        from fairdarts.data.parquet_columns import first_image
+
+        where, data = first_image(parquet_files(config, "train"))
+    else:
+        files = class_files(config, "train")
+        path = files.directory / next(iter(files.by_class.values()))[0]
+        where, data = str(path), path.read_bytes()
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return image.height, image.width
+    except (UnidentifiedImageError, OSError) as error:
+        raise DataError(f"{where} is not a readable image: replace it or leave it out.") from error
