@@ -28,6 +28,14 @@ class Cells(StrEnum):
     BOTH = "both"
 
 
+class Notation(StrEnum):
+    """How a genotype is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    DARTS = "darts"
+
+
 class StemKind(StrEnum):
     """What stands before the cells."""
 
@@ -91,16 +99,31 @@ def _printed(figure: float | None, decimals: int, unit: str = "") -> str:
 @app.command()
 def show(
     genotype: GenotypeArgument,
-    format_: FormatOption = Format.TEXT,
+    format_: Annotated[
+        Notation,
+        typer.Option("--format", help="text for people; json; darts: Genotype(normal=[...], ...)."),
+    ] = Notation.TEXT,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Print both cells, node by node, or all layers, and what the network costs.
 
-    As JSON it is the genotype alone, in one line, as every GENOTYPE may be given.
+    As JSON, or as DARTS and Fair DARTS print it, it is the genotype alone, in one line, as every
+    GENOTYPE may be given.
+
+    Example: fairdarts arch show FairDARTS_b --format darts
     """
+    from fairdarts.errors import ConfigError
+    from fairdarts.genotype.cell_genotype import Genotype
+    from fairdarts.genotype.darts_notation import to_darts
+
     name, architecture = read_genotype(genotype, store)
-    if format_ is Format.JSON:
+    if format_ is Notation.JSON:
         print(architecture.to_json())
+        return
+    if format_ is Notation.DARTS:
+        if not isinstance(architecture, Genotype):
+            raise ConfigError("--format darts does not fit this genotype: S2 has no cells.")
+        print(to_darts(architecture))
         return
     print(f"{name}\n{describe(architecture)}")
     if reason := architecture.invalid_reason():

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 GenotypeArgument = Annotated[
     str,
     typer.Argument(
-        help="A published name (`fairdarts arch list`), a JSON file, JSON as such, the words of a "
-        "genotype of S2 ('E3K3 E6K5+skip ...'), or the id of a stage or trial in the store."
+        help="A published name (`fairdarts arch list`), the id of a stage or trial in the store, a "
+        "file with one, or a genotype as such: JSON, DARTS's \"Genotype(normal=[('sep_conv_3x3', "
+        "0), ...\", or the words of one of S2 ('E3K3 E6K5+skip ...')."
     ),
 ]
 
@@ -37,24 +38,32 @@ def read_genotype(text: str, store: Path) -> tuple[str, "AnyGenotype"]:
         StoreError: If it is an id that the store does not know.
         OSError: If it is a file that cannot be read.
     """
-    from fairdarts.genotype.any_genotype import genotype_from_json
-    from fairdarts.genotype.layer_genotype import LayerGenotype
-    from fairdarts.genotype.published import published
+    from fairdarts.genotype.any_genotype import find_genotype, is_written_out, parse_genotype
 
-    if text.lstrip().startswith("{"):
-        return "given", genotype_from_json(text)
     path = Path(text)
-    if path.suffix == ".json" or path.is_file():
-        # Bytes that are no text become signs that are no JSON.
-        return path.stem, genotype_from_json(path.read_text("utf-8", errors="replace"))
+    if path.suffix == ".json" or _is_file(path):
+        return path.stem, parse_genotype(_content(path))
     if is_key(text):
         from results.store.store import Store
 
         row = genotype_row(Store.open(store), text)
-        return text, genotype_from_json(row["genotype_json"])
-    if " " in text.strip():
-        return "given", LayerGenotype.from_text(text)
-    return text, published(text).genotype
+        return text, parse_genotype(row["genotype_json"])
+    return "given" if is_written_out(text) else text, find_genotype(text)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # A genotype as such: longer than a name may be, or with a NUL.
+        return False
+
+
+def _content(path: Path) -> str:
+    from fairdarts.genotype.any_genotype import MAX_CHARACTERS
+
+    with path.open("rb") as file:
+        # More than a genotype may have is refused by whoever parses it; so are bytes of no text.
+        return file.read(4 * MAX_CHARACTERS + 1).decode("utf-8", errors="replace")
 
 
 def genotype_row(store: "Store", key: str) -> dict[str, Any]:

@@ -13,9 +13,10 @@ from fairdarts.data.sources import PUBLISHED_STATISTICS
 from fairdarts.errors import GenotypeError
 from fairdarts.export.timm_cell_network import TimmNetwork
 from fairdarts.export.timm_layer_network import TimmLayerNetwork
+from fairdarts.genotype.any_genotype import find_genotype
 from fairdarts.genotype.cell_genotype import Genotype
 from fairdarts.genotype.layer_genotype import LayerGenotype
-from fairdarts.genotype.published import PUBLISHED, PublishedGenotype, published
+from fairdarts.genotype.published import PUBLISHED, PublishedGenotype
 
 NAMED = {entry.name.lower(): entry for entry in PUBLISHED.values() if entry.top1_pct is not None}
 """timm's name to published genotype, for those with a published accuracy."""
@@ -76,21 +77,19 @@ def fairdarts(
 
     Args:
         pretrained: Load weights that timm is told the place of; none come with this package.
-        genotype: One, or the name of a published one, or the JSON text of one.
+        genotype: One, the name of a published one, or one as text: JSON, or as DARTS prints it.
         settings: Those of `TimmNetwork`, and what timm gives every model, such as `features_only`.
     Raises:
         GenotypeError: If there is none, or it is not one, or it builds no network.
         ConfigError: If the network would be too shallow.
     """
-    if genotype is None:
+    found = find_genotype(genotype) if isinstance(genotype, str) else genotype
+    if not isinstance(found, Genotype):
         raise GenotypeError(
             "fairdarts needs genotype=...: a published name such as 'FairDARTS_b', "
-            "a genotype's JSON text, or a Genotype."
+            "a genotype of S1 as text, or a Genotype."
         )
-    if isinstance(genotype, str):
-        is_json = genotype.lstrip().startswith("{")
-        genotype = Genotype.from_json(genotype) if is_json else published(genotype).genotype
-    return _build("fairdarts", pretrained, genotype=genotype, **settings)
+    return _build("fairdarts", pretrained, genotype=found, **settings)
 
 
 @register_model
@@ -106,15 +105,13 @@ def fairdarts_s2(
     Raises:
         GenotypeError: If there is none, or it is not one, or it builds no network.
     """
-    if arch is None:
+    found = find_genotype(arch) if isinstance(arch, str) else arch
+    if not isinstance(found, LayerGenotype):
         raise GenotypeError(
             "fairdarts_s2 needs arch=...: a word for each of the 19 layers such as "
             "'E3K3 E6K5+skip ...', a genotype's JSON text, or a LayerGenotype."
         )
-    if isinstance(arch, str):
-        is_json = arch.lstrip().startswith("{")
-        arch = LayerGenotype.from_json(arch) if is_json else LayerGenotype.from_text(arch)
-    return _built(TimmLayerNetwork, "fairdarts_s2", pretrained, 5, settings | {"genotype": arch})
+    return _built(TimmLayerNetwork, "fairdarts_s2", pretrained, 5, settings | {"genotype": found})
 
 
 def _register_named(name: str, entry: PublishedGenotype) -> None:

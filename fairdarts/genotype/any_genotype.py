@@ -1,15 +1,60 @@
 """What can be done with the genotype of any space, whichever it is. No torch here."""
 
 import itertools
+import reprlib
 from collections.abc import Sequence
 
 from fairdarts.config import DeriveConfig
+from fairdarts.errors import GenotypeError
 from fairdarts.genotype.cell_genotype import Genotype, cell_gates, derive, json_object
 from fairdarts.genotype.contest import Derivation
-from fairdarts.genotype.layer_genotype import LayerGenotype, derive_layers
+from fairdarts.genotype.darts_notation import from_darts, is_darts
+from fairdarts.genotype.layer_genotype import CHOICES, LayerGenotype, derive_layers
+from fairdarts.genotype.published import published
 from fairdarts.spaces import CellSpace, Space
 
 AnyGenotype = Genotype | LayerGenotype
+MAX_CHARACTERS = 100_000
+"""Of a genotype as text: all operations on all edges take a fifth of it."""
+
+
+def parse_genotype(text: str) -> AnyGenotype:
+    """Read a genotype of any space in any of its notations.
+
+    These are JSON, the notation of DARTS (`Genotype(normal=[('sep_conv_3x3', 0), ...`), and the
+    words of S2 (`E3K3 E6K5+skip ...`).
+
+    Raises:
+        GenotypeError: One sentence that names the first fault.
+    """
+    if len(text) > MAX_CHARACTERS:
+        raise GenotypeError(
+            f"A genotype has at most {MAX_CHARACTERS:,} characters: got {len(text):,}."
+        )
+    if text.lstrip().startswith("{"):
+        return genotype_from_json(text)
+    if is_darts(text):
+        return from_darts(text)
+    if any(choice in CHOICES for word in text.split() for choice in word.split("+")):
+        return LayerGenotype.from_text(text)
+    raise GenotypeError(
+        f"A genotype must be JSON, Genotype(...) as DARTS prints it, or a word for each layer of "
+        f"S2: got {reprlib.repr(text)}."
+    )
+
+
+def is_written_out(text: str) -> bool:
+    """Whether a text is meant for `parse_genotype`, and is not the name of something."""
+    return text.lstrip().startswith("{") or is_darts(text) or len(text.split()) > 1
+
+
+def find_genotype(text: str) -> AnyGenotype:
+    """The published genotype of that name, or the one that is written out.
+
+    Raises:
+        GenotypeError: If it is neither.
+    """
+    return parse_genotype(text) if is_written_out(text) else published(text).genotype
 
 
 def genotype_from_dict(values: object) -> AnyGenotype:

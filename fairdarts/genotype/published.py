@@ -5,6 +5,7 @@ CIFAR-10 figures are at C = 36 and 20 cells. Tables 6, 7 and 8 print no figure p
 
 import difflib
 import json
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -59,5 +60,5 @@ def published(name: str) -> PublishedGenotype:
         names = {known.lower(): known for known in PUBLISHED}
         close = [names[match] for match in difflib.get_close_matches(name.lower(), names)]
         hint = f"closest: {', '.join(close)}" if close else f"allowed: {', '.join(PUBLISHED)}"
-        raise GenotypeError(f"{name!r} is not a published genotype; {hint}.")
+        raise GenotypeError(f"{reprlib.repr(name)} is not a published genotype; {hint}.")
     return PUBLISHED[name]

@@ -3,7 +3,9 @@ from hypothesis import strategies as st
 
 from fairdarts.config import DeriveConfig
 from fairdarts.errors import GenotypeError
+from fairdarts.genotype.any_genotype import parse_genotype
 from fairdarts.genotype.cell_genotype import Edge, Genotype, derive
+from fairdarts.genotype.darts_notation import to_darts
 from fairdarts.spaces import CELL_KINDS, S1
 
 ALL_EDGES = [Edge(op, src, dst) for src, dst in S1.edges for op in S1.operations]
@@ -39,6 +41,12 @@ def test_genotype_survives_json(genotype: Genotype) -> None:
 
 
 @few_examples
+@given(genotypes)
+def test_genotype_survives_the_notation_of_darts(genotype: Genotype) -> None:
+    assert parse_genotype(to_darts(genotype)) == genotype
+
+
+@few_examples
 @given(json_values)
 def test_any_json_value_is_read_or_refused_in_one_line(values: object) -> None:
     try:
@@ -48,10 +56,10 @@ def test_any_json_value_is_read_or_refused_in_one_line(values: object) -> None:
 
 
 @few_examples
-@given(st.text())
-def test_any_text_is_read_or_refused_in_one_line(text: str) -> None:
+@given(st.sampled_from(["", "{", "Genotype(", "E3K3 "]), st.text())
+def test_any_text_is_read_or_refused_in_one_line(start: str, text: str) -> None:
     try:
-        Genotype.from_json(text)
+        parse_genotype(start + text)
     except GenotypeError as error:
         assert "\n" not in str(error)
 

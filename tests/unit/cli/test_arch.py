@@ -10,6 +10,7 @@ import pytest
 
 from cli.app import main
 from fairdarts.genotype.cell_genotype import Edge, Genotype
+from fairdarts.genotype.darts_notation import to_darts
 from fairdarts.genotype.published import PUBLISHED, published
 from fairdarts.spaces import CELL_KINDS, S1
 from results.store.layout import live_name, plan_name
@@ -107,21 +108,32 @@ def test_show_says_why_no_network_can_be_built(run: Run) -> None:
     assert "builds no network: the normal cell has no live node" in out
 
 
-@pytest.mark.parametrize("given", ["name", "file", "json", DERIVE, RETRAIN, SAMPLE, SAMPLED])
+WAYS = ["name", "file", "json", "darts", "file of darts", DERIVE, RETRAIN, SAMPLE, SAMPLED]
+
+
+@pytest.mark.parametrize("given", WAYS)
 def test_a_genotype_may_be_given_in_every_way(
     given: str, run: Run, store: Path, tmp_path: Path
 ) -> None:
     expected = Genotype.from_dict(ISOLATED)
-    file = tmp_path / "mine.json"
-    file.write_text(expected.to_json())
+    files = {"file": tmp_path / "mine.json", "file of darts": tmp_path / "my genotype"}
+    files["file"].write_text(expected.to_json())
+    files["file of darts"].write_text(f"genotype = {to_darts(expected)}\n")
     if given == "name":
         expected = published("FairDARTS_b").genotype
-    text = {"name": "FairDARTS_b", "file": str(file), "json": expected.to_json()}.get(given, given)
+    texts = {name: str(file) for name, file in files.items()}
+    texts |= {"name": "FairDARTS_b", "json": expected.to_json(), "darts": to_darts(expected)}
+    text = texts.get(given, given)
 
     code, out, _ = run("arch", "show", text, "--format", "json", "--store", store)
 
     assert code == 0
     assert Genotype.from_json(out) == expected
+
+
+def test_show_prints_the_notation_of_darts(run: Run) -> None:
+    genotype = published("DARTS_V2").genotype
+    assert run("arch", "show", "DARTS_V2", "--format", "darts")[1] == f"{to_darts(genotype)}\n"
 
 
 def test_count_is_at_any_scale(run: Run) -> None:
@@ -221,6 +233,11 @@ def test_sample_prints_distinct_genotypes_with_their_counts(run: Run) -> None:
     [
         (["arch", "show", "FairDARTS_z"], ["FairDARTS_z", "closest"]),
         (["arch", "count", "missing.json"], ["missing.json"]),
+        (["arch", "show", "x" * 5000], ["'xxx", "not a published genotype"]),
+        (["arch", "show", f"Genotype({'x' * 5000})"], ["Genotype(...)", "normal_concat"]),
+        (["arch", "show", "E3K3 " * 1000], ["not 1000"]),
+        (["arch", "show", __file__], ["JSON, Genotype(...)"]),
+        (["arch", "show", "E3K3 " * 6, "--format", "darts"], ["--format darts", "no cells"]),
         (["arch", "show", OTHER], [OTHER]),
         (["arch", "show", SEARCH], [SEARCH, "fairdarts derive"]),
         (["arch", "show", '{"normal": [{"op": "x", "from": 0, "to": 2}], "reduce": []}'], ["'x'"]),
@@ -235,7 +252,7 @@ def test_sample_prints_distinct_genotypes_with_their_counts(run: Run) -> None:
         (["derive", SEARCH, "--rule", "best"], ["'best'", "threshold_edge"]),
         (["derive", SEARCH, "--epoch", "4"], ["--epoch (=4)", "0 to 3"]),
     ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+    ids=lambda value: " ".join(value)[:60] if isinstance(value, list) else None,
 )
 def test_bad_input_is_refused_in_one_sentence(
     arguments: list[str], words: list[str], run: Run, store: Path
