@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: quickstart test test-slow bench lint types format clean
+.PHONY: quickstart test test-slow bench docs lint types format clean
 
 quickstart: $(VENV)/installed
 	$(BIN)/fairdarts sweep run quickstart
@@ -16,6 +16,9 @@ test-slow: $(VENV)/installed-dev
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks.remake docs/performance.md
+
+docs: $(VENV)/installed
+	$(BIN)/python -m cli.reference docs/cli.md
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

@@ -47,7 +47,15 @@ class StemKind(StrEnum):
 def list_(format_: FormatOption = Format.TEXT) -> None:
     """Show the published architectures, as counted here and as printed.
 
-    Counts are those of CIFAR-10 networks (C = 36, 20 cells, 32 x 32).
+    Counts are those of CIFAR-10 networks (C = 36, 20 cells, 32 x 32). As JSON: a list of name,
+    source, params, params_with_auxiliary, multadds, genotype, and as printed: printed_params_m,
+    printed_params_include_auxiliary, printed_multadds_m, printed_top1_pct.
+
+    Examples:
+
+    \b
+        fairdarts arch list
+        fairdarts arch list --format json > published.json
     """
     from fairdarts.genotype.published import PUBLISHED
 
@@ -105,12 +113,18 @@ def show(
     ] = Notation.TEXT,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Print both cells, node by node, or all layers, and what the network costs.
+    """Print the cells or layers of a genotype.
 
-    As JSON, or as DARTS and Fair DARTS print it, it is the genotype alone, in one line, as every
-    GENOTYPE may be given.
+    Each node of both cells has a line, or each layer of S2; the last line says what the network
+    costs. As JSON, or as DARTS and Fair DARTS print it, it is the genotype alone, in one line, as
+    every GENOTYPE may be given.
 
-    Example: fairdarts arch show FairDARTS_b --format darts
+    Examples:
+
+    \b
+        fairdarts arch show FairDARTS_a
+        fairdarts arch show FairDARTS_a --format json > mine.json
+        fairdarts arch show FairDARTS_b --format darts
     """
     from fairdarts.errors import ConfigError
     from fairdarts.genotype.cell_genotype import Genotype
@@ -154,15 +168,25 @@ def count_(
     ] = None,
     stem: Annotated[
         StemKind | None,
-        typer.Option(help="S1; imagenet halves the image three times before the cells."),
+        typer.Option(
+            metavar="|".join(StemKind),
+            help="S1; imagenet halves the image three times before the cells.",
+        ),
     ] = None,
     format_: FormatOption = Format.TEXT,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Count parameters and MultAdds.
 
-    Of S1, the defaults are the paper's network for CIFAR-10; its network for ImageNet has
-    --stem imagenet --init-channels 48 --num-cells 14 --image-size 224 --num-classes 1000.
+    Of S1, the defaults are the paper's network for CIFAR-10; the second example is its network for
+    ImageNet. As JSON: name, params, params_with_auxiliary, multadds.
+
+    Examples:
+
+    \b
+        fairdarts arch count FairDARTS_a
+        fairdarts arch count FairDARTS_a --stem imagenet --init-channels 48 \\
+            --num-cells 14 --image-size 224 --num-classes 1000
     """
     from fairdarts.genotype.cell_genotype import Genotype
 
@@ -191,12 +215,22 @@ def count_(
 def draw(
     genotype: GenotypeArgument,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="The picture: FILE.svg or FILE.png.")
+        Path,
+        typer.Option("--output", "-o", metavar="FILE", help="The picture: FILE.svg or FILE.png."),
     ],
     cell: Annotated[Cells, typer.Option(help="What to draw.")] = Cells.BOTH,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Draw the cells or layers, as the paper does; what is left out is grey."""
+    """Draw the cells or layers of a genotype.
+
+    The picture is like those of the paper; what the network leaves out is grey.
+
+    Examples:
+
+    \b
+        fairdarts arch draw FairDARTS_a -o cells.svg
+        fairdarts arch draw FairDARTS_a -o normal.png --cell normal
+    """
     from fairdarts.errors import ConfigError
     from fairdarts.genotype.layer_genotype import LayerGenotype
     from results.text import clean_text

@@ -16,7 +16,10 @@ def derive(
     id_: Annotated[str, typer.Argument(metavar="ID", help="Id of a trial, or of its search.")],
     rule: Annotated[
         str | None,
-        typer.Option(help="threshold, threshold_edge or darts; default: that of the method."),
+        typer.Option(
+            metavar="NAME",
+            help="threshold, threshold_edge or darts; default: that of the method.",
+        ),
     ] = None,
     threshold: Annotated[
         float | None,
@@ -32,8 +35,16 @@ def derive(
 ) -> None:
     """Derive a genotype from a stored search.
 
-    Prints the genotype, for reading and as JSON, how close a call it was, and for how long the
-    search had agreed on it. Nothing is searched or written.
+    Prints the genotype, for reading and as JSON, how close the decision was, and how many of the
+    last epochs gave the same genotype. Nothing is searched or written. As JSON: search_key, method,
+    space, epoch, rule, op_threshold, valid, invalid_reason, margins, stable_epochs, genotype
+    (pruned) and raw_genotype.
+
+    Examples:
+
+    \b
+        fairdarts derive 2ab06ff84962f250 --threshold 0.7
+        fairdarts derive 2ab06ff84962f250 --rule darts --epoch 3
     """
     from fairdarts.config import DeriveConfig
     from fairdarts.genotype.any_genotype import derive_epochs

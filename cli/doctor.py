@@ -34,23 +34,37 @@ def doctor(
     address: AddressOption = None,
     data: Annotated[
         list[str] | None,
-        typer.Option(help="Check this data set too, e.g. parquet:DIR; repeatable."),
+        typer.Option(
+            metavar="SOURCE",
+            help="Check this data set too, e.g. parquet:DIR; can be given several times.",
+        ),
     ] = None,
     sweep: Annotated[
         str | None,
-        typer.Option(help="Forecast the memory of this sweep's trials: its name, or a TOML file."),
+        typer.Option(
+            metavar="SWEEP",
+            help="Forecast the memory of this sweep's trials: its name, or a TOML file.",
+        ),
     ] = None,
     scale: ScaleOption = "paper",
     set_: SetOption = None,
     download: Annotated[
-        str | None, typer.Option(help="Download a data set first: cifar10 or cifar100.")
+        str | None,
+        typer.Option(metavar="NAME", help="Download a data set first: cifar10 or cifar100."),
     ] = None,
     format_: FormatOption = Format.TEXT,
 ) -> None:
     """Report what is here and what is missing.
 
     Checks this machine, the cluster and the data sets, and whether the trials of a sweep (--sweep)
-    find the memory they need; every fault comes with its remedy. Exit code 1 if there is one.
+    find the memory they need; every fault comes with its remedy. Exit code 1 if there is one. As
+    JSON: a list of what, ok, value and remedy, and the numbers of a value, such as free_gib.
+
+    Examples:
+
+    \b
+        fairdarts doctor
+        fairdarts doctor --data folder:photos --sweep quickstart
     """
     if download is not None:
         _download(download)

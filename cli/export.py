@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 def export(
     genotype: GenotypeArgument,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="The model: FILE.onnx or FILE.safetensors.")
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="The model: FILE.onnx or FILE.safetensors."
+        ),
     ],
     image_size: Annotated[
         int | None,
@@ -35,6 +38,12 @@ def export(
     one with random weights, in the size of the recipe of its search space; --set changes it, such
     as --set recipe=imagenet-transfer. An ONNX model is checked with onnxruntime before it is
     written.
+
+    Examples:
+
+    \b
+        fairdarts arch export FairDARTS_a -o random.onnx
+        fairdarts arch export 2ab06ff84962f250 -o trained.safetensors
     """
     from fairdarts.errors import ConfigError
     from results.store.store import Store

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 GenotypeArgument = Annotated[
     str,
     typer.Argument(
+        metavar="GENOTYPE",
         help="A published name (`fairdarts arch list`), the id of a stage or trial in the store, a "
         "file with one, or a genotype as such: JSON, DARTS's \"Genotype(normal=[('sep_conv_3x3', "
-        "0), ...\", or the words of one of S2 ('E3K3 E6K5+skip ...')."
+        "0), ...\", or the words of one of S2 ('E3K3 E6K5+skip ...').",
     ),
 ]
 

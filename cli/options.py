@@ -6,17 +6,25 @@ from typing import Annotated
 import typer
 
 StoreOption = Annotated[
-    Path, typer.Option("--store", envvar="FAIRDARTS_STORE", help="Folder of the results.")
+    Path,
+    typer.Option("--store", metavar="DIR", envvar="FAIRDARTS_STORE", help="Folder of the results."),
 ]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", help="Override a setting, e.g. --set search.epochs=5; repeatable."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change a setting, e.g. --set search.epochs=5; can be given several times.",
+    ),
 ]
 ScaleOption = Annotated[
-    str, typer.Option(help="paper, or small: what two CPU cores finish in a day.")
+    str,
+    typer.Option(metavar="NAME", help="paper, or small: what two CPU cores finish in a day."),
 ]
 AddressOption = Annotated[
     str | None,
-    typer.Option(help="host:port of a Ray cluster to join; without it Ray starts here."),
+    typer.Option(
+        metavar="HOST:PORT", help="A Ray cluster to join; left out: Ray starts on this machine."
+    ),
 ]
 DEFAULT_STORE = Path("runs")

@@ -30,20 +30,30 @@ def results() -> None:
 @app.command()
 def table(
     sweeps: Annotated[
-        list[str] | None, typer.Argument(help="Names of sweeps in the store; none: all of them.")
+        list[str] | None,
+        typer.Argument(metavar="SWEEP", help="Names of sweeps in the store; none: all of them."),
     ] = None,
     store: StoreOption = DEFAULT_STORE,
     format_: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TEXT,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write to this file instead.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write to this file instead."),
     ] = None,
     all_submissions: Annotated[
-        bool, typer.Option(help="Count the trials of earlier submissions too.")
+        bool,
+        typer.Option("--all-submissions", help="Count the trials of earlier submissions too."),
     ] = False,
 ) -> None:
-    """Print mean ± sample std over seeds for every setting of some sweeps.
+    """Print means ± sample std over seeds.
 
-    As csv or json the table has more columns, in full precision.
+    Each setting of the sweeps has a row; its trials differ in their seeds only. As csv or json the
+    table has more columns, in full precision: those of `results.query.aggregate`.
+
+    Examples:
+
+    \b
+        fairdarts results table quickstart
+        fairdarts results table --format csv -o table.csv
     """
     from results.errors import StoreError
     from results.query.aggregate import aggregate

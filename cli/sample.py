@@ -23,10 +23,15 @@ def sample(
 ) -> None:
     """Draw random genotypes, all equally likely.
 
-    Prints one line of JSON for each, with its params and MultAdds as a CIFAR-10 network (C = 36, 20
-    cells, 32 x 32). Those of a sweep's [[random]] group with the same settings are the same.
+    Prints one line of JSON for each: seed, index, params, params_with_auxiliary, multadds (of a
+    CIFAR-10 network: C = 36, 20 cells, 32 x 32) and genotype. A [[random]] group of a sweep with
+    the same settings has the same genotypes.
 
-    Example: fairdarts sample --num-skips 2 --min-multadds 500 --count 7
+    Examples:
+
+    \b
+        fairdarts sample --num-skips 2 --min-multadds 500 --count 7
+        fairdarts sample --seed 1 --format json
     """
     import json
 

@@ -25,14 +25,26 @@ LIMITS = {
 def settings(
     word: Annotated[
         str | None,
-        typer.Argument(help="Show only a section, or what has this word: search, lr, search.lr."),
+        typer.Argument(
+            metavar="WORD",
+            help="Show only a section, or what has this word: search, lr, search.lr.",
+        ),
     ] = None,
     format_: FormatOption = Format.TEXT,
 ) -> None:
     """Show settings: default, meaning, what is allowed.
 
-    A name is what --set takes, and what a sweep file has. A default is not always what a trial
-    gets: methods, search spaces and recipes have values of their own, which are shown beside it.
+    A name is what `sweep run --set` takes, and what a sweep file has. A default is not always what
+    a trial gets: methods, search spaces and recipes have values of their own, which are shown
+    beside it. As JSON: a list of name, default, required, optional, presets, description, and in
+    the words of JSON Schema type, enum, minimum and so on.
+
+    Examples:
+
+    \b
+        fairdarts sweep settings
+        fairdarts sweep settings lr
+        fairdarts sweep settings search --format json
     """
     from orchestrate.planning.setting_list import all_settings, find_settings
 

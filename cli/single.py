@@ -14,21 +14,27 @@ from cli.genotypes import GenotypeArgument, genotype_row, read_genotype
 from cli.options import DEFAULT_STORE, ScaleOption, SetOption, StoreOption
 from cli.planned import checked
 from cli.sweep import interruptible, print_table
+from fairdarts.presets import METHODS
 
 if TYPE_CHECKING:
     from orchestrate.planning.plan import TrialSpec
     from results.store.store import Store
 
 DataOption = Annotated[
-    str, typer.Option(help="digits, cifar10, cifar100, imagenet, parquet:DIR or folder:DIR.")
+    str,
+    typer.Option(
+        metavar="SOURCE", help="digits, cifar10, cifar100, imagenet, parquet:DIR or folder:DIR."
+    ),
 ]
-SeedOption = Annotated[int, typer.Option(help="Seed of everything random.")]
+SeedOption = Annotated[int, typer.Option(help="Seed of all random numbers.")]
 ANY_NUMBER = 10**6
 ThreadsOption = Annotated[int, typer.Option(help="CPU threads.", min=1)]
 
 
 def search(
-    method: Annotated[str, typer.Option(help="fairdarts or darts.")] = "fairdarts",
+    method: Annotated[
+        str, typer.Option(metavar="NAME", help=f"One of {', '.join(METHODS)}.")
+    ] = "fairdarts",
     data: DataOption = "digits",
     seed: SeedOption = 0,
     scale: ScaleOption = "paper",
@@ -36,7 +42,17 @@ def search(
     threads: ThreadsOption = 1,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Search once and print the genotype."""
+    """Search once and print the genotype.
+
+    The search is kept in the store: a sweep that needs the same one finds it done, and the same
+    command continues it after an interrupt. Runs in this process, without Ray.
+
+    Examples:
+
+    \b
+        fairdarts search --set num_train=200 --set search.epochs=2
+        fairdarts search --method darts --data cifar10 --seed 1
+    """
     from orchestrate.planning.plan import search_only_trial
     from orchestrate.planning.settings import resolve
 
@@ -57,7 +73,16 @@ def retrain(
     threads: ThreadsOption = 1,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Train one genotype from scratch."""
+    """Train one genotype from scratch.
+
+    The same command continues the training after an interrupt. Runs in this process, without Ray.
+
+    Examples:
+
+    \b
+        fairdarts retrain FairDARTS_a --set num_train=200 --set retrain.epochs=2
+        fairdarts retrain mine.json --data cifar10 --set recipe=cifar-1600
+    """
     from orchestrate.planning.plan import given_trial
     from orchestrate.planning.settings import resolve
 

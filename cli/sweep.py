@@ -26,13 +26,24 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Plan, run, resume and watch sweeps.", no_args_is_help=True)
 
 SweepArgument = Annotated[
-    str, typer.Argument(help="A packaged sweep (`fairdarts sweep list`) or a TOML file.")
+    str,
+    typer.Argument(
+        metavar="SWEEP", help="A packaged sweep (`fairdarts sweep list`) or a TOML file."
+    ),
 ]
 
 
 @app.command("list")
 def list_(format_: FormatOption = Format.TEXT) -> None:
-    """Show the packaged sweeps with what they cost."""
+    """Show the packaged sweeps with what they cost.
+
+    As JSON: a list of name, description, cost.
+
+    Example:
+
+    \b
+        fairdarts sweep list
+    """
     from orchestrate.planning.sweep_file import load_sweep, packaged_sweeps
 
     sweeps = [load_sweep(name) for name in packaged_sweeps()]
@@ -56,7 +67,15 @@ def plan(
 ) -> None:
     """Print the trials of a sweep; start nothing.
 
-    With each trial stands what is already done of it; the last line says what each trial gets.
+    Beside each trial stands its status; the last line says what each trial gets. As JSON: sweep,
+    trial_on_this_machine and trials, which have the columns of the table `trials`, status, stage
+    and holder (the process that computes it).
+
+    Examples:
+
+    \b
+        fairdarts sweep plan quickstart
+        fairdarts sweep plan quickstart --set 'seed=[0, 1, 2]' --format json
     """
     from orchestrate.errors import ClusterError
     from orchestrate.planning.plan import plan as plan_trials
@@ -99,6 +118,12 @@ def run(
 
     Finished trials are skipped, unfinished ones continue from their last epoch: after an interrupt,
     run it again.
+
+    Examples:
+
+    \b
+        fairdarts sweep run quickstart
+        fairdarts sweep run quickstart --set 'seed=[0, 1, 2, 3]'
     """
     from orchestrate.planning.plan import plan as plan_trials
     from orchestrate.planning.resources import this_machine, trial_share
@@ -131,6 +156,12 @@ def resume(
 
     Takes the sweep as it was last submitted to the store. Each failed trial is tried once more, up
     to the sweep's resources.max_attempts in all.
+
+    Examples:
+
+    \b
+        fairdarts sweep resume quickstart
+        fairdarts sweep resume quickstart --max-attempts 5
     """
     from dataclasses import replace
 
@@ -152,7 +183,17 @@ def status(
     format_: FormatOption = Format.TEXT,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Show counts, running trials and failures."""
+    """Show counts, running trials and failures.
+
+    As JSON: sweep, submission, planned_at and trials, as in `sweep plan`, each with epochs_done,
+    num_epochs, left_in_stage_s, num_failures, reason and log.
+
+    Examples:
+
+    \b
+        fairdarts sweep status quickstart
+        fairdarts sweep status quickstart --format json
+    """
     from cli.live import status_table
     from orchestrate.running.status import sweep_status
     from results.store.store import Store

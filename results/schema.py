@@ -72,7 +72,7 @@ TRIALS = Table(
         Column("label", STR, "name for people, with seeds"),
         Column("group_id", STR, "hash of the configuration without its seeds"),
         Column("group_label", STR, "name for people, without seeds"),
-        Column("method", STR, "fairdarts, darts, random or given"),
+        Column("method", STR, "search method, or random or given where nothing was searched"),
         Column("space", STR, "search space"),
         Column("dataset", STR, "data set"),
         Column("recipe", STR, "retraining recipe; null: search only"),

@@ -1,32 +1,20 @@
 """The documents keep what they say: every command is in the README and has help, links resolve."""
 
 import re
+import shlex
 from pathlib import Path
 
-import click
 import pytest
-import typer.main
 from repository import ROOT
 
-from cli.app import app
+from cli.reference import commands, examples, page
 from orchestrate.planning.settings import full_name
 from orchestrate.planning.sweep_file import load_sweep, packaged_sweeps
 
 README = (ROOT / "README.md").read_text("utf-8")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-
-
-def commands(group: click.Group, prefix: str) -> dict[str, click.Command]:
-    found: dict[str, click.Command] = {}
-    for name, command in group.commands.items():
-        if hasattr(command, "commands"):
-            found |= commands(command, f"{prefix} {name}")  # type: ignore[arg-type]
-        else:
-            found[f"{prefix} {name}"] = command
-    return found
-
-
-COMMANDS = commands(typer.main.get_command(app), "fairdarts")  # type: ignore[arg-type]
+COMMANDS = commands()
+EXAMPLES = [(name, line) for name, command in COMMANDS.items() for line in examples(command)]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -35,6 +23,32 @@ def test_every_command_is_in_the_readme_and_has_help(name: str) -> None:
     assert COMMANDS[name].help
     for parameter in COMMANDS[name].params:
         assert getattr(parameter, "help", "") or parameter.name == "help", parameter.name
+
+
+def test_every_command_has_an_example() -> None:
+    assert {name for name, _ in EXAMPLES} == COMMANDS.keys()
+
+
+@pytest.mark.parametrize(("name", "line"), EXAMPLES, ids=[line for _, line in EXAMPLES])
+def test_every_example_is_a_command_that_parses(name: str, line: str) -> None:
+    assert line.startswith(name)
+    words = shlex.split(line.partition(" > ")[0].removeprefix(name))
+    context = COMMANDS[name].make_context(name, words)
+    for assignment in context.params.get("set_") or []:
+        full_name(assignment.partition("=")[0])
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_names_only_options_that_the_command_has(name: str) -> None:
+    command = COMMANDS[name]
+    texts = [command.help, *(getattr(parameter, "help", "") or "" for parameter in command.params)]
+    # What stands in backticks is another command, with options of its own.
+    named = re.findall(r"--[a-z-]+", re.sub(r"`[^`]*`", "", " ".join(texts)))
+    assert set(named) <= {opt for parameter in command.params for opt in parameter.opts}
+
+
+def test_the_reference_is_what_the_commands_say_now() -> None:
+    assert (ROOT / "docs" / "cli.md").read_text("utf-8") == page(), "run `make docs`"
 
 
 def test_every_command_of_the_readme_exists() -> None:

@@ -76,7 +76,7 @@ def trial_share(resources: Resources, nodes: list[Node]) -> Share:
         raise ClusterError(
             f"a trial asks for resources.cpus_per_trial (={share.cpus}) and "
             f"resources.gpus_per_trial (={share.gpus:g}), and no machine has both ({offers}). "
-            "Lower them, or join a larger cluster with --address."
+            "Lower them, or join a larger cluster: `fairdarts sweep run --address`."
         )
     return share
 

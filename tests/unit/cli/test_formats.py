@@ -1,6 +1,7 @@
 """`--format json` prints one JSON document with stable keys, and nothing else."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from small_sweep import write_example
 from tiny_sweeps import key_of, tiny_trials
 
 from cli.app import main
+from cli.reference import commands
 from orchestrate.planning.resources import Resources
 from orchestrate.planning.submission import submit
 from orchestrate.stages.lease import Attempt
@@ -33,6 +35,21 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
         return json.loads(out)
 
     return run
+
+
+def test_the_help_names_every_key(run: Run, tmp_path: Path) -> None:
+    plan = ("sweep", "plan", "quickstart", "--store", tmp_path / "none")
+    documents = {
+        "arch list": run("arch", "list"),
+        "arch count": [run("arch", "count", "FairDARTS_a")],
+        "sample": run("sample"),
+        "sweep list": run("sweep", "list"),
+        "sweep plan": [run(*plan), *run(*plan)["trials"]],
+    }
+    columns = {column.name for column in TRIALS.columns}
+    for name, rows in documents.items():
+        words = set(re.findall(r"\w+", commands()[f"fairdarts {name}"].help))
+        assert {key for row in rows for key in row} <= words | columns, name
 
 
 def test_arch_list_has_counts_printed_figures_and_genotypes(run: Run) -> None:
