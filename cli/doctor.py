@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.formats import Format, FormatOption, print_json
+from cli.images import Images
 from cli.interrupt import tidying
 from cli.options import DEFAULT_STORE, AddressOption, ScaleOption, SetOption, StoreOption
 from cli.planned import checked
@@ -70,7 +71,7 @@ def doctor(
         _download(download)
     findings = _findings(store, address, data or [])
     if sweep is not None:
-        findings = chain(findings, _memory(sweep, scale, set_))
+        findings = chain(findings, _memory(store, sweep, scale, set_))
     found = []
     with tidying():  # Ray and the processes that measure memory have to be ended.
         for finding in findings:
@@ -207,7 +208,9 @@ def _ray(address: str | None) -> Iterator[Finding]:
         )
 
 
-def _memory(sweep: str, scale: str, assignments: list[str] | None) -> Iterator[Finding]:
+def _memory(
+    store: Path, sweep: str, scale: str, assignments: list[str] | None
+) -> Iterator[Finding]:
     import psutil
     import torch
 
@@ -226,7 +229,9 @@ def _memory(sweep: str, scale: str, assignments: list[str] | None) -> Iterator[F
     else:
         available, per_device = psutil.virtual_memory().available, at_once
         where = "available here"
-    for forecast in forecasts(checked(plan(loaded)), on_gpu=bool(share.gpus)):
+    for forecast in forecasts(
+        checked(plan(loaded, Images(store).identify)), on_gpu=bool(share.gpus)
+    ):
         parts = [f"retraining {_gib(forecast.retrain)}"]
         if forecast.search is not None:
             parts.insert(0, f"search {_gib(forecast.search)}")

@@ -11,6 +11,7 @@ import typer
 
 from cli.console import rich_console
 from cli.genotypes import GenotypeArgument, genotype_row, read_genotype
+from cli.images import Images
 from cli.options import DEFAULT_STORE, ScaleOption, SetOption, StoreOption
 from cli.planned import checked
 from cli.sweep import interruptible, print_table
@@ -57,7 +58,7 @@ def search(
     from orchestrate.planning.settings import resolve
 
     sections = resolve(method, _layers(method, scale, data, seed, set_))
-    trial = search_only_trial(method, sections, {"seed": seed})
+    trial = search_only_trial(method, sections, {"seed": seed}, Images(store).identify)
     checked([trial])
     results = _run("search", trial, threads, store)
     row = genotype_row(results, trial.stages[-1].key)
@@ -88,7 +89,8 @@ def retrain(
 
     name, architecture = read_genotype(genotype, store)
     layers = _layers("fairdarts", scale, data, seed, set_, architecture.space)
-    trial = given_trial(name, architecture.to_dict(), resolve("fairdarts", layers))
+    sections = resolve("fairdarts", layers)
+    trial = given_trial(name, architecture.to_dict(), sections, Images(store).identify)
     checked([trial])
     results = _run("retrain", trial, threads, store)
     print_table(results, [_sweep_name("retrain", trial)])

@@ -12,6 +12,7 @@ import typer
 
 from cli.console import rich_console
 from cli.formats import Format, FormatOption, indented, print_json
+from cli.images import Images
 from cli.interrupt import tidying
 from cli.options import DEFAULT_STORE, AddressOption, ScaleOption, SetOption, StoreOption
 from cli.planned import checked
@@ -83,7 +84,7 @@ def plan(
     from orchestrate.planning.sweep_file import load_sweep
 
     loaded = load_sweep(sweep, set_, scale)
-    trials = checked(plan_trials(loaded))
+    trials = checked(plan_trials(loaded, Images(store).identify))
     known = _statuses_if_store(store, trials)
     if format_ is Format.JSON:
         from cli.sweep_json import plan_document
@@ -132,11 +133,13 @@ def run(
     from results.store.store import Store
 
     loaded = load_sweep(sweep, set_, scale)
-    trials = checked(plan_trials(loaded))
+    images = Images(store)
+    trials = checked(plan_trials(loaded, images.identify))
     if address is None:
         # Before anything is written: a trial that fits nowhere is no plan.
         trial_share(loaded.resources, [this_machine()])
     results = Store.create(store)
+    images.share(results)
     submission = submit(results, loaded.name, trials, loaded.resources)
     words = ["fairdarts sweep run", sweep, *(f"--set '{text}'" for text in set_ or [])]
     again = " ".join([*words, f"--scale {scale}"] if scale != "paper" else words)
@@ -155,7 +158,8 @@ def resume(
     """Continue a sweep and retry what failed.
 
     Takes the sweep as it was last submitted to the store. Each failed trial is tried once more, up
-    to the sweep's resources.max_attempts in all.
+    to the sweep's resources.max_attempts in all. If images have changed since, a repaired one for
+    example, the sweep is planned anew with them.
 
     Examples:
 
@@ -165,12 +169,10 @@ def resume(
     """
     from dataclasses import replace
 
-    from orchestrate.planning.submission import write_trials
     from results.store.store import Store
 
     results = Store.open(store)
-    submission = _newest_submission(results, sweep)
-    write_trials(results, submission)
+    submission = _with_current_images(results, _newest_submission(results, sweep))
     if max_attempts is not None:
         resources = submission.resources.model_copy(update={"max_attempts": max_attempts})
         submission = replace(submission, resources=resources)
@@ -272,6 +274,22 @@ def _run(
 
         statuses = run_sweep(store, submission, address=address, retry_failed=retry_failed)
     report(store, submission, statuses, again)
+
+
+def _with_current_images(store: "Store", submission: "Submission") -> "Submission":
+    """A submission whose rows are there, planned anew if its images have changed."""
+    from orchestrate.planning.images import with_current_images
+    from orchestrate.planning.submission import submit, write_trials
+    from orchestrate.running.status import sweep_status
+
+    write_trials(store, submission)
+    if all(status.finished for status in sweep_status(store, submission.trials)):
+        return submission
+    trials = with_current_images(submission.trials, Images(store.root).identify)
+    if trials == submission.trials:
+        return submission
+    print(f"{submission.sweep}: images have changed since it was planned: planned anew with them.")
+    return submit(store, submission.sweep, trials, submission.resources)
 
 
 def _newest_submission(store: "Store", sweep: str) -> "Submission":

@@ -29,6 +29,10 @@ class NotTrained(OrchestrateError):
     """A retraining whose network is asked for and not there."""
 
 
+class WrongImages(OrchestrateError):
+    """Images that are not there, or not those that a stage was planned with."""
+
+
 class Diverged(OrchestrateError):
     """A loss that is no longer finite."""
 

@@ -98,7 +98,12 @@ ATTEMPTS = Table(
         Column("attempt", I16, "number of the attempt, from 1"),
         Column("kind", STR, "search, sample, given, derive or retrain"),
         Column("status", STR, "running, ok or failed"),
-        Column("failure_kind", STR, "exception, oom, diverged, disk_full, bad_checkpoint, crash"),
+        Column(
+            "failure_kind",
+            STR,
+            "exception, oom, diverged, disk_full, bad_checkpoint, wrong_images (not there, or not "
+            "those that were planned with) or crash",
+        ),
         Column("error_type", STR, "class of the error"),
         Column("error_message", STR, "text of the error, at most 2 kB, no control characters"),
         Column("resumed_from_epoch", I32, "last epoch taken over; null: from scratch"),

@@ -71,14 +71,17 @@ class TrialSpec:
         return cls(**(value | {"stages": stages}))
 
 
-def plan(sweep: Sweep) -> list[TrialSpec]:
+def plan(sweep: Sweep, identify: Identify = fingerprint) -> list[TrialSpec]:
     """Every trial of a sweep, in the order of the file, each setting checked.
 
+    Args:
+        sweep: What to plan.
+        identify: What takes the fingerprint of the images.
     Raises:
         SweepError, ConfigError: If a combination cannot be used.
         DataError: If a data set is not there.
     """
-    identify = functools.cache(fingerprint)  # A thousand trials share their images.
+    identify = functools.cache(identify)  # A thousand trials share their images.
     trials = [*_searches(sweep, identify), *_random_baselines(sweep, identify)]
     seen: dict[str, str] = {}
     for trial in trials:
@@ -148,16 +151,23 @@ def search_trial(
     return _trial(method, method, shown, sections, (search, derive, retrain))
 
 
-def search_only_trial(method: str, sections: dict[str, Config], shown: Settings) -> TrialSpec:
+def search_only_trial(
+    method: str, sections: dict[str, Config], shown: Settings, identify: Identify = fingerprint
+) -> TrialSpec:
     """The pipeline search -> derive, without retraining."""
-    return _trial(method, method, shown, sections, _search_stages(sections, fingerprint))
+    return _trial(method, method, shown, sections, _search_stages(sections, identify))
 
 
-def given_trial(name: str, genotype: dict[str, Any], sections: dict[str, Config]) -> TrialSpec:
+def given_trial(
+    name: str,
+    genotype: dict[str, Any],
+    sections: dict[str, Config],
+    identify: Identify = fingerprint,
+) -> TrialSpec:
     """Retrain a genotype that a person gives: a published one or one from a file."""
     config = {"genotype": genotype}
     given = StageSpec("given", stage_key("given", config, None), config, None)
-    stages = (given, _retrain_stage(given, sections, fingerprint))
+    stages = (given, _retrain_stage(given, sections, identify))
     shown = {"seed": cast(RetrainConfig, sections["retrain"]).seed}
     return _trial("given", name, shown, sections, stages)
 

@@ -15,10 +15,11 @@ from typing import Any
 import torch
 
 from fairdarts.errors import CheckpointError
-from orchestrate.errors import Diverged, Held, Superseded
+from orchestrate.errors import Diverged, Held, Superseded, WrongImages
 from orchestrate.planning.plan import StageSpec, TrialSpec
+from orchestrate.stages.images import cause
 from orchestrate.stages.kinds import STAGES, StageRun, derived_genotype
-from orchestrate.stages.lease import Attempt, stage_state
+from orchestrate.stages.lease import WRONG_IMAGES, Attempt, stage_state
 from orchestrate.stages.runtime import Runtime
 from orchestrate.stages.twins import first_alike, wait_for
 from results.store.files import write_json
@@ -97,7 +98,7 @@ def run_stage(
         attempt.release()
         return "held"
     except Exception as error:
-        _fail(run, record, error)
+        _fail(run, record, cause(stage, store, attempt, error))
         return "failed"
     except BaseException:  # Ctrl-C: the stage is free at once, its last epoch is kept.
         attempt.release()
@@ -151,6 +152,8 @@ def failure_kind(error: Exception) -> str:
     """The class of a failure, see the column `failure_kind`."""
     if isinstance(error, Diverged):
         return "diverged"
+    if isinstance(error, WrongImages):
+        return WRONG_IMAGES
     if isinstance(error, CheckpointError):
         return "bad_checkpoint"
     if isinstance(error, torch.OutOfMemoryError | MemoryError):

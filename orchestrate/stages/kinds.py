@@ -14,13 +14,11 @@ from typing import Any
 import torch
 
 from fairdarts.config import (
-    DataConfig,
     DeriveConfig,
     RetrainConfig,
     SampleConfig,
     SearchConfig,
 )
-from fairdarts.data.fingerprint import fingerprint
 from fairdarts.data.sources import load, load_train
 from fairdarts.errors import DataError
 from fairdarts.genotype.any_genotype import (
@@ -41,6 +39,7 @@ from fairdarts.spaces import get_space
 from orchestrate.errors import Diverged, Held, TwinFailed
 from orchestrate.planning.plan import StageSpec
 from orchestrate.stages.checkpoints import load_checkpoint, save_checkpoint
+from orchestrate.stages.images import check_streamed, checked_images
 from orchestrate.stages.lease import Attempt, stage_state
 from orchestrate.stages.runtime import Runtime
 from orchestrate.stages.twins import claim_training
@@ -111,7 +110,7 @@ def _stage_rows(store: Store, table: str, key: str) -> list[Row]:
 def run_search(run: StageRun) -> Outcome:
     """The search: one row an epoch, with all alphas in full precision."""
     config = SearchConfig.build(run.stage.config["search"], "search")
-    train = load_train(_checked_data(run.stage.config["data"]))
+    train = load_train(checked_images(run.stage, run.store, run.attempt))
     history = _History(run)
     space = get_space(config.space)
 
@@ -136,6 +135,7 @@ def run_search(run: StageRun) -> Outcome:
         checkpoint=history.checkpoint,
         loader_workers=run.runtime.loader_workers,
     )
+    check_streamed(run.stage, run.store, run.attempt, train)
     return Outcome()
 
 
@@ -183,7 +183,7 @@ def run_retrain(run: StageRun) -> Outcome:
     if first != run.stage:
         return _repeat(run, first)
     genotype = genotype_from_json(genotype_json)
-    train, test = load(_checked_data(run.stage.config["data"]))
+    train, test = load(checked_images(run.stage, run.store, run.attempt))
     history = _History(run)
 
     def on_epoch(epoch: RetrainEpoch, state: RetrainState) -> None:
@@ -199,6 +199,7 @@ def run_retrain(run: StageRun) -> Outcome:
         checkpoint=history.checkpoint,
         loader_workers=run.runtime.loader_workers,
     )
+    check_streamed(run.stage, run.store, run.attempt, train)
     cost = network_cost(build_network(genotype, config, train.num_classes), train.image_size)
     best = _best(history.rows, "test_top1_pct")
     row = {
@@ -332,15 +333,3 @@ def _record_genotype(
     row |= pruned.summary()
     run.write_rows("genotypes", [row])
     return Outcome() if reason is None else Outcome("invalid", reason)
-
-
-def _checked_data(config: dict[str, Any]) -> DataConfig:
-    """The data set's settings, if its images are still those that were planned with."""
-    data = DataConfig.build({k: v for k, v in config.items() if k != "fingerprints"}, "data")
-    for split, planned in config["fingerprints"].items():
-        if fingerprint(data, split) != planned:
-            raise DataError(
-                f"the {split} images of {data.source} have changed since the sweep was planned: "
-                "run the sweep again to plan with the new ones."
-            )
-    return data

@@ -34,6 +34,8 @@ from orchestrate.errors import Held, Superseded, first_line
 from results.store.files import read_json, write_json, write_whole
 
 HEARTBEAT_S = 15.0
+WRONG_IMAGES = "wrong_images"
+"""The kind of a failure that is not counted: another try is not its remedy, but other images."""
 STALE_S = 8 * HEARTBEAT_S
 """A heartbeat of another host that is older than this belongs to a dead process."""
 
@@ -57,7 +59,7 @@ class StageState:
     attempt: int
     """Number of the newest attempt, 0 if there is none."""
     num_failures: int
-    """How many attempts failed by their own fault."""
+    """How many attempts failed by their own fault: not by images other than the planned ones."""
     holder: str = ""
     """Who computes it, such as "node7 pid 4242"."""
     outcome: str = ""
@@ -80,13 +82,14 @@ def stage_state(stage_dir: Path) -> StageState:
     if not newest:
         return StageState("pending", 0, 0)
     failures = [f for n in numbers if (f := _failure(stage_dir, n)) is not None]
+    num_failures = sum(failure.kind != WRONG_IMAGES for failure in failures)
     last = failures[-1] if failures and failures[-1].attempt == newest else None
     if last is not None:
         reason = f"{last.error_type}: {last.message}" if last.message else last.error_type
-        return StageState("failed", newest, len(failures), reason=reason, log=log)
+        return StageState("failed", newest, num_failures, reason=reason, log=log)
     holder = _live_holder(_attempt_dir(stage_dir, newest))
     status = "running" if holder else "lost"
-    return StageState(status, newest, len(failures), holder=holder, log=log)
+    return StageState(status, newest, num_failures, holder=holder, log=log)
 
 
 class Attempt:

@@ -4,6 +4,7 @@
     sweeps/<sweep>/0001.json            one file a submission: the resolved sweep
     stages/<kind>/<k2>/<key>/           one folder a stage: leases, attempts, checkpoints, marks
     trainings/<k2>/<key>.json           which stage trains a genotype, for those that derive it too
+    digests/                            what images were, read once for all nodes
     live/<table>/<name>.parquet         one small file a writer, always written whole
     sealed/<table>/                     reserved: large immutable files, named by manifests
 

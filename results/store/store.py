@@ -101,6 +101,11 @@ class Store:
         """File that names the stage which trains one genotype in one way, both hashed in `key`."""
         return self.root / "trainings" / layout.check_key(key)[:2] / f"{key}.json"
 
+    @property
+    def digests_dir(self) -> Path:
+        """Where digests of images are kept for all machines that share the store."""
+        return self.root / "digests"
+
     def sweep_dir(self, name: str) -> Path:
         """Folder with one file a submission of the sweep."""
         return self.root / "sweeps" / layout.check_sweep(name)

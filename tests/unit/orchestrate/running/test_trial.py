@@ -11,7 +11,9 @@ from repository import SUPPORT
 from stored_images import png, write_images
 from tiny_sweeps import key_of, tiny_sweep, tiny_trials
 
+from fairdarts.data.fingerprint import fingerprint
 from orchestrate.errors import Diverged
+from orchestrate.planning.images import with_current_images
 from orchestrate.planning.plan import TrialSpec, given_trial, search_only_trial
 from orchestrate.planning.settings import resolve
 from orchestrate.planning.submission import submit
@@ -313,22 +315,51 @@ def test_images_that_fail_a_stage_fail_it_with_their_reason_until_they_are_repai
 
     (row,) = store.read("attempts", [key_of(trial, "retrain")]).to_pylist()
     failure = (row["status"], row["failure_kind"], row["error_type"])
-    assert failure == ("failed", "exception", "DataError")
+    own_fault = damage == "corrupt"
+    kind, error = ("exception", "DataError") if own_fault else ("wrong_images", "WrongImages")
+    assert failure == ("failed", kind, error)
     assert str(folder) in row["error_message"] and row["ended_at"] is not None
     status = trial_status(store, trial)
-    assert (status.status, status.state.num_failures) == ("failed", 1)
-    assert status.state.reason == f"DataError: {row['error_message']}"
+    assert (status.status, status.state.num_failures) == ("failed", int(own_fault))
+    assert f"{error}: {row['error_message']}".startswith(status.state.reason)
     assert status.state.log is not None and "Traceback" in status.state.log.read_text()
 
-    if damage == "corrupt":
-        return  # Repaired images are other images: a new plan.
     if damage == "gone":
         (folder / "hidden").rename(folder / "train.parquet")
     else:
         write_images(folder, images)
+    if own_fault:  # Repaired images are other images: another stage, with attempts of its own.
+        (trial,) = with_current_images([trial], fingerprint)
     assert run_trial(trial, store, RUNTIME) == "ok"
-    tries = store.read("attempts", [row["stage_key"]]).to_pylist()
-    assert [(row["attempt"], row["status"]) for row in tries] == [(1, "failed"), (2, "ok")]
+    tries = store.read("attempts", [key_of(trial, "retrain")]).to_pylist()
+    expected = [(1, "ok")] if own_fault else [(1, "failed"), (2, "ok")]
+    assert [(row["attempt"], row["status"]) for row in tries] == expected
+
+
+def test_images_that_change_beneath_a_training_fail_it_without_costing_an_attempt(
+    tmp_path: Path, store: Store
+) -> None:
+    folder = tmp_path / "images"
+    images = [png(20 * index) for index in range(12)]
+    write_images(folder, images)
+    (trial,) = random_trials(
+        f"data=parquet:{folder}",
+        "data.augmentation=resized_crop",
+        "data.num_train=12",
+        "data.num_test=4",
+    )
+
+    def change() -> None:
+        write_images(folder, [png(1), *images[1:]])
+
+    assert run_trial(trial, store, RUNTIME, on_epoch=change) == "failed"
+    status = trial_status(store, trial)
+    assert (status.status, status.state.num_failures) == ("failed", 0)
+    assert "images have changed since the sweep was planned" in status.state.reason
+    assert store.read("retrains").num_rows == 0
+    write_images(folder, images)
+    assert run_trial(trial, store, RUNTIME) == "ok"
+    assert store.read("epochs").to_pandas()["epoch"].tolist() == [0, 1]
 
 
 def test_a_loss_that_is_not_finite_fails_the_search_as_diverged(store: Store) -> None:

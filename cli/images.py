@@ -1,0 +1,81 @@
+"""Images that a command plans with: identified with progress in view once it takes two seconds."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cli.console import rich_console
+from cli.interrupt import tidying
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from fairdarts.config import DataConfig
+    from fairdarts.data.files import Split
+    from results.store.store import Store
+
+PATIENCE_S = 2.0
+
+
+class Images:
+    """Takes fingerprints of images for a plan, and keeps what was read in the store, if any."""
+
+    def __init__(self, store: Path) -> None:
+        from results.store.layout import STORE_FILE
+        from results.store.store import Store
+
+        self._store = Store.open(store) if (store.expanduser() / STORE_FILE).exists() else None
+        self._asked: set[tuple[DataConfig, Split]] = set()
+
+    def identify(self, config: "DataConfig", split: "Split") -> str:
+        """The fingerprint of the images of one split, see `fairdarts.data.fingerprint`."""
+        from fairdarts.data.fingerprint import fingerprint
+
+        self._asked.add((config, split))
+        shared = self._store.digests_dir if self._store else None
+        with tidying(), _Reading(config.source) as progress:
+            return fingerprint(config, split, shared=shared, on_progress=progress)
+
+    def share(self, store: "Store") -> None:
+        """Keep what was read in a new store too, for the nodes that will ask."""
+        if self._store is None:
+            self._store = store
+            for config, split in self._asked:
+                self.identify(config, split)
+
+
+class _Reading:
+    """A progress bar on stderr that appears after two seconds; a line where that is no terminal."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._due_s = time.monotonic() + PATIENCE_S
+        self._bar: Progress | None = None
+
+    def __enter__(self) -> "_Reading":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def __call__(self, done: int, total: int) -> None:
+        if self._bar is None:
+            if time.monotonic() < self._due_s:
+                return
+            self._bar = self._start()
+        task = self._bar.task_ids[0]
+        self._bar.update(task, completed=done, total=total or None)
+
+    def _start(self) -> "Progress":
+        from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+
+        console = rich_console(stderr=True)
+        what = f"reading {self._source} once, to identify its images"
+        if not console.is_terminal:
+            console.print(what, markup=False, soft_wrap=True)
+        columns = ("{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn())
+        bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        bar.add_task(what, total=None)
+        bar.start()
+        return bar
