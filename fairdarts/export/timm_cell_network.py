@@ -61,7 +61,7 @@ class TimmNetwork(TimmInterface, DerivedNetwork):  # type: ignore[misc] # logits
         )
         self.in_chans = in_chans
         self.drop_rate = drop_rate
-        self.drop_path_prob = drop_path_rate
+        self.drop_path_rate = drop_path_rate
         reductions = [index for index, cell in enumerate(self.cells) if cell.kind == "reduce"]
         self.stage_ends = [*(index - 1 for index in reductions), num_cells - 1]
         self.feature_info = [
@@ -77,17 +77,19 @@ class TimmNetwork(TimmInterface, DerivedNetwork):  # type: ignore[misc] # logits
 
     def outputs(self, x: Tensor) -> Iterator[Tensor]:
         """Images to the output of each cell in turn."""
-        return self.cell_outputs(x)
+        return self.cell_outputs(x, self.drop_path_rate)
 
     def keep_outputs(self, number: int) -> None:
         """Drop the cells after the first so many."""
         self.cells = self.cells[:number]
 
-    def compute_cell(self, cell: nn.Module, older: Tensor, newer: Tensor) -> Tensor:
+    def compute_cell(
+        self, cell: nn.Module, older: Tensor, newer: Tensor, drop_path_prob: float
+    ) -> Tensor:
         """As in `DerivedNetwork`, or keeping only the cell's inputs for the gradient."""
         if not self.grad_checkpointing:
-            return super().compute_cell(cell, older, newer)
-        output: Tensor = recomputed(cell, older, newer, self.drop_path_prob, draws=True)
+            return super().compute_cell(cell, older, newer, drop_path_prob)
+        output: Tensor = recomputed(cell, older, newer, drop_path_prob, draws=True)
         return output
 
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class TimmLayerNetwork(TimmInterface, LayerNetwork):  # type: ignore[misc] # log
         )
         self.in_chans = in_chans
         self.drop_rate = drop_rate
-        self.drop_path_prob = drop_path_rate
+        self.drop_path_rate = drop_path_rate
         strides = [layer.stride for layer in self.genotype.plan]
         self.stage_ends = [*(i for i, stride in enumerate(strides) if stride == 2), len(strides)]
         self.feature_info = [
@@ -73,7 +73,7 @@ class TimmLayerNetwork(TimmInterface, LayerNetwork):  # type: ignore[misc] # log
 
     def outputs(self, x: Tensor) -> Iterator[Tensor]:
         """Images to the output of the stem, and of each layer in turn."""
-        return self.layer_outputs(x)
+        return self.layer_outputs(x, self.drop_path_rate)
 
     def keep_outputs(self, number: int) -> None:
         """Drop the layers after the first so many outputs, and the convolution before pooling."""

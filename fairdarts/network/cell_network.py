@@ -176,9 +176,6 @@ class DerivedNetwork(nn.Module):
         self.genotype = genotype.pruned()
         if reason := self.genotype.invalid_reason():
             raise GenotypeError(f"This genotype builds no network: {reason}.")
-        self.drop_path_prob = 0.0
-        """Probability of dropping a path in training; the trainer raises it epoch by epoch."""
-
         channels = init_channels
         self.stem_kind = stem
         self.second_stem: nn.Module | None = None
@@ -211,35 +208,38 @@ class DerivedNetwork(nn.Module):
                 self.auxiliary_head = AuxiliaryHead(in_channels[1], num_classes, stem)
         self.classifier = nn.Linear(in_channels[1], num_classes)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+    def forward(self, images: Tensor, drop_path_prob: float = 0.0) -> tuple[Tensor, Tensor | None]:
         """Classify.
 
         Args:
             images: Shape (B, image_channels, H, W).
+            drop_path_prob: Probability of dropping a path, below 1; without effect in evaluation.
         Returns:
             Logits (B, K), and those of the auxiliary head when training with one, else None.
         Raises:
             ConfigError: If H or W cannot be halved twice or is too small for the auxiliary head.
         """
         auxiliary_logits: Tensor | None = None
-        for index, features in enumerate(self.cell_outputs(images)):
+        for index, features in enumerate(self.cell_outputs(images, drop_path_prob)):
             if self.training and index == self.auxiliary_after and self.auxiliary_head is not None:
                 auxiliary_logits = self.auxiliary_head(features)
         return self.classifier(features.mean(dim=(2, 3))), auxiliary_logits
 
-    def cell_outputs(self, images: Tensor) -> Iterator[Tensor]:
-        """The output of each cell in turn; see `DerivedCell.forward`, and `forward` for errors."""
+    def cell_outputs(self, images: Tensor, drop_path_prob: float = 0.0) -> Iterator[Tensor]:
+        """The output of each cell in turn, see `DerivedCell.forward`; arguments as in `forward`."""
         self._check_size(*images.shape[2:])
         older = newer = self.stem(images)
         if self.second_stem is not None:
             newer = self.second_stem(older)
         for cell in self.cells:
-            older, newer = newer, self.compute_cell(cell, older, newer)
+            older, newer = newer, self.compute_cell(cell, older, newer, drop_path_prob)
             yield newer
 
-    def compute_cell(self, cell: nn.Module, older: Tensor, newer: Tensor) -> Tensor:
+    def compute_cell(
+        self, cell: nn.Module, older: Tensor, newer: Tensor, drop_path_prob: float
+    ) -> Tensor:
         """Output of one cell of this network."""
-        output: Tensor = cell(older, newer, self.drop_path_prob)
+        output: Tensor = cell(older, newer, drop_path_prob)
         return output
 
     def _check_size(self, height: int, width: int) -> None:

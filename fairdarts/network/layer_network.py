@@ -90,9 +90,6 @@ class LayerNetwork(nn.Module):
         self.genotype = genotype.pruned()
         if reason := self.genotype.invalid_reason():
             raise GenotypeError(f"This genotype builds no network: {reason}.")
-        self.drop_path_prob = 0.0
-        """Probability of dropping a block of the last layer in training; it grows linearly from
-        the first. The trainer raises it epoch by epoch."""
         self.dropout = dropout
         self.stem = build_stem(S2, width, image_channels, activation)
         self.layers = nn.ModuleList(
@@ -102,27 +99,29 @@ class LayerNetwork(nn.Module):
         self.head = build_head(S2, width, activation)
         self.classifier = nn.Linear(scaled(S2.head_channels, width), num_classes)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+    def forward(self, images: Tensor, drop_path_prob: float = 0.0) -> tuple[Tensor, Tensor | None]:
         """Classify.
 
         Args:
             images: Shape (B, image_channels, H, W).
+            drop_path_prob: Probability of dropping a block of the last layer, below 1; that of
+                earlier layers grows linearly from 0. Without effect in evaluation.
         Returns:
             Logits (B, K), and None: there is no auxiliary head.
         """
         x = images
-        for output in self.layer_outputs(images):
+        for output in self.layer_outputs(images, drop_path_prob):
             x = output
         pooled = F.dropout(self.head(x).mean(dim=(2, 3)), self.dropout, self.training)
         return self.classifier(pooled), None
 
-    def layer_outputs(self, images: Tensor) -> Iterator[Tensor]:
-        """The output of the stem, (B, C, H / 2, W / 2), and of each layer in turn."""
+    def layer_outputs(self, images: Tensor, drop_path_prob: float = 0.0) -> Iterator[Tensor]:
+        """The output of the stem, (B, C, H / 2, W / 2), then of each layer; see `forward`."""
         x = self.stem(images)
         yield x
         deepest = len(self.genotype.layers) - 1
         for index, layer in enumerate(self.layers):
-            x = self.compute_layer(layer, x, self.drop_path_prob * index / deepest)
+            x = self.compute_layer(layer, x, drop_path_prob * index / deepest)
             yield x
 
     def compute_layer(self, layer: nn.Module, x: Tensor, drop_path_prob: float) -> Tensor:

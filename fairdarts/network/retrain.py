@@ -115,14 +115,20 @@ def train_step(
 ) -> list[Tensor]:
     """One step on cross-entropy plus the weighted loss of the auxiliary head.
 
+    Args:
+        state: Its epoch decides how often paths are dropped.
+        batch: Images and labels.
+        config: That of the state.
     Returns:
-        Cross-entropy of the main head and top-1 in percent, scalars on the device.
+        Cross-entropy of the main head and top-1 in percent, scalars on the device; `state` is
+        changed in place.
     """
     images, labels = batch
     smoothing = config.label_smoothing
     state.optimizer.zero_grad()
     with autocast(state.device, config.precision):
-        logits, auxiliary_logits = state.network(images)
+        drop_path_prob = config.drop_path * state.epoch / config.epochs
+        logits, auxiliary_logits = state.network(images, drop_path_prob)
         loss = total = F.cross_entropy(logits, labels, label_smoothing=smoothing)
         if auxiliary_logits is not None:
             auxiliary = F.cross_entropy(auxiliary_logits, labels, label_smoothing=smoothing)
@@ -237,7 +243,6 @@ def _retrain_epoch(
     epoch = state.epoch
     seed_everything(config.seed, "drop_path", epoch)
     state.schedule.step(epoch)
-    state.network.drop_path_prob = config.drop_path * epoch / config.epochs
     state.network.train()
     meter = EpochMeter(TRAIN_METRICS, state.device)
     for step in range(epoch * len(stream), (epoch + 1) * len(stream)):

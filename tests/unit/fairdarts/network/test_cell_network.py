@@ -142,10 +142,9 @@ def test_drop_path_zeroes_a_node_for_some_images_and_scales_it_up_for_the_rest(
     torch.testing.assert_close(dropped[~is_zero], 2 * whole[~is_zero])
 
 
-def test_probability_set_on_the_network_reaches_its_cells() -> None:
+def test_probability_given_to_the_network_reaches_its_cells() -> None:
     model = network(Genotype(SKIPS, SKIPS))
     images = torch.randn(4, 3, 8, 8)
     whole = model(images)[0]
     torch.testing.assert_close(model(images)[0], whole)
-    model.drop_path_prob = 0.5
-    assert not torch.allclose(model(images)[0], whole)
+    assert not torch.allclose(model(images, 0.5)[0], whole)

@@ -83,11 +83,10 @@ def test_a_layer_without_a_needed_block_is_refused() -> None:
 
 def test_drop_path_leaves_out_blocks_beside_a_skip_more_often_with_depth() -> None:
     net = network().train()
-    net.drop_path_prob = 1.0 - 1e-9
     seen: dict[int, float] = {}
     for index, layer in enumerate(net.layers):
         layer.register_forward_pre_hook(lambda _, given, i=index: seen.update({i: given[1]}))
-    net(images())
+    net(images(), 1 - 1e-9)
     assert seen[0] == 0.0
     assert seen[5] == pytest.approx(0.5)
     assert seen[10] == pytest.approx(1.0)
@@ -98,9 +97,8 @@ def test_drop_path_leaves_out_blocks_beside_a_skip_more_often_with_depth() -> No
 
 def test_drop_path_and_dropout_act_in_training_only() -> None:
     net = network(dropout=0.5).eval()
-    net.drop_path_prob = 0.5
-    torch.testing.assert_close(net(images())[0], network().eval()(images())[0])
-    assert not torch.equal(net.train()(images())[0], net(images())[0])
+    torch.testing.assert_close(net(images(), 0.5)[0], network().eval()(images())[0])
+    assert not torch.equal(net.train()(images(), 0.5)[0], net(images(), 0.5)[0])
 
 
 def test_squeeze_and_excitation_and_swish_are_options() -> None:

@@ -58,7 +58,6 @@ class Run:
 
     epochs: list[RetrainEpoch]
     saved: list[bytes]
-    drop_path_probs: list[float]
 
 
 def run(
@@ -67,12 +66,11 @@ def run(
     genotype: AnyGenotype = GENOTYPE,
 ) -> Run:
     """Retrain on batches of 4 and 3 images and test on 5."""
-    finished = Run([], [], [])
+    finished = Run([], [])
 
     def on_epoch(epoch: RetrainEpoch, state: RetrainState) -> None:
         finished.epochs.append(replace(epoch, wall_s=0))
         finished.saved.append(state.to_bytes())
-        finished.drop_path_probs.append(state.network.drop_path_prob)
 
     retrain(
         genotype,
@@ -216,12 +214,21 @@ def test_resume_that_lost_the_momentum_would_differ() -> None:
 
 def test_finished_retraining_resumes_to_nothing() -> None:
     config = tiny_config()
-    assert run(config, checkpoint=uninterrupted(config).saved[-1]) == Run([], [], [])
+    assert run(config, checkpoint=uninterrupted(config).saved[-1]) == Run([], [])
 
 
-def test_drop_path_grows_linearly_and_the_learning_rate_falls_to_a_last_one_above_zero() -> None:
+def test_drop_path_grows_linearly_with_the_epoch() -> None:
+    config = tiny_config()
+    state = double_state(config)
+    given: list[float] = []
+    state.network.cells[0].register_forward_pre_hook(lambda _, inputs: given.append(inputs[2]))
+    for state.epoch in range(config.epochs):
+        train_step(state, double_batch(), config)
+    assert given == pytest.approx([0.0, 0.3, 0.6])
+
+
+def test_learning_rate_falls_to_a_last_one_above_zero() -> None:
     whole = uninterrupted(tiny_config())
-    assert whole.drop_path_probs == pytest.approx([0.0, 0.3, 0.6])
     # 0.025 (1 + cos(epoch pi / 3)) / 2: 0 would come in epoch 3.
     assert [epoch.lr for epoch in whole.epochs] == pytest.approx([0.025, 0.01875, 0.00625])
     assert [(epoch.epoch, epoch.num_images) for epoch in whole.epochs] == [(0, 7), (1, 7), (2, 7)]
@@ -341,7 +348,7 @@ def test_nothing_is_read_back_to_the_host_within_an_epoch(drop_path_mode: str) -
     config = tiny_config(drop_path_mode=drop_path_mode)
     meta = torch.device("meta")
     state = RetrainState(GENOTYPE, config, NUM_CLASSES, meta)
-    state.network.drop_path_prob = 0.5
+    state.epoch = 2  # some paths are dropped
     batch = (torch.empty(4, 3, 32, 32, device=meta), torch.empty(4, dtype=torch.int64, device=meta))
     meter = EpochMeter(TRAIN_METRICS, meta)
     meter.add(4, *train_step(state, batch, config))
