@@ -178,7 +178,31 @@ def augmentation_of_stored_images(setup: Setup) -> str | None:
     return None
 
 
+OWN_SETTINGS = {
+    "cells (S1)": ("stem", "init_channels", "num_cells", "auxiliary_weight"),
+    "layers (S2)": ("width", "squeeze_excite", "activation", "dropout"),
+}
+"""Settings of `RetrainConfig` that only networks of this kind have."""
+
+
+def setting_of_the_other_kind(setup: Setup) -> str | None:
+    """It would do nothing."""
+    if setup.retrain is None:
+        return None
+    own, other = OWN_SETTINGS if setup.has_cells else reversed(OWN_SETTINGS)
+    for setting in OWN_SETTINGS[other]:
+        value = getattr(setup.retrain, setting)
+        # 0, as of a head or of dropout, says that there is none, which is so.
+        if value and value != RetrainConfig.model_fields[setting].default:
+            return (
+                f"retrain.{setting} (={value}) is for networks of {other}, and those of {own} have "
+                f"{', '.join(OWN_SETTINGS[own])}: leave it out, or choose another retrain.recipe"
+            )
+    return None
+
+
 REFUSED: tuple[Condition, ...] = (
+    setting_of_the_other_kind,
     one_class,
     fewer_images_than_classes,
     fewer_than_two_a_half,

@@ -137,7 +137,7 @@ class SearchConfig(Config):
     """The rule that may end the search before its last epoch; left out: none. `two_skips`: the
     normal cell would get two skip connections (DARTS+, arXiv:1909.06035); `eigenvalue`: the largest
     eigenvalue of the alphas' Hessian grows too fast (RobustDARTS, arXiv:1909.09656)."""
-    epochs: int = Field(default=50, ge=1)
+    epochs: int = Field(default=50, ge=1, le=1_000_000)
     """Passes over the training images (over the half that trains weights, if bilevel)."""
     batch_size: int = Field(default=128, ge=2)
     """Images of a step of the weights, and as many again for a step of the alphas."""
@@ -145,9 +145,9 @@ class SearchConfig(Config):
     """Parts of a batch whose gradients are summed before a step. Each part needs its share of the
     memory only; the numbers are those of the whole batch, except that batch norm sees one part at a
     time."""
-    init_channels: int = Field(default=16, ge=1)
+    init_channels: int = Field(default=16, ge=1, le=10_000)
     """Channels C of the first cell (S1 only)."""
-    num_cells: int = Field(default=8, ge=3)
+    num_cells: int = Field(default=8, ge=3, le=1_000)
     """Cells in the supernet; those at a third and two thirds are reduction cells (S1 only)."""
     width: float = Field(default=1.0, gt=0, le=4)
     """Factor of all channels; below 1: a smaller proxy (S2 only)."""
@@ -314,9 +314,9 @@ class RetrainConfig(Config):
     stem: Literal["cifar", "imagenet"] = "cifar"
     """What stands before the cells: `cifar` keeps the size of the image, `imagenet` halves it three
     times (S1 only)."""
-    init_channels: int = Field(default=36, ge=1)
+    init_channels: int = Field(default=36, ge=1, le=10_000)
     """Channels C of the first cell (S1 only)."""
-    num_cells: int = Field(default=20, ge=3)
+    num_cells: int = Field(default=20, ge=3, le=1_000)
     """Cells of the network; those at a third and two thirds are reduction cells (S1 only)."""
     width: float = Field(default=1.0, gt=0, le=4)
     """Factor of all channels (S2 only)."""
@@ -326,7 +326,7 @@ class RetrainConfig(Config):
     """Activation of the blocks (S2 only)."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Probability of dropping a feature before the classifier (S2 only)."""
-    epochs: int = Field(default=600, ge=1)
+    epochs: int = Field(default=600, ge=1, le=1_000_000)
     """Passes over the training images."""
     batch_size: int = Field(default=96, ge=2)
     """Images of a step."""

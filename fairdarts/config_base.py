@@ -1,5 +1,6 @@
 """What every group of settings shares: it is frozen, refuses nonsense and says what it allows."""
 
+import reprlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Self
@@ -44,19 +45,30 @@ class Config(BaseModel):
         try:
             return cls(**values)
         except ValidationError as error:
-            raise ConfigError(_first_fault(cls, error, where)) from None
+            raise _first_fault(cls, error, where) from None
 
 
-def _first_fault(cls: type[Config], error: ValidationError, where: str) -> str:
+MAX_SHOWN = 80
+"""Characters of a value that an error shows."""
+
+
+def shown(value: object) -> str:
+    """A value as errors show it, however long or deep it is."""
+    text = reprlib.repr(value) if isinstance(value, dict | list) else repr(value)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
+
+
+def _first_fault(cls: type[Config], error: ValidationError, where: str) -> ConfigError:
     fault = error.errors(include_url=False)[0]
     name = ".".join(str(part) for part in fault["loc"] if isinstance(part, str))
     full_name = ".".join(part for part in (where, name) if part)
     if fault["type"] == "extra_forbidden":
-        return f"{full_name} is not a setting; allowed here: {', '.join(cls.model_fields)}."
+        allowed = ", ".join(cls.model_fields)
+        return ConfigError(f"{full_name} is not a setting; allowed here: {allowed}.", full_name)
     if fault["type"] == "value_error":
-        return f"{where + ': ' if where else ''}{fault['ctx']['error']}"
+        return ConfigError(f"{where + ': ' if where else ''}{fault['ctx']['error']}")
     message = fault["msg"].removeprefix("Input ").rstrip(".")
-    return f"{full_name} (={fault['input']!r}) {message}."
+    return ConfigError(f"{full_name} (={shown(fault['input'])}) {message}.", full_name)
 
 
 @dataclass(frozen=True)

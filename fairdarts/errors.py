@@ -8,6 +8,11 @@ class FairDartsError(Exception):
 class ConfigError(FairDartsError):
     """A setting that cannot be used: unknown, of the wrong type or out of range."""
 
+    def __init__(self, message: str, setting: str | None = None) -> None:
+        super().__init__(message)
+        self.setting = setting
+        """Full name of the setting at fault, where it is one."""
+
 
 class DataError(FairDartsError):
     """A data set that is missing, incomplete or not what its name says."""

@@ -6,13 +6,15 @@ what they have in common and a finished stage is never computed again.
 
 import functools
 import itertools
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
 from fairdarts.config import Config, DataConfig, RetrainConfig, SampleConfig
 from fairdarts.data.files import Split
 from fairdarts.data.fingerprint import fingerprint
+from fairdarts.errors import ConfigError, FairDartsError
 from fairdarts.spaces import S1
 from orchestrate.errors import SweepError
 from orchestrate.planning.identity import group_id, stage_key
@@ -30,6 +32,8 @@ from orchestrate.planning.sweep_file import RandomBaseline, Sweep
 
 Identify = Callable[[DataConfig, Split], str]
 """What takes the fingerprint of a data set's images, see `fairdarts.data.fingerprint`."""
+MAX_TRIALS = 100_000
+"""Most trials of one plan: planning them takes minutes, and their plan is a file of 300 MB."""
 
 
 @dataclass(frozen=True)
@@ -71,33 +75,71 @@ class TrialSpec:
         return cls(**(value | {"stages": stages}))
 
 
-def plan(sweep: Sweep, identify: Identify = fingerprint) -> list[TrialSpec]:
+def plan(
+    sweep: Sweep,
+    identify: Identify = fingerprint,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[TrialSpec]:
     """Every trial of a sweep, in the order of the file, each setting checked.
 
     Args:
         sweep: What to plan.
         identify: What takes the fingerprint of the images.
+        on_progress: Called after every trial with how many are planned, and of how many.
     Raises:
-        SweepError, ConfigError: If a combination cannot be used.
+        SweepError, ConfigError: If a combination cannot be used, or there are too many.
         DataError: If a data set is not there.
     """
+    total = _num_trials(sweep)
     identify = functools.cache(identify)  # A thousand trials share their images.
-    trials = [*_searches(sweep, identify), *_random_baselines(sweep, identify)]
+    trials: list[TrialSpec] = []
     seen: dict[str, str] = {}
-    for trial in trials:
-        twin = seen.setdefault(trial.trial_id, trial.label)
-        if twin is not trial.label:
-            raise SweepError(
-                f"the trials {twin!r} and {trial.label!r} are the same computation: an axis of "
-                "[matrix], or a [[random]] group, changes nothing that they use."
-            )
+    try:
+        for trial in itertools.chain(
+            _searches(sweep, identify), _random_baselines(sweep, identify)
+        ):
+            trials.append(trial)
+            twin = seen.setdefault(trial.trial_id, trial.label)
+            if twin is not trial.label:
+                raise SweepError(
+                    f"the trials {twin!r} and {trial.label!r} are the same computation: an axis of "
+                    "[matrix], or a [[random]] group, changes nothing that they use."
+                )
+            on_progress(len(trials), total)
+    except (FairDartsError, SweepError) as error:
+        setting = error.setting if isinstance(error, ConfigError) else None
+        place = sweep.place(setting)
+        raise type(error)(f"{place}: {error}" if place else str(error)) from None
     return trials
 
 
-def _searches(sweep: Sweep, identify: Identify) -> list[TrialSpec]:
+def _num_trials(sweep: Sweep) -> int:
+    """How many trials a sweep has.
+
+    Raises:
+        SweepError: If they are more than one plan holds.
+    """
+    searches = math.prod(map(len, sweep.matrix.values())) if sweep.matrix else 0
+    trainings = math.prod(map(len, _training_axes(sweep).values()))
+    total = searches + trainings * sum(group.models for group in sweep.random)
+    if total > MAX_TRIALS:
+        axes = [f"{axis} has {len(values):,}" for axis, values in sweep.matrix.items()]
+        models = [f"a [[random]] group {group.models:,}" for group in sweep.random]
+        raise SweepError(
+            f"{sweep.path or sweep.name} has {total:,} trials ({', '.join(axes + models)}), and a "
+            f"plan holds {MAX_TRIALS:,}: take fewer values, or several sweeps."
+        )
+    return total
+
+
+def _training_axes(sweep: Sweep) -> dict[str, list[Any]]:
+    """The axes that random genotypes, which are trained like searched ones, follow."""
+    return {a: v for a, v in sweep.matrix.items() if a.startswith(("retrain.", "data."))}
+
+
+def _searches(sweep: Sweep, identify: Identify) -> Iterator[TrialSpec]:
     if not sweep.matrix:
-        return []
-    trials = []
+        return
     for values in itertools.product(*sweep.matrix.values()):
         point = dict(zip(sweep.matrix, values, strict=True))
         layers = [sweep.settings, point, sweep.overrides]
@@ -106,14 +148,11 @@ def _searches(sweep: Sweep, identify: Identify) -> list[TrialSpec]:
         scale = sweep.scale.layer(method, space_of(layers), recipe_of(layers))
         sections = resolve(method, [scale, *layers])
         shown = {axis: value for axis, value in point.items() if axis != "method"}
-        trials.append(search_trial(method, sections, shown, identify))
-    return trials
+        yield search_trial(method, sections, shown, identify)
 
 
-def _random_baselines(sweep: Sweep, identify: Identify) -> list[TrialSpec]:
-    # Random genotypes are trained like searched ones, so they follow the axes of training.
-    axes = {a: v for a, v in sweep.matrix.items() if a.startswith(("retrain.", "data."))}
-    trials = []
+def _random_baselines(sweep: Sweep, identify: Identify) -> Iterator[TrialSpec]:
+    axes = _training_axes(sweep)
     for group in sweep.random:
         for values in itertools.product(*axes.values()):
             point = dict(zip(axes, values, strict=True))
@@ -124,8 +163,7 @@ def _random_baselines(sweep: Sweep, identify: Identify) -> list[TrialSpec]:
                     "fairdarts", [scale, *(_without_method(layer) for layer in layers)]
                 )
                 sample = resolve_sample(group.model_dump(exclude={"models"}) | {"index": index})
-                trials.append(_sample_trial(group, sample, sections, point, identify))
-    return trials
+                yield _sample_trial(group, sample, sections, point, identify)
 
 
 def _without_method(settings: Settings) -> Settings:

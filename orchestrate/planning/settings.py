@@ -1,6 +1,8 @@
 """Names of settings: how a person's short or dotted names become resolved configurations."""
 
+import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,28 +62,60 @@ def flatten(table: dict[str, Any], prefix: str = "") -> Settings:
         SweepError: If a name is no setting, or a setting has two values.
     """
     flat: Settings = {}
-    for key, value in table.items():
-        name = f"{prefix}{key}"
-        found = flatten(value, f"{name}.") if isinstance(value, dict) else {full_name(name): value}
-        for twice in found.keys() & flat.keys():
-            raise SweepError(f"{twice} is given twice, under two names: keep one of them.")
-        flat |= found
+    for name, value in _leaves(table, prefix):
+        full = full_name(name)
+        if full in flat:
+            raise SweepError(f"{full} is given twice, under two names: keep one of them.")
+        flat[full] = value
     return flat
+
+
+def names_as_written(table: dict[str, Any]) -> dict[str, str]:
+    """Full names of the settings in nested TOML tables, to the names that stand there."""
+    return {full_name(name): name for name, _ in _leaves(table)}
+
+
+def _leaves(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        if not isinstance(value, dict):
+            yield f"{prefix}{key}", value
+        elif prefix:  # A setting is a section and a field.
+            raise SweepError(f"{prefix}{key} is not a setting: it cannot be a table.")
+        else:
+            yield from _leaves(value, f"{key}.")
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:
     """`key=value` to a pair, the value as TOML has it or else as plain text.
 
     Raises:
-        SweepError: If there is no `=`.
+        SweepError: If there is no `=`, or there are two assignments.
     """
-    key, equals, value = text.partition("=")
-    if not equals or not key.strip():
+    key, equals, value = (part.strip() for part in text.partition("="))
+    if not equals or not key:
         raise SweepError(f"--set {text}: write it as key=value, for example --set search.epochs=5.")
     try:
-        return key.strip(), tomllib.loads(f"value = {value.strip()}")["value"]
+        table = tomllib.loads(f"value = {value}")
     except tomllib.TOMLDecodeError:
-        return key.strip(), value.strip()
+        table = {"value": value}
+    except RecursionError:
+        raise SweepError(f"--set {key}: its value is nested too deeply to be one.") from None
+    names = [*(table.keys() - {"value"}), *_NAME_BEFORE_EQUALS.findall(value)]
+    if isinstance(table["value"], str) and value[:1] in ("'", '"'):
+        names = []  # Quoted text is what it is.
+    if any(map(_is_setting, names)) or len(table) > 1:
+        raise SweepError(f"--set {text}: one assignment for each --set: write --set again.")
+    return key, table["value"]
+
+
+_NAME_BEFORE_EQUALS = re.compile(r"[\s,;]([A-Za-z_][\w.]*)\s*=")
+
+
+def _is_setting(name: str) -> bool:
+    try:
+        return bool(full_name(name))
+    except SweepError:
+        return name.startswith(("resources.", "random."))
 
 
 def resolve(method: str, layers: list[Settings]) -> dict[str, Config]:

@@ -25,7 +25,7 @@ cpus_per_trial = 1
 """
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -34,11 +34,18 @@ from typing import Any
 from pydantic import Field
 
 from fairdarts.config import Config
+from fairdarts.errors import ConfigError
 from fairdarts.presets import METHODS
 from orchestrate.errors import SweepError
 from orchestrate.planning.resources import Resources
 from orchestrate.planning.scale import PAPER, Scale, scale_named
-from orchestrate.planning.settings import Settings, flatten, full_name, parse_assignment
+from orchestrate.planning.settings import (
+    Settings,
+    flatten,
+    full_name,
+    names_as_written,
+    parse_assignment,
+)
 from results.store.layout import is_sweep
 
 KEYS = ("name", "description", "cost", "settings", "methods", "matrix", "random", "resources")
@@ -76,6 +83,16 @@ class Sweep:
     resources: Resources
     overrides: Settings
     """`--set` values, over everything else."""
+    path: str = ""
+    """Name or file that it was read from, as the user wrote it."""
+    written: dict[str, str] = field(default_factory=dict)
+    """Full names of settings, to where and under what name the user wrote them."""
+
+    def place(self, setting: str | None) -> str:
+        """Where a setting was written, for an error: the file, and the name there."""
+        name = "seed" if setting in ("search.seed", "retrain.seed") else setting
+        where = self.written.get(setting or "") or self.written.get(name or "", "")
+        return ", ".join(part for part in (self.path, where) if part)
 
 
 def load_sweep(
@@ -95,15 +112,18 @@ def load_sweep(
     name, text = _read(name_or_path)
     try:
         table = tomllib.loads(text)
+    except RecursionError:
+        raise SweepError(f"{name_or_path} is nested too deeply to be a sweep.") from None
     except tomllib.TOMLDecodeError as error:
         hint = ""
         if "overwrite" in str(error):
             hint = ' (beside other data.* settings write data.source = "..." instead of data)'
         raise SweepError(f"{name_or_path} is not TOML: {error}{hint}.") from None
     try:
-        return parse_sweep(table, name, assignments or [], scale)
-    except SweepError as error:
+        sweep = parse_sweep(table, name, assignments or [], scale)
+    except (SweepError, ConfigError) as error:
         raise SweepError(f"{name_or_path}: {error}") from None
+    return replace(sweep, path=name_or_path)
 
 
 def parse_sweep(
@@ -158,7 +178,24 @@ def parse_sweep(
         random=[RandomBaseline.build(group, "random") for group in random_tables],
         resources=Resources.build(resources_table, "resources"),
         overrides=overrides,
+        written=_written(table, assignments),
     )
+
+
+def _written(table: dict[str, Any], assignments: list[str]) -> dict[str, str]:
+    """See `Sweep.written`; what counts comes last."""
+    parts = {"[settings]": _table(table, "settings")}
+    parts |= {f"[methods.{name}]": part for name, part in _table(table, "methods").items()}
+    parts["[matrix]"] = _table(table, "matrix")
+    written = {
+        full: f"{part} {name}"
+        for part, settings in parts.items()
+        for full, name in names_as_written(settings).items()
+    }
+    for key in (parse_assignment(assignment)[0] for assignment in assignments):
+        if not key.startswith(("resources.", "random.")):
+            written[full_name(key)] = f"--set {key}"
+    return written
 
 
 def packaged_sweeps() -> list[str]:

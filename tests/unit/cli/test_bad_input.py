@@ -50,6 +50,49 @@ SWEEP_FILES: dict[str, tuple[str, list[str]]] = {
         "[matrix]\nmethod=['darts']\nop_threshold=[0.8,0.9]",
         ["op_threshold=0.8", "op_threshold=0.9", "same computation"],
     ),
+    "value under a short name": (
+        "[settings]\nop_threshold=1.5\n[matrix]\nseed=[0]",
+        ["sweep.toml, [settings] op_threshold: derive.op_threshold (=1.5)"],
+    ),
+    "value of an axis": (
+        "[matrix]\nsearch.epochs=[3, 0]",
+        ["sweep.toml, [matrix] search.epochs: search.epochs (=0)"],
+    ),
+    "value of a method": (
+        "[methods.darts]\nalpha_lr=-1.0\n[matrix]\nmethod=['darts']",
+        ["sweep.toml, [methods.darts] alpha_lr: search.alpha_lr (=-1.0)"],
+    ),
+    "seed out of range": ("[matrix]\nseed=[-1]", ["sweep.toml, [matrix] seed: search.seed (=-1)"]),
+    "size of 20 digits": (
+        "[settings]\nsearch.init_channels=99999999999999999999\n[matrix]\nseed=[0]",
+        ["search.init_channels (=99999999999999999999)", "10000"],
+    ),
+    "nested too deeply": ("x = " + "[" * 5000 + "]" * 5000, ["sweep.toml", "nested too deeply"]),
+    "tables in tables": (
+        "[settings]\nsearch.epochs.a.b.c = 1\n[matrix]\nseed=[0]",
+        ["search.epochs", "cannot be a table"],
+    ),
+    "long value": ("[settings]\nsearch.epochs='" + "9" * 999 + "'\n[matrix]\nseed=[0]", ["999..."]),
+    "a million trials": (
+        f"[matrix]\nseed={list(range(1000))}\nsearch.epochs={list(range(1, 1001))}",
+        ["sweep.toml has 1,000,000 trials", "seed has 1,000", "100,000"],
+    ),
+    "more random models than a plan holds": (
+        "[[random]]\nmodels=1000000000",
+        ["1,000,000,000 trials", "[[random]]"],
+    ),
+    "window of random genotypes that is empty": (
+        "[[random]]\nmodels=2\nmin_multadds_m=900.0",
+        ["min_multadds_m = 900", "227.3M to 683.6M"],
+    ),
+    "cutout as large as the image": (
+        "[settings]\nretrain.cutout=32\n[matrix]\nseed=[0]",
+        ["retrain.cutout (=32)", "32 x 32"],
+    ),
+    "settings of the other kind of network": (
+        "[settings]\nretrain.width=0.5\n[matrix]\nseed=[0]",
+        ["retrain.width (=0.5)", "layers (S2)"],
+    ),
     "no such resource": ("[resources]\ncpus=2\n[matrix]\nseed=[0]", ["resources.cpus"]),
 }
 
@@ -93,6 +136,22 @@ def test_a_faulty_sweep_file_is_refused_and_nothing_is_written(
         (["sweep", "run", "quickstart", "--set", "seed"], ["--set seed", "key=value"]),
         (["sweep", "run", "quickstart", "--set", "seeds=3"], ["seeds"]),
         (
+            ["sweep", "run", "quickstart", "--set", "op_threshold=2.0"],
+            ["quickstart, --set op_threshold: derive.op_threshold (=2.0)"],
+        ),
+        (
+            ["sweep", "run", "quickstart", "--set", "search.epochs=1 search.batch_size=8"],
+            ["one assignment for each --set"],
+        ),
+        (
+            ["sweep", "run", "quickstart", "--set", "search.epochs=1\nsearch.batch_size=8"],
+            ["one assignment for each --set"],
+        ),
+        (
+            ["sweep", "run", "quickstart", "--set", f"seed={'[' * 5000}{']' * 5000}"],
+            ["seed", "nested too deeply"],
+        ),
+        (
             ["sweep", "run", "quickstart", "--set", "resources.cpus_per_trial=4096"],
             ["4096", "Lower them"],
         ),
@@ -103,6 +162,21 @@ def test_a_faulty_sweep_file_is_refused_and_nothing_is_written(
         (["search", "--method", "foo"], ["foo", "fairdarts, darts"]),
         (["search", "--data", "folder:/nowhere"], ["/nowhere"]),
         (["search", "--set", "search.num_cells=2"], ["search.num_cells (=2)"]),
+        (["search", "--set", "search.init_channels=99999999999999999999"], ["init_channels"]),
+        (["search", "--set", "data.num_train=8"], ["8 training images", "10 classes"]),
+        (["retrain", "FairDARTS_a", "--set", "retrain.width=2.0"], ["retrain.width", "S1"]),
+        (
+            ["retrain", " ".join(["E3K3"] * 19), "--set", "retrain.init_channels=99"],
+            ["retrain.init_channels (=99)", "S2"],
+        ),
+        (
+            ["retrain", "FairDARTS_a", "--set", "recipe=imagenet-transfer"],
+            ["32x32", "auxiliary head", "224x224"],
+        ),
+        (
+            ["retrain", '{"normal": [], "reduce": []}'],
+            ["builds no network", "the normal cell has no live node"],
+        ),
         (["retrain", "FairDARTS_z"], ["FairDARTS_z", "closest"]),
         (["retrain", "missing.json"], ["missing.json"]),
         (["doctor", "--download", "imagenet"], ["imagenet", "cifar10"]),

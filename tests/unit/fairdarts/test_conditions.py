@@ -28,6 +28,7 @@ def setup(
 
 
 CASES: dict[str, tuple[Setup, str]] = {
+    "setting_of_the_other_kind": (setup(retrain={"width": 2.0}), "retrain.width (=2.0)"),
     "one_class": (setup(num_classes=1), "two or more"),
     "fewer_images_than_classes": (setup(num_train=9), "data.num_train"),
     "fewer_than_two_a_half": (setup({}, num_train=3, num_classes=2), "data.num_train"),
@@ -90,3 +91,17 @@ def test_sizes_that_the_imagenet_stem_cannot_take_are_refused(side: int) -> None
 def test_a_single_level_search_has_all_images() -> None:
     single = {"optimization": "single_level", "batch_size": 400}
     assert warnings(setup(single, num_train=500)) == []
+
+
+def test_each_kind_of_network_refuses_the_settings_of_the_other() -> None:
+    s2 = {"space": "s2", "height": 224, "width": 224}
+    for name, value in {"stem": "imagenet", "init_channels": 9, "num_cells": 4}.items():
+        with pytest.raises(ConfigError, match=f"retrain.{name}"):
+            refuse(setup(retrain={name: value, "cutout": 0}, **s2))
+        refuse(setup(retrain={name: value, "cutout": 0}, height=224, width=224))
+    for name, value in {"squeeze_excite": True, "activation": "swish", "dropout": 0.1}.items():
+        with pytest.raises(ConfigError, match=f"retrain.{name}"):
+            refuse(setup(retrain={name: value}))
+        refuse(setup(retrain={name: value, "cutout": 0}, **s2))
+    without_head = {"auxiliary_weight": 0.0, "cutout": 0}
+    refuse(setup(retrain=without_head, **s2))  # There is none anyway.

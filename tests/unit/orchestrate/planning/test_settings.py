@@ -195,3 +195,23 @@ def test_a_recipe_label_shows_what_differs_from_the_recipe() -> None:
     assert recipe_label(RetrainConfig()) == "cifar-600"
     assert recipe_label(RetrainConfig(seed=5, drop_path_mode="edge")) == "cifar-600"
     assert recipe_label(RetrainConfig(epochs=8, lr=0.1)) == "cifar-600[epochs=8,lr=0.1]"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("data=parquet:/a, b=c", "parquet:/a, b=c"),  # `b` is not a setting: part of a path
+        ("data='folder:/x seed=1'", "folder:/x seed=1"),
+        ("seed=[0, 1]", [0, 1]),
+    ],
+)
+def test_signs_in_a_value_are_part_of_it(text: str, value: object) -> None:
+    assert parse_assignment(text)[1] == value
+
+
+@pytest.mark.parametrize(
+    "text", ["seed=1 search.epochs=2", "seed=1, num_train=9", "seed=1;resources.max_attempts=2"]
+)
+def test_two_assignments_in_one_are_refused(text: str) -> None:
+    with pytest.raises(SweepError, match="one assignment for each --set"):
+        parse_assignment(text)
