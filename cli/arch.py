@@ -1,5 +1,7 @@
 """`fairdarts arch`: look at architectures, count them and draw them."""
 
+import os
+import tempfile
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +15,7 @@ from cli.options import DEFAULT_STORE, StoreOption
 from cli.output import check_output, write_output
 
 if TYPE_CHECKING:
+    from fairdarts.genotype.any_genotype import AnyGenotype
     from fairdarts.genotype.published import PublishedGenotype
 
 app = typer.Typer(help="Look at architectures, count and draw them.", no_args_is_help=True)
@@ -240,16 +243,24 @@ def draw(
         raise ConfigError(f"--output (={str(output)!r}) must end in .svg or .png.")
     check_output(output)
     name, architecture = read_genotype(genotype, store)
-    title = clean_text(name)
+    if isinstance(architecture, LayerGenotype) and cell is not Cells.BOTH:
+        raise ConfigError("--cell does not fit this genotype: a network of S2 has no cells.")
+    with tempfile.TemporaryDirectory(prefix="fairdarts-") as folder:
+        # Else matplotlib keeps a list of fonts in the home folder.
+        os.environ.setdefault("MPLCONFIGDIR", folder)
+        write_output(output, _picture(architecture, clean_text(name), format_, cell))
+
+
+def _picture(
+    architecture: "AnyGenotype", title: str, format_: Literal["svg", "png"], cell: Cells
+) -> bytes:
+    from fairdarts.genotype.layer_genotype import LayerGenotype
+
     if isinstance(architecture, LayerGenotype):
-        if cell is not Cells.BOTH:
-            raise ConfigError("--cell does not fit this genotype: a network of S2 has no cells.")
         from fairdarts.drawing.layer_drawing import draw_layers
 
-        write_output(output, draw_layers(architecture, title, format_))
-        return
-
+        return draw_layers(architecture, title, format_)
     from fairdarts.drawing.cell_drawing import draw
 
     kinds = ("normal", "reduce") if cell is Cells.BOTH else (cell.value,)
-    write_output(output, draw(architecture, title, format_, kinds))
+    return draw(architecture, title, format_, kinds)

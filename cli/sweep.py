@@ -302,10 +302,9 @@ def _newest_submission(store: "Store", sweep: str) -> "Submission":
 
 def _statuses_if_store(folder: Path, trials: "list[TrialSpec]") -> "Sequence[TrialStatus | None]":
     from orchestrate.running.status import sweep_status
-    from results.store.layout import STORE_FILE
     from results.store.store import Store
 
-    if not (folder.expanduser() / STORE_FILE).exists():
+    if not Store.exists_at(folder):
         return [None for _ in trials]
     return sweep_status(Store.open(folder), trials)
 

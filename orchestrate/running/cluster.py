@@ -2,11 +2,13 @@
 
 import logging
 import os
+import secrets
 import signal
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from orchestrate.errors import ClusterError, first_line
@@ -26,6 +28,11 @@ ENVIRONMENT = {
 }
 
 CONNECT_TIMEOUT_S = 10.0
+TOKEN_VARIABLES = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+LONGEST_SOCKET = "/session_2000-01-01_00-00-00_000000_4194304/sockets/plasma_store"
+DEFAULT_TMPDIR = "/tmp"  # noqa: S108 - Ray's own
+MAX_SOCKET_BYTES = 103
+"""Longest name of a socket: 103 bytes on macOS, 107 on Linux."""
 
 
 @contextmanager
@@ -39,21 +46,26 @@ def cluster(address: str | None) -> Iterator[list[dict[str, float]]]:
     Raises:
         ClusterError: If Ray cannot be started or joined.
     """
-    if address is not None:
+    how: dict[str, Any] = {}
+    if address is None:
+        how = {"num_cpus": num_cpus(), "include_dashboard": False, "_temp_dir": _session_folder()}
+        if not any(map(os.environ.get, TOKEN_VARIABLES)):
+            # Otherwise Ray writes one into the home folder.
+            os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    else:
         _check_reachable(address)
     os.environ.update(ENVIRONMENT)
     old_handler = signal.getsignal(signal.SIGTERM)
-    old_umask = os.umask(0o077)  # Ray's token file would be readable by every user of the machine.
+    old_umask = os.umask(0o077)  # Ray's logs are nobody else's business.
     import ray
 
-    local: dict[str, Any] = {"num_cpus": num_cpus(), "include_dashboard": False}
     try:
         ray.init(
             # Never bare: Ray would then attach to whatever a dead cluster left behind.
             address=address or "local",
             log_to_driver=False,
             logging_level=logging.ERROR,
-            **({} if address else local),
+            **how,
         )
     except (RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
         target, remedy = "start Ray here", "`fairdarts doctor` checks this machine"
@@ -92,6 +104,25 @@ def ray_faults() -> Iterator[None]:
             f"Ray stopped working ({first_line(error)}); all finished epochs are kept: run the "
             "same command again."
         ) from error
+
+
+def _session_folder() -> str:
+    """Where a local Ray keeps its sockets and logs: where it would itself, if names fit there.
+
+    Raises:
+        ClusterError: If the user chose a place for Ray in which they do not.
+    """
+    chosen = os.environ.get("RAY_TMPDIR")
+    session = Path(chosen or os.environ.get("TMPDIR") or DEFAULT_TMPDIR) / "ray"
+    too_long = len(os.fsencode(session)) + len(LONGEST_SOCKET) - MAX_SOCKET_BYTES
+    if too_long <= 0:
+        return str(session)
+    if chosen:
+        raise ClusterError(
+            f"RAY_TMPDIR (={chosen!r}) is {too_long} bytes too long for the names of Ray's "
+            f"sockets: set it to a folder with a shorter name, such as {DEFAULT_TMPDIR}."
+        )
+    return f"{DEFAULT_TMPDIR}/ray"
 
 
 def _check_reachable(address: str) -> None:

@@ -19,6 +19,8 @@ from results.errors import StoreError
 
 FORMAT = "fairdarts-store"
 STORE_FILE = "STORE.json"
+FOLDERS = ("sweeps", "stages", "trainings", "live", "sealed", "lost+found")
+"""What a store may hold, and what a fresh disk does."""
 STAGE_KINDS = ("search", "sample", "given", "derive", "retrain")
 PLAN_TABLE = "trials"
 STAGE_TABLES = frozenset({"epochs", "genotypes", "retrains"})
@@ -30,6 +32,14 @@ _SWEEP = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _PLAN_NAME = re.compile(rf"{_SWEEP.pattern}(\.[0-9]{{4,9}})?")
 _ATTEMPT_NAME = re.compile(rf"({_KEY.pattern})\.a([0-9]{{4,9}})")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+
+
+def foreign_names(folder: Path) -> list[str]:
+    """What lies in a folder and neither belongs to a store nor is the system's, sorted."""
+    if not folder.is_dir():
+        return []
+    names = (path.name for path in folder.iterdir())
+    return sorted(name for name in names if name not in FOLDERS and not name.startswith("."))
 
 
 def check_root(root: Path) -> None:

@@ -38,10 +38,12 @@ class Store:
         """Make `root` a store; an existing store is opened.
 
         Raises:
-            StoreError: If `root` is an object store, or a store of a newer major version.
+            StoreError: If `root` is an object store, a store of a newer major version, or a folder
+                of something else.
+            OSError: If it cannot be written.
         """
         store = cls._at(root)
-        if not (store.root / layout.STORE_FILE).exists():
+        if not cls.exists_at(root):
             write_json(
                 store.root / layout.STORE_FILE,
                 {
@@ -51,6 +53,28 @@ class Store:
                 },
             )
         return cls.open(root)
+
+    @classmethod
+    def exists_at(cls, root: Path | str) -> bool:
+        """Whether `root` is a store; if not, one may be made of it.
+
+        Raises:
+            StoreError: If none may: it is a file, or a folder that holds something else.
+        """
+        folder = cls._at(root).root
+        if (folder / layout.STORE_FILE).exists():
+            return True
+        file = next((path for path in (folder, *folder.parents) if path.is_file()), None)
+        if file is not None:
+            raise StoreError(f"store (={str(folder)!r}): {file} is a file; give a folder.")
+        foreign = layout.foreign_names(folder)
+        if foreign:
+            others = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
+            raise StoreError(
+                f"{folder} holds something else ({foreign[0]}{others}) and is not a results store: "
+                f"give another folder, such as --store {folder / 'fairdarts'}."
+            )
+        return False
 
     @classmethod
     def open(cls, root: Path | str) -> Self:

@@ -75,7 +75,7 @@ class Drivers:
     """Starts drivers and, in the end, ends every process that any of them left."""
 
     def __init__(self, home: Path, ray_tmp: str) -> None:
-        # Ray keeps its token in the home directory, and its sessions in a folder of a short name.
+        # Ray keeps its sessions in a folder of a short name.
         self.env = os.environ | {
             "HOME": str(home),
             "RAY_USAGE_STATS_ENABLED": "0",

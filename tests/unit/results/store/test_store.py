@@ -57,6 +57,36 @@ def test_a_relative_root_is_made_absolute(tmp_path: Path, monkeypatch: pytest.Mo
     assert Store.create("here").root == tmp_path / "here"
 
 
+@pytest.mark.parametrize("name", ["file", "file/below"])
+def test_a_file_is_no_place_for_a_store(name: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("content")
+
+    with pytest.raises(StoreError, match=f"{tmp_path / 'file'} is a file; give a folder"):
+        Store.create(tmp_path / name)
+
+    assert (tmp_path / "file").read_text() == "content"
+
+
+def test_a_folder_of_something_else_is_refused_and_left_alone(tmp_path: Path) -> None:
+    for name in ("thesis.tex", "events.out"):
+        (tmp_path / name).touch()
+
+    with pytest.raises(StoreError, match=r"events\.out and 1 more\).*--store .*/fairdarts"):
+        Store.create(tmp_path)
+
+    assert names_in(tmp_path) == ["events.out", "thesis.tex"]
+
+
+@pytest.mark.parametrize("names", [[], [".git", "lost+found"], ["live", "stages"]], ids=str)
+def test_a_folder_that_holds_nothing_else_becomes_a_store(names: list[str], tmp_path: Path) -> None:
+    for name in names:
+        (tmp_path / name).mkdir()
+
+    Store.create(tmp_path)
+
+    assert names_in(tmp_path) == sorted([*names, "STORE.json"])
+
+
 @pytest.mark.parametrize("url", ["s3://bucket/store", "gs://bucket", "hdfs://host/x"])
 def test_object_stores_are_refused(url: str) -> None:
     for root in (url, Path(url)):
