@@ -4,15 +4,13 @@ Sweeps are planned with it, so torch is not imported here, and pyarrow only for 
 """
 
 import gzip
-import io
 from dataclasses import dataclass
 
-from PIL import Image, UnidentifiedImageError
-
 from fairdarts.config import DataConfig
-from fairdarts.data.files import CIFAR_FILES, Split
+from fairdarts.data.files import CIFAR_FILES, Split, reading
 from fairdarts.data.fingerprint import digits_folder
 from fairdarts.data.folders import class_files
+from fairdarts.data.image_file import image_size
 from fairdarts.data.shards import parquet_files
 from fairdarts.errors import DataError
 
@@ -85,7 +83,7 @@ def chosen_number(num_there: int, wanted: int | None) -> int:
 
 
 def _class_counts(config: DataConfig, split: Split) -> list[int]:
-    """Images of each class; for test images of Parquet files, of the classes up to the highest."""
+    """Images of each class."""
     kind = config.source.partition(":")[0]
     if kind == "digits":
         return _digits_counts(split)
@@ -93,9 +91,9 @@ def _class_counts(config: DataConfig, split: Split) -> list[int]:
         num_classes = 10 if kind == "cifar10" else 100
         return [(50_000 if split == "train" else 10_000) // num_classes] * num_classes
     if kind == "parquet":
-        from fairdarts.data.parquet_columns import class_counts
+        from fairdarts.data.labels import parquet_labels
 
-        return class_counts(parquet_files(config, split))
+        return parquet_labels(config, split).counts()
     return [len(images) for images in class_files(config, split).by_class.values()]
 
 
@@ -124,13 +122,10 @@ def _first_size(config: DataConfig) -> tuple[int, int]:
     if kind == "parquet":
         from fairdarts.data.parquet_columns import first_image
 
-        where, data = first_image(parquet_files(config, "train"))
+        where, data = first_image(parquet_files(config, "train"), config.image_column)
     else:
         files = class_files(config, "train")
         path = files.directory / next(iter(files.by_class.values()))[0]
-        where, data = str(path), path.read_bytes()
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            return image.height, image.width
-    except (UnidentifiedImageError, OSError) as error:
-        raise DataError(f"{where} is not a readable image: replace it or leave it out.") from error
+        with reading(path):
+            where, data = str(path), path.read_bytes()
+    return image_size(data, where)

@@ -84,17 +84,15 @@ def split_names(config: DataConfig, split: Split) -> tuple[str, ...]:
 
 
 def other_splits(config: DataConfig, split: Split, there: Iterable[str]) -> str:
-    """End of an error: which setting chooses another split for this one.
+    """End of an error: which setting chooses another split for one that cannot be used.
 
     Args:
-        config: What was not found.
+        config: What was looked for.
         split: Which split.
-        there: Names of the splits that are there.
+        there: Names of the splits that are there and may be chosen.
     """
-    taken = {*split_names(config, split)}
-    if split == "test":
-        taken |= {*split_names(config, "train")}
-    return remedy(f"data.{split}_split", [name for name in there if name not in taken])
+    train = split_names(config, "train") if split == "test" else ()
+    return remedy(f"data.{split}_split", [name for name in there if name not in train])
 
 
 def remedy(setting: str, choices: Sequence[str]) -> str:

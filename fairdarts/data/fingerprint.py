@@ -67,7 +67,14 @@ def fingerprint(
         if found != CIFAR_FILES[kind]:
             raise unusable_cifar(kind)
         return name
-    return f"{name}-{digest_of_lines(f'{group} {digest}' for group, digest in found.items())[:16]}"
+    lines = [f"{group} {digest}" for group, digest in found.items()]
+    if kind == "parquet":
+        from fairdarts.data.labels import class_orders  # pyarrow: only where it is needed.
+
+        # Until classes were matched by name, such images had the labels of others: results of that
+        # time are not those of today.
+        lines += map(repr, class_orders(config, split))
+    return f"{name}-{digest_of_lines(lines)[:16]}"
 
 
 def stored_state(config: DataConfig, split: Split) -> str:

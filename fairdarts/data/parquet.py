@@ -4,13 +4,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from fairdarts.data.parquet_columns import check_length, image_column, opened, stored_labels
+from fairdarts.data.parquet_columns import image_column, image_files, opened
 from fairdarts.data.splits import Encoded, FileSplit
-from fairdarts.errors import DataError
 
 WINDOW_IMAGES = 4096
 """Images that `ParquetSplit` shuffles and holds at a time: 0.5 GB of ImageNet's."""
@@ -25,6 +23,7 @@ class RowGroup(NamedTuple):
     first_row: int
     """Of the file."""
     num_rows: int
+    image_column: str
 
 
 class ParquetSplit(FileSplit):
@@ -78,41 +77,37 @@ class ParquetSplit(FileSplit):
         return torch.split(by_group, sizes.tolist())
 
     def _read(self, number: int, indices: list[int]) -> dict[int, Encoded]:
-        path, number_in_file, first_row, num_rows = self._groups[number]
+        path, number_in_file, first_row, _, column = self._groups[number]
         start = int(self._starts[number])
         with opened(path) as file:
-            column = image_column(path, file.schema_arrow)
-            images = file.read_row_group(number_in_file, columns=[f"{column}.bytes"]).column(column)
-            check_length(path, column, len(images), num_rows)
+            images = image_files(path, column, file, number_in_file)
             return {
                 index: Encoded(
                     f"{path}, row {first_row + index - start}",
-                    (images[index - start].as_py() or {}).get("bytes") or b"",
+                    images[index - start].as_py() or b"",
                 )
                 for index in indices
             }
 
 
-def parquet_split(files: Sequence[Path]) -> ParquetSplit:
-    """One split from its shards; labels are read now, images when asked for.
+def parquet_split(files: Sequence[Path], labels: Tensor, image_column: str | None) -> ParquetSplit:
+    """One split from its files, of which images are read when asked for.
 
     Args:
-        files: The shards in order. Each has a column `img` or `image`, a struct with the file's
-            `bytes`, and an integer column `label`.
+        files: The files in order.
+        labels: int64, (N,), of all rows in that order.
+        image_column: Column of the images; None: the one that is found.
     Raises:
-        DataError: If a file is damaged, a column is missing or a label is null or out of range.
+        DataError: If a file is damaged or has no such column.
     """
-    labels = np.concatenate([stored_labels(path) for path in files])
-    if not len(labels):
-        raise DataError(f"{files[0]} has no rows: a split needs at least one image.")
-    groups = [group for path in files for group in _row_groups(path)]
-    return ParquetSplit(torch.from_numpy(labels), groups)
+    return ParquetSplit(labels, [group for path in files for group in _groups(path, image_column)])
 
 
-def _row_groups(path: Path) -> Iterator[RowGroup]:
+def _groups(path: Path, wanted: str | None) -> Iterator[RowGroup]:
     with opened(path) as file:
+        column = image_column(path, file.schema_arrow, wanted)
         first_row = 0
         for number in range(file.num_row_groups):
             num_rows = file.metadata.row_group(number).num_rows
-            yield RowGroup(path, number, first_row, num_rows)
+            yield RowGroup(path, number, first_row, num_rows, column)
             first_row += num_rows

@@ -60,6 +60,13 @@ def unused_files(config: DataConfig) -> tuple[Skipped, ...]:
     )
 
 
+def other_test_splits(config: DataConfig) -> str:
+    """End of an error about the images to test on: which setting chooses other ones."""
+    place = _place(config)
+    used = next(name for name in split_names(config, "test") if _shards(place, name))
+    return other_splits(config, "test", [name for name in _splits_in(place) if name != used])
+
+
 def _place(config: DataConfig) -> Path:
     """The folder that the files lie in."""
     directory = config.source.partition(":")[2]

@@ -28,8 +28,8 @@ from fairdarts.data.images import (
     class_turns,
     first_per_class,
 )
+from fairdarts.data.labels import parquet_labels
 from fairdarts.data.parquet import parquet_split
-from fairdarts.data.parquet_columns import stored_class_names
 from fairdarts.data.shards import parquet_files
 from fairdarts.data.splits import ArraySplit, FileSplit, PathSplit, StoredSplit
 from fairdarts.errors import DataError
@@ -95,7 +95,6 @@ def load_train(config: DataConfig) -> Images:
 @lru_cache(maxsize=2)
 def _train_images(config: DataConfig, root: Path, state: str) -> Images:
     stored = _open(config, root, "train")
-    _check_labels(f"{config.source}: a training image", stored.images.labels, stored.class_names)
     check_num_classes(config, len(stored.class_names))
     class_names = stored.class_names[: config.num_classes]
     indices = _chosen(stored.images.labels, config.num_classes, config.num_train)
@@ -114,8 +113,6 @@ def _train_images(config: DataConfig, root: Path, state: str) -> Images:
 def _test_images(config: DataConfig, root: Path, states: tuple[str, str]) -> Images:
     train = load_train(config)
     stored = _open(config, root, "test")
-    if config.num_classes is None:
-        _check_labels(f"{config.source}: a test image", stored.images.labels, train.class_names)
     indices = _chosen(stored.images.labels, config.num_classes, config.num_test)
     if isinstance(train, StoredImages):
         return replace(train, split=_files(stored.images), indices=indices)
@@ -160,14 +157,6 @@ def pixel_statistics(images: Tensor) -> tuple[Channels, Channels]:
         means.append(mean.item())
         stds.append((share * (levels - mean) ** 2).sum().sqrt().item())
     return (means[0], means[1], means[2]), (stds[0], stds[1], stds[2])
-
-
-def _check_labels(which: str, labels: Tensor, class_names: tuple[str, ...]) -> None:
-    if (highest := int(labels.max())) >= len(class_names):
-        raise DataError(
-            f"{which} has the label {highest}, but the training files have {len(class_names)} "
-            f"classes: correct the labels, or the class names in their metadata."
-        )
 
 
 def _chosen(labels: Tensor, num_classes: int | None, count: int | None) -> Tensor:
@@ -234,10 +223,10 @@ def _cifar_arrays(kind: str, root: Path, split: Split, download: bool = False) -
 
 
 def _parquet(config: DataConfig, split: Split) -> Source:
-    shards = parquet_files(config, split)
-    images = parquet_split(shards)
-    counted = map(str, range(1 + int(images.labels.max())))
-    return Source(images, stored_class_names(shards[0]) or tuple(counted))
+    labels = parquet_labels(config, split)
+    files = parquet_files(config, split)
+    images = parquet_split(files, torch.from_numpy(labels.indices), config.image_column)
+    return Source(images, labels.class_names)
 
 
 def _classes(config: DataConfig, split: Split) -> Source:

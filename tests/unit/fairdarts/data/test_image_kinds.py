@@ -15,9 +15,9 @@ from PIL import Image, PngImagePlugin
 
 from fairdarts.config import DataConfig
 from fairdarts.data.delivery import ordered_batches
+from fairdarts.data.image_file import open_image
 from fairdarts.data.images import ImageSet
 from fairdarts.data.sources import load_train
-from fairdarts.data.splits import open_image
 from fairdarts.data.views import centre_view
 from fairdarts.errors import DataError
 

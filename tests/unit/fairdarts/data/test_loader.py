@@ -240,7 +240,7 @@ def test_a_row_that_is_no_image_is_named(tmp_path: Path) -> None:
     write_parquet(tmp_path, [0, 1, 0, 1], row_group_size=2)
     images = load_train(config_of(f"parquet:{tmp_path}"))
     (tmp_path / "train.parquet").write_bytes(b"gone")
-    with pytest.raises(DataError, match=r"train\.parquet is no readable Parquet file"):
+    with pytest.raises(DataError, match=r"train\.parquet is not a readable Parquet file"):
         batches(images, [0])
 
 

@@ -99,7 +99,10 @@ def windowed(top: Path, sizes: list[int], window: int) -> ParquetSplit:
     num_images = sum(sizes)
     write_parquet(top, list(range(num_images)), row_group_size=sizes[0])
     (path,) = parquet_files(DataConfig(source=f"parquet:{top}"), "train")
-    groups = [RowGroup(path, number, number * sizes[0], size) for number, size in enumerate(sizes)]
+    groups = [
+        RowGroup(path, number, number * sizes[0], size, "image")
+        for number, size in enumerate(sizes)
+    ]
     return ParquetSplit(torch.arange(num_images), groups, window)
 
 
