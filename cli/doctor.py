@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.formats import Format, FormatOption, print_json
+from cli.formats import Format, FormatOption, counted, print_json
 from cli.images import Images
 from cli.interrupt import tidying
 from cli.options import DEFAULT_STORE, AddressOption, ScaleOption, SetOption, StoreOption
@@ -199,7 +199,7 @@ def _ray(address: str | None) -> Iterator[Finding]:
     try:
         with cluster(address) as nodes:
             cpus, gpus = (sum(node.get(unit, 0) for node in nodes) for unit in ("CPU", "GPU"))
-            offer = f"{len(nodes)} node(s), {cpus:g} CPU, {gpus:g} GPU"
+            offer = f"{counted(len(nodes), 'node')}, {cpus:g} CPU, {gpus:g} GPU"
             figures = {"num_nodes": len(nodes), "num_cpus": cpus, "num_gpus": gpus}
             yield Finding("ray cluster", f"{where}: {offer}", figures=figures)
     except ClusterError as error:

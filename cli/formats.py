@@ -6,6 +6,7 @@ are plain numbers, and what is not there is null. docs/cli.md says which keys a 
 
 import json
 import shutil
+import sys
 import textwrap
 from enum import StrEnum
 from typing import Annotated
@@ -29,12 +30,22 @@ MAX_WIDTH = 100
 """Longer lines are hard to read."""
 
 
+def terminal_width() -> int | None:
+    """Columns of the terminal; None: text goes to a file or a pipe, where lines may be long."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
 def indented(text: str) -> str:
     """A paragraph, indented by four and wrapped to the width of the terminal."""
     width = min(shutil.get_terminal_size().columns, MAX_WIDTH)
     return textwrap.fill(
         text, width, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False
     )
+
+
+def counted(number: int, noun: str) -> str:
+    """Such as "1 trial" and "2 trials"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def print_json(document: object) -> None:

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.console import StdoutError
+from cli.formats import counted
 from orchestrate.planning.submission import Submission
 from orchestrate.running.status import Progress, TrialStatus, count, progress, sweep_status
 from results.errors import ResultsError
@@ -58,7 +59,7 @@ def status_table(store: Store, statuses: list[TrialStatus], max_rows: int | None
         max_rows: Show so many running trials, and as many failures; None: all.
     """
     counts = ", ".join(f"{n} {name}" for name, n in count(statuses).items())
-    parts: list[Text | Table] = [Text(f"{len(statuses)} trials: {counts}")]
+    parts: list[Text | Table] = [Text(f"{counted(len(statuses), 'trial')}: {counts}")]
     running = [status for status in statuses if status.status == "running"]
     if running:
         table = Table(box=None, pad_edge=False)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cli.formats import counted, terminal_width
 from cli.options import DEFAULT_STORE, StoreOption
 from cli.output import check_output, write_output
 
@@ -67,15 +68,17 @@ def table(
     chosen = sweeps or opened.sweep_names()
     if not chosen and format_ is not Format.JSON:
         raise StoreError(f"{opened.root} has no sweep yet: run one with `fairdarts sweep run`.")
-    text = render(aggregate(trial_outcomes(opened, chosen, all_submissions)), format_.value)
+    aggregated = aggregate(trial_outcomes(opened, chosen, all_submissions))
+    width = terminal_width() if output is None else None
+    text = render(aggregated, format_.value, width)
     if output is None:
-        print(text)
+        print(text, end="")
     else:
-        write_output(output, (text.rstrip("\n") + "\n").encode())
+        write_output(output, text.encode())
     left_out = 0 if all_submissions else num_left_out(opened, chosen)
     if left_out:
         typer.echo(
-            f"{left_out} trials of earlier submissions are not in the table; "
-            "--all-submissions shows them.",
+            f"Not in the table: {counted(left_out, 'trial')} of earlier submissions; "
+            "--all-submissions includes them.",
             err=True,
         )

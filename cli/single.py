@@ -117,6 +117,7 @@ def _run(command: str, trial: "TrialSpec", threads: int, store: Path) -> "Store"
     from cli.live import live_view, problem_line
     from orchestrate.planning.resources import Resources
     from orchestrate.planning.submission import submit
+    from orchestrate.running.status import trial_status
     from results.store.store import Store
 
     results = Store.create(store)
@@ -124,13 +125,18 @@ def _run(command: str, trial: "TrialSpec", threads: int, store: Path) -> "Store"
     resources = Resources(cpus_per_trial=threads, max_attempts=ANY_NUMBER)
     submission = submit(results, _sweep_name(command, trial), [trial], resources)
 
-    with interruptible("the same command"), live_view(results, submission, rich_console()):
-        from orchestrate.running.runner import run_here
+    status = trial_status(results, trial)
+    if status.finished:  # What the view below shows is what happens in it.
+        if status.status != "done":
+            print(problem_line(status))
+    else:
+        with interruptible("the same command"), live_view(results, submission, rich_console()):
+            from orchestrate.running.runner import run_here
 
-        (status,) = run_here(results, submission, retry_failed=True)
+            (status,) = run_here(results, submission, retry_failed=True)
+        if status.status == "running":
+            print(f"{status.state.holder} computes it")
     if status.status != "done":
-        by = f"{status.state.holder} computes it" if status.status == "running" else ""
-        print(by or problem_line(status))
         raise typer.Exit(1)
     return results
 

@@ -1,6 +1,7 @@
 """`fairdarts sweep`: plan, run, resume and watch sweeps."""
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from cli.console import rich_console
-from cli.formats import Format, FormatOption, indented, print_json
+from cli.formats import Format, FormatOption, counted, indented, print_json, terminal_width
 from cli.images import Images
 from cli.interrupt import tidying
 from cli.options import DEFAULT_STORE, AddressOption, ScaleOption, SetOption, StoreOption
@@ -141,8 +142,10 @@ def run(
     results = Store.create(store)
     images.share(results)
     submission = submit(results, loaded.name, trials, loaded.resources)
-    words = ["fairdarts sweep run", sweep, *(f"--set '{text}'" for text in set_ or [])]
-    again = " ".join([*words, f"--scale {scale}"] if scale != "paper" else words)
+    words = ["fairdarts", "sweep", "run", sweep]
+    for text in set_ or []:
+        words += ["--set", text]
+    again = shlex.join([*words, "--scale", scale] if scale != "paper" else words)
     _run(results, submission, address, again, retry_failed=False)
 
 
@@ -219,24 +222,22 @@ def report(
 
     Exit code 0 if every trial is finished, else 1.
     """
-    from cli.live import problem_line
-
     print_table(store, [submission.sweep])
     print(f"\nTables: {store.root / 'live'}/*/*.parquet (trials, attempts, epochs, genotypes, ...)")
     print(f"Stages: {store.root / 'stages'} (logs, checkpoints)")
     unfinished = [status for status in statuses if not status.finished]
-    for status in statuses:
-        if status.status in ("invalid", "failed", "lost"):
-            print(problem_line(status))
     failures = [status.state.num_failures for status in unfinished if status.status == "failed"]
     if failures:
-        resume = f"fairdarts sweep resume {submission.sweep} --store {store.root}"
+        where = f"{submission.sweep} --store {shlex.quote(str(store.root))}"
         attempts = submission.resources.max_attempts
-        if min(failures) >= attempts:
-            resume += f" --max-attempts {max(failures) + 1}"
-        print(f"Failed trials are tried up to {attempts} times in all; once more: `{resume}`.")
+        more = f" --max-attempts {max(failures) + 1}" if min(failures) >= attempts else ""
+        print(
+            f"Failed: {counted(len(failures), 'trial')} (logs: `fairdarts sweep status {where}`). "
+            f"To try once more, up to {counted(attempts, 'attempt')} in all: "
+            f"`fairdarts sweep resume {where}{more}`."
+        )
     elif unfinished:
-        print(f"{len(unfinished)} trials are not finished; continue with `{again}`.")
+        print(f"Not finished: {counted(len(unfinished), 'trial')}; continue with `{again}`.")
     raise typer.Exit(1 if unfinished else 0)
 
 
@@ -246,7 +247,7 @@ def print_table(store: "Store", sweeps: list[str]) -> None:
     from results.query.outcomes import trial_outcomes
     from results.report.render import render
 
-    print(render(aggregate(trial_outcomes(store, sweeps))))
+    print(render(aggregate(trial_outcomes(store, sweeps)), width=terminal_width()), end="")
 
 
 def interruptible(again: str) -> AbstractContextManager[None]:
@@ -263,7 +264,8 @@ def _run(
 
     statuses = sweep_status(store, submission.trials)
     print(_summary(submission.sweep, [_status_text(status) for status in statuses]))
-    again += f" --store {store.root}" + (f" --address {address}" if address else "")
+    again += f" --store {shlex.quote(str(store.root))}"
+    again += f" --address {address}" if address else ""
     if all(status.finished for status in statuses):  # Without a wait for torch and Ray.
         report(store, submission, statuses, again)
     if address is None:
@@ -321,7 +323,8 @@ def _status_text(status: "TrialStatus | None") -> str:
 
 def _summary(name: str, statuses: list[str]) -> str:
     counts = Counter(re.split("[ ,]", status)[0] for status in statuses)
-    return f"{name}: {len(statuses)} trials: " + ", ".join(f"{n} {w}" for w, n in counts.items())
+    states = ", ".join(f"{n} {word}" for word, n in counts.items())
+    return f"{name}: {counted(len(statuses), 'trial')}: {states}"
 
 
 def _share_here(resources: "Resources", machine: dict[str, float]) -> "tuple[Share, int]":

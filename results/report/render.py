@@ -5,8 +5,10 @@ Means of different data sets, spaces or recipes are not to be compared: each has
 
 import json
 import math
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Literal
 
 from results.text import clean_text
@@ -43,19 +45,23 @@ class Block:
     notes: list[str]
 
 
-def render(aggregated: "pd.DataFrame", format: Format = "text") -> str:
+def render(aggregated: "pd.DataFrame", format: Format = "text", width: int | None = None) -> str:
     """The table in one of five formats, ending with a line break; no text if there is no group.
 
     Args:
         aggregated: What `results.query.aggregate.aggregate` returns.
         format: `csv` and `json` hold every number in full precision; the others are for reading.
             JSON is a list of an object for each group, with null for NaN.
+        width: Of the terminal that shows text: a wider table is broken into parts, each of which
+            begins with the first column. None: as wide as it is.
     """
     if format == "csv":
         return _csv(aggregated)
     if format == "json":
         return _json(aggregated)
-    as_format = {"text": _text, "markdown": _markdown, "latex": _latex}[format]
+    if format == "text":
+        return "\n".join(_text(block, width) for block in _blocks(aggregated))
+    as_format = {"markdown": _markdown, "latex": _latex}[format]
     return "\n".join(as_format(block) for block in _blocks(aggregated))
 
 
@@ -117,14 +123,32 @@ def _words(value: object) -> str:
     return (clean_text(value) if isinstance(value, str) else "") or NOTHING
 
 
-def _text(block: Block) -> str:
-    lines = [HEADER, *block.rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    table = [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
+def _text(block: Block, width: int | None) -> str:
+    columns = [
+        [cell.ljust(max(map(len, column))) for cell in column]
+        for column in zip(HEADER, *block.rows, strict=True)
     ]
-    return "".join(f"{line}\n" for line in [*block.titles, *table, *block.notes])
+    table = [
+        "  ".join(line).rstrip()
+        for part in _parts(columns, width or sys.maxsize)
+        for line in zip(*part, strict=True)
+    ]
+    around = [block.titles, block.notes]
+    if width:
+        around = [[line for text in texts for line in wrap(text, width)] for texts in around]
+    return "".join(f"{line}\n" for line in [*around[0], *table, *around[1]])
+
+
+def _parts(columns: list[list[str]], width: int) -> list[list[list[str]]]:
+    """Columns in groups that fit into the width, each led by the first one."""
+    first, *others = columns
+    parts = [[first]]
+    for column in others:
+        used = sum(len(cells[0]) + 2 for cells in parts[-1])
+        if used + len(column[0]) > width and len(parts[-1]) > 1:
+            parts.append([first])
+        parts[-1].append(column)
+    return parts
 
 
 def _markdown(block: Block) -> str:

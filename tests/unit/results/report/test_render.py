@@ -32,6 +32,20 @@ def test_text_golden(example: "pd.DataFrame") -> None:
     assert render(example, "text") == TEXT
 
 
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_text_fits_the_terminal_in_parts_that_lead_with_the_method(
+    example: "pd.DataFrame", width: int
+) -> None:
+    lines = render(example, "text", width).splitlines()
+
+    assert max(map(len, lines)) <= width
+    headers = [line.split("  ")[0] for line in lines if line.startswith("Method")]
+    assert len(headers) >= (2 if width < 100 else 1)
+    together = " ".join(" ".join(lines).split())
+    for cell in ("97.30 ± 0.36", "Retrain (s)", "MultAdds (M)", "1 failed (oom in search"):
+        assert cell in together
+
+
 def test_markdown_golden(example: "pd.DataFrame") -> None:
     assert render(example, "markdown") == MARKDOWN
 
