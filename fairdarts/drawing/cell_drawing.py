@@ -1,46 +1,40 @@
-"""Pictures of cells, like Figure 5 of the paper's supplement, as SVG or PNG; no display is needed.
+"""Pictures of cells, like Figure 5 of the paper's supplement, as SVG or PNG."""
 
-The same genotype gives the same bytes with the same matplotlib.
-"""
-
-import io
+import functools
 import itertools
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from typing import Literal
 
-import matplotlib
-import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from matplotlib.patches import FancyArrowPatch
 from matplotlib.path import Path
-from matplotlib.textpath import TextPath
 
 from fairdarts.drawing.cell_layout import Arrow, Box, CellLayout, lay_out
+from fairdarts.drawing.picture import (
+    FADED,
+    INK,
+    INPUT_FILL,
+    MARGIN,
+    OUTPUT_FILL,
+    TITLE_HEIGHT,
+    TITLE_PT,
+    Format,
+    add_box,
+    add_text,
+    add_title,
+    picture,
+    text_width,
+)
 from fairdarts.genotype.cell_genotype import Genotype
 from fairdarts.spaces import CELL_KINDS, NUM_INPUTS, S1, SKIP, CellSpace
 
-Format = Literal["svg", "png"]
-
 CELL_NAMES = {"normal": "normal cell", "reduce": "reduction cell"}
 
-DPI = 200
-MARGIN = 0.15
-TITLE_HEIGHT = 0.34
 CELL_GAP = 0.3
-FONT = "DejaVu Sans"
-"""It comes with matplotlib: the same on every machine."""
-FONT_PT = 9
-TITLE_PT = 10
-"""Of titles and of the names of nodes."""
-POINTS_PER_INCH = 72
-
-INK = "#222222"
-FADED = "#a8a8a8"
-"""Of a node that no input reaches and of what leaves it."""
-INPUT_FILL, NODE_FILL, OUTPUT_FILL, FADED_FILL = "#d3e8d0", "#dbe7f5", "#f6e6b8", "#eeeeee"
+OPERATION_PT = 9
+NODE_PT = TITLE_PT
+NODE_ROUNDING = 0.09
+LINE_WIDTH = 1.0
+NODE_FILL = "#dbe7f5"
 FAMILY_COLORS = {SKIP: "#c2410c", "sep": "#1d4f91", "dil": "#0f766e"}
 """Start of an operation's name to the colour of its arrow; the rest is pooling."""
 POOL_COLOR = "#6b5b73"
@@ -69,8 +63,9 @@ def draw(
         The content of the file.
     """
     num_nodes = NUM_INPUTS + space.num_nodes
+    name_width = functools.partial(text_width, size_pt=OPERATION_PT)
     layouts = {
-        kind: lay_out(genotype.cell(kind), genotype.live_nodes(kind), num_nodes, text_width)
+        kind: lay_out(genotype.cell(kind), genotype.live_nodes(kind), num_nodes, name_width)
         for kind in kinds
     }
     titles = {kind: f"{title}, {CELL_NAMES[kind]}" for kind in kinds}
@@ -79,54 +74,17 @@ def draw(
     width = max(widths) + 2 * MARGIN
     height = sum(layout.height + TITLE_HEIGHT for layout in layouts.values())
     height += CELL_GAP * (len(layouts) - 1) + 2 * MARGIN
-    with style():
-        figure = Figure(figsize=(width, height), facecolor="white")
-        # One unit of the axes is one inch.
-        axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height))
-        axes.set_axis_off()
+
+    def paint(axes: Axes) -> None:
         top = height - MARGIN
         for kind, layout in layouts.items():
-            axes.text(
-                MARGIN,
-                top,
-                titles[kind],
-                va="top",
-                fontsize=TITLE_PT,
-                color=INK,
-                parse_math=False,
-            )
+            add_title(axes, top, titles[kind])
             top -= TITLE_HEIGHT
             live = genotype.live_nodes(kind)
             _CellPicture(axes, kind, (MARGIN, top), layout, live).draw()
             top -= layout.height + CELL_GAP
-        return saved(figure, format)
 
-
-def saved(figure: Figure, format: Format) -> bytes:
-    """The content of a file of that format; the same figure gives the same bytes."""
-    file = io.BytesIO()
-    metadata = {"Date": None} if format == "svg" else {}
-    figure.savefig(file, format=format, dpi=DPI, metadata=metadata)
-    return file.getvalue()
-
-
-def style() -> AbstractContextManager[None]:
-    """Fonts and ids that are the same on every machine; to save a figure inside."""
-    return matplotlib.rc_context(
-        {
-            "font.family": FONT,
-            "mathtext.fontset": "dejavusans",
-            "svg.fonttype": "none",  # Text stays text: it can be searched and edited.
-            "svg.hashsalt": "fairdarts",  # Without it the ids in the file are random.
-        }
-    )
-
-
-def text_width(text: str, size_pt: float = FONT_PT) -> float:
-    """Inches that a text takes."""
-    literal = text.replace("$", r"\$")  # No formula begins here.
-    path = TextPath((0, 0), literal, size=size_pt, prop=FontProperties(family=FONT))
-    return float(np.max(path.vertices[:, 0])) / POINTS_PER_INCH
+    return picture(width, height, format, paint)
 
 
 class _CellPicture:
@@ -164,7 +122,7 @@ class _CellPicture:
             path=self._path(arrow),
             arrowstyle="-|>,head_length=0.5,head_width=0.2",
             mutation_scale=9,
-            linewidth=1.0,
+            linewidth=LINE_WIDTH,
             color=color,
             shrinkA=0,
             shrinkB=0,
@@ -174,14 +132,12 @@ class _CellPicture:
             return
         edge = arrow.edge
         patch.set_gid(f"{self.kind}-edge-{edge.src}-{edge.dst}-{edge.op}")
-        self.axes.text(
+        add_text(
+            self.axes,
             *self._point(arrow.label.x, arrow.label.y),
             edge.op,
-            ha="center",
-            va="center",
-            fontsize=FONT_PT,
-            color=color,
-            parse_math=False,
+            OPERATION_PT,
+            color,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
         )
 
@@ -207,20 +163,17 @@ class _CellPicture:
     def _node(self, number: int, box: Box) -> None:
         isolated = number in self.isolated
         x, y = self._point(box.x, box.y)
-        rounding = 0.09
-        patch = FancyBboxPatch(
+        add_box(
+            self.axes,
+            f"{self.kind}-node-{number}{'-isolated' if isolated else ''}",
             (x - box.width / 2, y - box.height / 2),
-            box.width,
-            box.height,
-            boxstyle=f"round,pad=0,rounding_size={rounding}",
-            linewidth=1.0,
-            facecolor=FADED_FILL if isolated else self._fill(number),
-            edgecolor=FADED if isolated else INK,
-            linestyle="--" if isolated else "-",
+            (box.width, box.height),
+            NODE_ROUNDING,
+            LINE_WIDTH,
+            self._fill(number),
+            faded=isolated,
         )
-        mark = "-isolated" if isolated else ""
-        patch.set_gid(f"{self.kind}-node-{number}{mark}")
-        self.axes.add_patch(patch)
+        # Formulas, unlike all other text: names of cells have an index.
         label = {0: "$c_{k{-}2}$", 1: "$c_{k{-}1}$", self.output: "$c_k$"}
         self.axes.text(
             x,
@@ -228,7 +181,7 @@ class _CellPicture:
             label.get(number, str(number - NUM_INPUTS)),
             ha="center",
             va="center_baseline",
-            fontsize=TITLE_PT,
+            fontsize=NODE_PT,
             color=FADED if isolated else INK,
         )
 

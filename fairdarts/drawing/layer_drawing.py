@@ -1,4 +1,4 @@
-"""Pictures of S2 networks, like Figure 6 of the paper, as SVG or PNG; no display is needed.
+"""Pictures of S2 networks, like Figure 6 of the paper, as SVG or PNG.
 
 From left to right a box for every block: its height shows the expansion, its colour the kernel.
 The names are the paper's: MBE is an inverted bottleneck with residual, IBE one without, BOTTLE the
@@ -10,10 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from matplotlib.patches import FancyArrowPatch
 
-from fairdarts.drawing.cell_drawing import (
+from fairdarts.drawing.picture import (
     FADED,
     FADED_FILL,
     INK,
@@ -23,8 +22,10 @@ from fairdarts.drawing.cell_drawing import (
     TITLE_HEIGHT,
     TITLE_PT,
     Format,
-    saved,
-    style,
+    add_box,
+    add_text,
+    add_title,
+    picture,
     text_width,
 )
 from fairdarts.genotype.layer_genotype import LayerGenotype
@@ -35,6 +36,7 @@ BOX_WIDTH = 0.24
 BOX_HEIGHT = 0.74
 HEIGHT_PER_EXPANSION = 0.05
 BOX_GAP = 0.12
+BOX_ROUNDING = 0.05
 SHAPE_HEIGHT = 0.36
 LABEL_PT = 7.5
 SIZE_PT = 6
@@ -72,20 +74,9 @@ def draw_layers(
     tallest = max(_height(column) for column in columns)
     width = max(len(columns) * COLUMN_WIDTH, text_width(title, TITLE_PT)) + 2 * MARGIN
     height = tallest + SHAPE_HEIGHT + TITLE_HEIGHT + 2 * MARGIN
-    with style():
-        figure = Figure(figsize=(width, height), facecolor="white")
-        # One unit of the axes is one inch.
-        axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height))
-        axes.set_axis_off()
-        axes.text(
-            MARGIN,
-            height - MARGIN,
-            title,
-            va="top",
-            fontsize=TITLE_PT,
-            color=INK,
-            parse_math=False,
-        )
+
+    def paint(axes: Axes) -> None:
+        add_title(axes, height - MARGIN, title)
         middle = MARGIN + SHAPE_HEIGHT + tallest / 2
         left: list[float] = []
         shape = None
@@ -97,7 +88,8 @@ def draw_layers(
             if column.shape not in (None, shape):
                 shape = column.shape
                 _draw_shape(axes, x, *shape)
-        return saved(figure, format)
+
+    return picture(width, height, format, paint)
 
 
 def _columns(genotype: LayerGenotype, image_size: int) -> Iterator[_Column]:
@@ -134,21 +126,14 @@ def _draw_boxes(axes: Axes, column: _Column, x: float, middle: float) -> list[fl
     top = middle + _height(column) / 2
     centres = []
     for name, label, height, fill in column.boxes:
-        color, line = (FADED, "--") if fill == FADED_FILL else (INK, "-")
-        patch = FancyBboxPatch(
-            (x - BOX_WIDTH / 2, top - height),
-            BOX_WIDTH,
-            height,
-            boxstyle="round,pad=0,rounding_size=0.05",
-            linewidth=LINE_WIDTH,
-            facecolor=fill,
-            edgecolor=color,
-            linestyle=line,
+        removed = fill == FADED_FILL
+        corner = (x - BOX_WIDTH / 2, top - height)
+        add_box(
+            axes, name, corner, (BOX_WIDTH, height), BOX_ROUNDING, LINE_WIDTH, fill, faded=removed
         )
-        patch.set_gid(name)
-        axes.add_patch(patch)
         centres.append(top - height / 2)
-        _text(axes, x, centres[-1], label, LABEL_PT, color, rotation=90)
+        color = FADED if removed else INK
+        add_text(axes, x, centres[-1], label, LABEL_PT, color, rotation=90)
         top -= height + BOX_GAP
     return centres
 
@@ -176,27 +161,5 @@ def _draw_links(
 
 
 def _draw_shape(axes: Axes, x: float, channels: int, size: int) -> None:
-    _text(axes, x, MARGIN + 0.22, str(channels), LABEL_PT)
-    _text(axes, x, MARGIN + 0.07, f"{size}\N{MULTIPLICATION SIGN}{size}", SIZE_PT)
-
-
-def _text(
-    axes: Axes,
-    x: float,
-    y: float,
-    text: str,
-    size_pt: float,
-    color: str = INK,
-    rotation: float = 0,
-) -> None:
-    axes.text(
-        x,
-        y,
-        text,
-        ha="center",
-        va="center",
-        fontsize=size_pt,
-        color=color,
-        rotation=rotation,
-        parse_math=False,
-    )
+    add_text(axes, x, MARGIN + 0.22, str(channels), LABEL_PT)
+    add_text(axes, x, MARGIN + 0.07, f"{size}\N{MULTIPLICATION SIGN}{size}", SIZE_PT)

@@ -1,0 +1,136 @@
+"""What all pictures have in common: style, title, boxes, text, and the file they are saved to.
+
+The same picture gives the same bytes with the same matplotlib, and no display is needed. Lengths
+are in inches, sizes of text in points.
+"""
+
+import io
+from collections.abc import Callable
+from typing import Any, Literal
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.patches import FancyBboxPatch
+from matplotlib.textpath import TextPath
+
+Format = Literal["svg", "png"]
+
+DPI = 200
+MARGIN = 0.15
+TITLE_HEIGHT = 0.34
+TITLE_PT = 10
+POINTS_PER_INCH = 72
+FONT = "DejaVu Sans"
+"""It comes with matplotlib: the same on every machine."""
+
+INK = "#222222"
+FADED = "#a8a8a8"
+"""Of what is left out of the network: its outline and its text."""
+FADED_FILL = "#eeeeee"
+INPUT_FILL, OUTPUT_FILL = "#d3e8d0", "#f6e6b8"
+
+
+def picture(width: float, height: float, format: Format, paint: Callable[[Axes], None]) -> bytes:
+    """The content of a file with one picture.
+
+    Args:
+        width: In inches.
+        height: In inches.
+        format: Of the file.
+        paint: Draws on axes whose unit is an inch and whose origin is the lower left corner.
+    """
+    style = matplotlib.rc_context(
+        {
+            "font.family": FONT,
+            "mathtext.fontset": "dejavusans",
+            "svg.fonttype": "none",  # Text stays text: it can be searched and edited.
+            "svg.hashsalt": "fairdarts",  # Without it the ids in the file are random.
+        }
+    )
+    with style:  # around saving too: only then does matplotlib look up fonts and make ids
+        figure = Figure(figsize=(width, height), facecolor="white")
+        axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height))
+        axes.set_axis_off()
+        paint(axes)
+        file = io.BytesIO()
+        # A date would make each file another one.
+        metadata = {"Date": None} if format == "svg" else {}
+        figure.savefig(file, format=format, dpi=DPI, metadata=metadata)
+    return file.getvalue()
+
+
+def text_width(text: str, size_pt: float) -> float:
+    """Inches that a text takes."""
+    literal = text.replace("$", r"\$")  # No formula begins here.
+    path = TextPath((0, 0), literal, size=size_pt, prop=FontProperties(family=FONT))
+    return float(np.max(path.vertices[:, 0])) / POINTS_PER_INCH
+
+
+def add_title(axes: Axes, top: float, text: str) -> None:
+    """Write a title at the left margin, from `top` downwards; it takes `TITLE_HEIGHT`."""
+    axes.text(MARGIN, top, text, va="top", fontsize=TITLE_PT, color=INK, parse_math=False)
+
+
+def add_text(
+    axes: Axes, x: float, y: float, text: str, size_pt: float, color: str = INK, **settings: Any
+) -> None:
+    """Write a text around its centre, letter by letter: a `$` begins no formula.
+
+    Args:
+        axes: To write on.
+        x: Of the centre.
+        y: Of the centre.
+        text: What to write.
+        size_pt: In points.
+        color: Of the letters.
+        settings: More that `Axes.text` takes, such as `rotation`.
+    """
+    axes.text(
+        x,
+        y,
+        text,
+        ha="center",
+        va="center",
+        fontsize=size_pt,
+        color=color,
+        parse_math=False,
+        **settings,
+    )
+
+
+def add_box(
+    axes: Axes,
+    name: str,
+    corner: tuple[float, float],
+    size: tuple[float, float],
+    rounding: float,
+    line_width: float,
+    fill: str,
+    faded: bool,
+) -> None:
+    """Draw a box with round corners.
+
+    Args:
+        axes: To draw on.
+        name: Its id in an SVG file.
+        corner: The lower left one.
+        size: Width and height.
+        rounding: Radius of the corners.
+        line_width: Of the outline, in points.
+        fill: Its colour, unless faded.
+        faded: Whether it stands for something that the network leaves out: grey, with dashes.
+    """
+    box = FancyBboxPatch(
+        corner,
+        *size,
+        boxstyle=f"round,pad=0,rounding_size={rounding}",
+        linewidth=line_width,
+        facecolor=FADED_FILL if faded else fill,
+        edgecolor=FADED if faded else INK,
+        linestyle="--" if faded else "-",
+    )
+    box.set_gid(name)
+    axes.add_patch(box)
