@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from fairdarts.config import SearchConfig
 from fairdarts.seeding import generator
-from fairdarts.spaces import CELL_KINDS, CellSpace, get_space
+from fairdarts.spaces import CELL_KINDS, CellSpace, get_space, reduction_cells
 
 STEM_MULTIPLIER = 3
 
@@ -160,8 +160,9 @@ class PlainSupernet(nn.Module):
         self.cell_kinds: list[str] = []
         in_channels = (stem_channels, stem_channels)
         follows_reduction = False
+        reductions = reduction_cells(config.num_cells)
         for index in range(config.num_cells):
-            reduction = index in (config.num_cells // 3, 2 * config.num_cells // 3)
+            reduction = index in reductions
             if reduction:
                 channels *= 2
             cell = PlainCell(space, in_channels, channels, reduction, follows_reduction)

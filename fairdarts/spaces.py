@@ -19,6 +19,11 @@ NUM_INPUTS = 2
 SKIP = "skip_connect"
 
 
+def reduction_cells(num_cells: int) -> tuple[int, int]:
+    """Positions of the two reduction cells: at a third and two thirds of the depth, as in DARTS."""
+    return num_cells // 3, 2 * num_cells // 3
+
+
 @dataclass(frozen=True)
 class CellSpace:
     """A cell-based search space: every edge of the cell offers every operation."""

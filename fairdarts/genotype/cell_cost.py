@@ -12,7 +12,7 @@ from typing import NamedTuple
 from fairdarts.errors import ConfigError, GenotypeError
 from fairdarts.genotype.cell_genotype import Genotype
 from fairdarts.image_size import Stem, size_fault
-from fairdarts.spaces import NUM_INPUTS, SKIP
+from fairdarts.spaces import NUM_INPUTS, SKIP, reduction_cells
 
 
 @dataclass(frozen=True)
@@ -108,8 +108,9 @@ def cell_plans(
     stem_channels = 3 * channels if stem == "cifar" else channels
     in_channels = (stem_channels, stem_channels)
     size = image_size if stem == "cifar" else image_size // 8
+    reductions = reduction_cells(num_cells)
     for index in range(num_cells):
-        reduces = index in (num_cells // 3, 2 * num_cells // 3)
+        reduces = index in reductions
         kind = "reduce" if reduces else "normal"
         channels *= 2 if reduces else 1
         out_size = size // 2 if reduces else size
@@ -204,5 +205,6 @@ def cell_network_cost(
             edge_cost(cell, edge.op, edge.src < NUM_INPUTS) for edge in pruned.cell(cell.kind)
         ]
     params, multadds = _total(costs)
-    head = _auxiliary_params(out_channels[2 * num_cells // 3], num_classes) if auxiliary else 0
+    before_head = out_channels[reduction_cells(num_cells)[-1]]
+    head = _auxiliary_params(before_head, num_classes) if auxiliary else 0
     return NetworkCost(params, params + head, multadds)

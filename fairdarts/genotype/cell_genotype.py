@@ -4,6 +4,7 @@ Nodes 0 and 1 are the outputs of cells k-2 and k-1; nodes 2..5 are intermediate.
 Shapes: E edges of a cell, O candidate operations of an edge (14 and 7 in S1).
 """
 
+import itertools
 import json
 import reprlib
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import Any, ClassVar, Self
 
 from fairdarts.config import DeriveConfig
 from fairdarts.errors import GenotypeError
-from fairdarts.genotype.contest import Derivation, contest
+from fairdarts.genotype.contest import Derivation, check_gates, contest, places_and_threshold
 from fairdarts.spaces import CELL_KINDS, NUM_INPUTS, S1, SKIP, CellSpace
 
 
@@ -219,9 +220,8 @@ def derive(
 def _derive_cell(
     gates: Sequence[Sequence[float]], config: DeriveConfig, space: CellSpace
 ) -> tuple[tuple[Edge, ...], float | None]:
-    per_edge = config.rule == "threshold_edge"
-    max_edges, max_ops = (len(gates), 2) if per_edge else (2, 1)
-    threshold = 0.0 if config.rule == "darts" else config.op_threshold
+    max_ops, threshold = places_and_threshold(config)
+    max_edges = len(gates) if config.rule == "threshold_edge" else 2
     kept: list[Edge] = []
     gaps: list[float] = []
     for node in range(NUM_INPUTS, NUM_INPUTS + space.num_nodes):
@@ -245,12 +245,7 @@ def _checked_gates(
         raise GenotypeError(
             f"The gates of the {kind} cell must have shape {shape} in {space.name}."
         )
-    bad = next((gate for row in rows for gate in row if not 0.0 <= gate <= 1.0), None)
-    if bad is not None:
-        raise GenotypeError(
-            f"A gate of the {kind} cell (={bad}) must lie in [0, 1]: pass the sigmoid or softmax "
-            "of alpha; nan means that the search diverged and has to be run again."
-        )
+    check_gates(itertools.chain.from_iterable(rows), f"the {kind} cell")
     return rows
 
 

@@ -1,8 +1,11 @@
 """What derivations of all spaces have in common: the contest for a place, and the result."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from fairdarts.config import DeriveConfig
+from fairdarts.errors import GenotypeError
 
 GenotypeT = TypeVar("GenotypeT")
 
@@ -17,6 +20,30 @@ class Derivation(Generic[GenotypeT]):
     """Without what does nothing: the one to count and retrain."""
     margins: dict[str, float | None]
     """`normal` and `reduce`, or `layers`, to the distance of its closest call; None: no contest."""
+
+
+def check_gates(gates: Iterable[float], owner: str) -> None:
+    """Refuse gates that no derivation can read.
+
+    Args:
+        gates: All gates of one cell or layer.
+        owner: The name of that cell or layer, for the message.
+    Raises:
+        GenotypeError: If a gate is outside [0, 1], or NaN after a diverged search.
+    """
+    # Not `gate < 0 or gate > 1`, which NaN would pass.
+    bad = next((gate for gate in gates if not 0.0 <= gate <= 1.0), None)
+    if bad is not None:
+        raise GenotypeError(
+            f"A gate of {owner} (={bad}) must lie in [0, 1]: pass the sigmoid or softmax of alpha; "
+            "nan means that the search diverged and has to be run again."
+        )
+
+
+def places_and_threshold(config: DeriveConfig) -> tuple[int, float]:
+    """How many candidates of one edge (in S2: one layer) may stay, and their lowest gate."""
+    places = 2 if config.rule == "threshold_edge" else 1
+    return places, 0.0 if config.rule == "darts" else config.op_threshold
 
 
 def contest(gates: Sequence[float], places: int, threshold: float) -> tuple[list[int], list[float]]:

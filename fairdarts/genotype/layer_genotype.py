@@ -14,7 +14,7 @@ from typing import ClassVar, Self
 from fairdarts.config import DeriveConfig
 from fairdarts.errors import ConfigError, GenotypeError
 from fairdarts.genotype.cell_genotype import json_object
-from fairdarts.genotype.contest import Derivation, contest
+from fairdarts.genotype.contest import Derivation, check_gates, contest, places_and_threshold
 from fairdarts.spaces import BLOCKS, LAYER_SKIP, S2, Layer, LayerSpace
 
 CHOICES = (*BLOCKS, LAYER_SKIP)
@@ -174,20 +174,14 @@ def derive_layers(
         rows = space.by_layer(flat_gates)
     except ConfigError as error:
         raise GenotypeError(str(error)) from None
-    places = 2 if config.rule == "threshold_edge" else 1
-    threshold = 0.0 if config.rule == "darts" else config.op_threshold
+    places, threshold = places_and_threshold(config)
     kept: list[tuple[str, ...]] = []
     built: list[tuple[str, ...]] = []
     gaps: list[float] = []
     for index, (layer, names, gates) in enumerate(
         zip(space.layers(len(rows)), space.choices(len(rows)), rows, strict=True)
     ):
-        bad = next((gate for gate in gates if not 0.0 <= gate <= 1.0), None)
-        if bad is not None:
-            raise GenotypeError(
-                f"A gate of layer {index} (={bad}) must lie in [0, 1]: pass the sigmoid or softmax "
-                "of alpha; nan means that the search diverged and has to be run again."
-            )
+        check_gates(gates, f"layer {index}")
         winners, gap = contest(gates, places, threshold)
         gaps += gap
         choices = tuple(names[winner] for winner in winners)

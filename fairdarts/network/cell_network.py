@@ -15,7 +15,7 @@ from fairdarts.genotype.cell_genotype import Genotype
 from fairdarts.image_size import Stem, size_fault
 from fairdarts.operations.cell_operations import FactorizedReduce, ReLUConvBN, build_operation
 from fairdarts.operations.functional import concatenate
-from fairdarts.spaces import NUM_INPUTS
+from fairdarts.spaces import NUM_INPUTS, reduction_cells
 
 DropPathMode = Literal["node", "edge"]
 
@@ -151,7 +151,7 @@ class DerivedNetwork(nn.Module):
         genotype: Pruned here, so that a raw one will do.
         num_classes: K.
         init_channels: C of the first cell.
-        num_cells: At least 3; cells `num_cells // 3` and `2 * num_cells // 3` are reductions.
+        num_cells: At least 3; see `fairdarts.spaces.reduction_cells`.
         auxiliary: Whether to build the auxiliary head.
         drop_path_mode: `node` drops the sum of a node, skips included (official FairDARTS code);
             `edge` drops the output of each operation, never an identity skip (DARTS).
@@ -187,11 +187,12 @@ class DerivedNetwork(nn.Module):
             self.second_stem = _second_imagenet_stem(channels)
             in_channels = (channels, channels)
         self.cells = nn.ModuleList()
-        self.auxiliary_after = 2 * num_cells // 3
+        reductions = reduction_cells(num_cells)
+        self.auxiliary_after = reductions[-1]
         self.auxiliary_head: AuxiliaryHead | None = None
         follows_reduction = self.second_stem is not None
         for index in range(num_cells):
-            reduces = index in (num_cells // 3, self.auxiliary_after)
+            reduces = index in reductions
             channels *= 2 if reduces else 1
             cell = DerivedCell(
                 self.genotype,

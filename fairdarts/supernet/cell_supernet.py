@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from fairdarts.config import SearchConfig
 from fairdarts.operations.cell_operations import FactorizedReduce, ReLUConvBN
 from fairdarts.operations.functional import concatenate
-from fairdarts.spaces import CELL_KINDS, NUM_INPUTS, CellSpace
+from fairdarts.spaces import CELL_KINDS, NUM_INPUTS, CellSpace, reduction_cells
 from fairdarts.supernet.base import Gates, Supernet
 from fairdarts.supernet.mixed_ops import MixedOps
 from fairdarts.supernet.perturbation import Perturbation
@@ -82,8 +82,9 @@ class CellSupernet(Supernet):
         self.cell_kinds: list[str] = []
         in_channels = (stem_channels, stem_channels)
         follows_reduction = False
+        reductions = reduction_cells(config.num_cells)
         for index in range(config.num_cells):
-            reduction = index in (config.num_cells // 3, 2 * config.num_cells // 3)
+            reduction = index in reductions
             if reduction:
                 channels *= 2
             cell = SearchCell(space, in_channels, channels, reduction, follows_reduction)
