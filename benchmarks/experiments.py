@@ -33,8 +33,9 @@ from fairdarts.genotype.cell_genotype import Genotype
 from fairdarts.genotype.dominance import DOMINANT_GATE
 from fairdarts.network.cost import derived_network_cost
 from fairdarts.spaces import CELL_KINDS, S1, SKIP, CellSpace, Space, get_space
-from results.query.outcomes import INVALID, OK, STAGE_COLUMNS, trial_outcomes
+from results.query.outcomes import STAGE_COLUMNS, trial_outcomes
 from results.query.stats import mean_std_over_searches
+from results.statuses import TrialOutcome
 from results.store.store import Store
 
 Row = Mapping[Hashable, Any]
@@ -137,7 +138,7 @@ def _in_bin(number: int, trial: Trial) -> float:
 
 
 def _paper_cost(count: str, trial: Trial) -> float | None:
-    if trial.outcome["outcome"] == INVALID:
+    if trial.outcome["outcome"] == TrialOutcome.INVALID:
         return None
     cost = derived_network_cost(
         Genotype.from_json(trial.outcome["genotype_json"], trial.cells),
@@ -283,7 +284,7 @@ def render(block: Block, store: Store) -> str:
             notes.append(f"{experiment}: not run yet")
             continue
         for _, planned in trial_outcomes(store, [sweep]).groupby("group_id", sort=False):
-            ended = planned[planned["outcome"].isin([OK, INVALID])]
+            ended = planned[planned["outcome"].isin([TrialOutcome.OK, TrialOutcome.INVALID])]
             trials = [load_trial(store, outcome) for outcome in ended.to_dict("records")]
             groups.append(
                 (

@@ -17,6 +17,7 @@ from cli.console import StdoutError
 from cli.formats import counted
 from orchestrate.planning.submission import Submission
 from orchestrate.running.status import Progress, TrialStatus, count, progress, sweep_status
+from orchestrate.statuses import Status
 from results.errors import ResultsError
 from results.store.store import Store
 from results.text import clean_text
@@ -25,6 +26,8 @@ REFRESH_S = 1.0
 SHARE = 0.2
 """Part of the driver's time that looking may take: many trials are looked at less often."""
 MAX_ROWS = 30
+PROBLEMS = (Status.FAILED, Status.INVALID, Status.LOST)
+"""Trials without a result that are told of one by one."""
 
 
 @contextmanager
@@ -60,7 +63,7 @@ def status_table(store: Store, statuses: list[TrialStatus], max_rows: int | None
     """
     counts = ", ".join(f"{n} {name}" for name, n in count(statuses).items())
     parts: list[Text | Table] = [Text(f"{counted(len(statuses), 'trial')}: {counts}")]
-    running = [status for status in statuses if status.status == "running"]
+    running = [status for status in statuses if status.status == Status.RUNNING]
     if running:
         table = Table(box=None, pad_edge=False)
         for name in ("running", "stage", "epoch", "last", "left in stage", "by"):
@@ -72,7 +75,7 @@ def status_table(store: Store, statuses: list[TrialStatus], max_rows: int | None
         if max_rows is not None and len(running) > max_rows:
             table.add_row(f"... and {len(running) - max_rows} more")
         parts.append(table)
-    problems = [status for status in statuses if status.status in ("failed", "invalid", "lost")]
+    problems = [status for status in statuses if status.status in PROBLEMS]
     parts += [Text(problem_line(status)) for status in problems[:max_rows]]
     if max_rows is not None and len(problems) > max_rows:
         parts.append(Text(f"... and {len(problems) - max_rows} more"))
@@ -144,11 +147,11 @@ def _print_events(
 def _event(store: Store, status: TrialStatus) -> str:
     """The line to print when it changes; nothing for a trial that has not begun."""
     label = status.trial.label
-    if status.status in ("failed", "invalid", "lost"):
+    if status.status in PROBLEMS:
         return problem_line(status)
-    if status.status == "done":
+    if status.status == Status.DONE:
         return f"done: {label}"
-    if status.status != "running":
+    if status.status != Status.RUNNING:
         return ""
     at: Progress | None = progress(store, status)
     if at is None or not at.epochs_done:

@@ -16,6 +16,7 @@ from cli.options import DEFAULT_STORE, ScaleOption, SetOption, StoreOption
 from cli.planned import checked
 from cli.sweep import interruptible, print_table
 from fairdarts.presets import METHODS
+from orchestrate.statuses import Status
 
 if TYPE_CHECKING:
     from orchestrate.planning.plan import TrialSpec
@@ -127,16 +128,16 @@ def _run(command: str, trial: "TrialSpec", threads: int, store: Path) -> "Store"
 
     status = trial_status(results, trial)
     if status.finished:  # What the view below shows is what happens in it.
-        if status.status != "done":
+        if status.status != Status.DONE:
             print(problem_line(status))
     else:
         with interruptible("the same command"), live_view(results, submission, rich_console()):
             from orchestrate.running.runner import run_here
 
             (status,) = run_here(results, submission, retry_failed=True)
-        if status.status == "running":
+        if status.status == Status.RUNNING:
             print(f"{status.state.holder} computes it")
-    if status.status != "done":
+    if status.status != Status.DONE:
         raise typer.Exit(1)
     return results
 

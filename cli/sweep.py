@@ -17,6 +17,7 @@ from cli.images import Images
 from cli.interrupt import tidying
 from cli.options import DEFAULT_STORE, AddressOption, ScaleOption, SetOption, StoreOption
 from cli.planned import checked
+from orchestrate.statuses import Status
 
 if TYPE_CHECKING:
     from orchestrate.planning.plan import TrialSpec
@@ -226,7 +227,9 @@ def report(
     print(f"\nTables: {store.root / 'live'}/*/*.parquet (trials, attempts, epochs, genotypes, ...)")
     print(f"Stages: {store.root / 'stages'} (logs, checkpoints)")
     unfinished = [status for status in statuses if not status.finished]
-    failures = [status.state.num_failures for status in unfinished if status.status == "failed"]
+    failures = [
+        status.state.num_failures for status in unfinished if status.status == Status.FAILED
+    ]
     if failures:
         where = f"{submission.sweep} --store {shlex.quote(str(store.root))}"
         attempts = submission.resources.max_attempts
@@ -314,9 +317,9 @@ def _statuses_if_store(folder: Path, trials: "list[TrialSpec]") -> "Sequence[Tri
 def _status_text(status: "TrialStatus | None") -> str:
     if status is None:
         return "pending"
-    if status.status == "running":
+    if status.status == Status.RUNNING:
         return f"running by {status.state.holder}"
-    if status.status in ("pending", "lost") and status.started:
+    if status.status in (Status.PENDING, Status.LOST) and status.started:
         return f"{status.status}, continues at {status.stage.kind}"
     return status.status
 

@@ -5,12 +5,9 @@ unchanged plan adds nothing. The same trials, as rows, are the denominator of ev
 """
 
 import json
-import os
-import secrets
 import socket
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -18,7 +15,7 @@ import psutil
 from orchestrate.errors import SweepError
 from orchestrate.planning.plan import TrialSpec
 from orchestrate.planning.resources import Resources
-from results.store.files import read_json, write_json
+from results.store.files import claim_json, read_json
 from results.store.layout import plan_name
 from results.store.store import Store
 
@@ -50,7 +47,9 @@ def submit(store: Store, sweep: str, trials: list[TrialSpec], resources: Resourc
         "resources": resources.model_dump(),
         "trials": [asdict(trial) for trial in trials],
     }
-    number = _claim(store.sweep_dir(sweep), newest + 1, plan)
+    number = newest + 1
+    while not claim_json(store.submission_path(sweep, number), plan):
+        number += 1  # Another process submitted a moment ago.
     submission = Submission(sweep, number, trials, resources, planned_at)
     write_trials(store, submission)
     return submission
@@ -88,23 +87,8 @@ def newest_number(store: Store, sweep: str) -> int:
 
 
 def _read(store: Store, sweep: str, number: int) -> dict[str, Any]:
-    plan: dict[str, Any] = read_json(store.sweep_dir(sweep) / f"{number:04d}.json")
+    plan: dict[str, Any] = read_json(store.submission_path(sweep, number))
     return plan
-
-
-def _claim(folder: Path, number: int, plan: dict[str, Any]) -> int:
-    """Write the plan under the first free number, which no other process can then take."""
-    temporary = folder / f".claim-{secrets.token_hex(8)}.tmp"
-    write_json(temporary, plan)
-    try:
-        while True:
-            try:
-                os.link(temporary, folder / f"{number:04d}.json")
-                return number
-            except FileExistsError:
-                number += 1
-    finally:
-        temporary.unlink()
 
 
 def write_trials(store: Store, submission: Submission) -> None:

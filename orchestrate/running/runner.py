@@ -17,8 +17,9 @@ from orchestrate.planning.submission import Submission
 from orchestrate.running.cluster import cluster, ray_faults
 from orchestrate.running.status import TrialStatus, sweep_status
 from orchestrate.running.trial import record_crash, run_trial
-from orchestrate.stages.lease import STALE_S
+from orchestrate.stages.holder import STALE_S
 from orchestrate.stages.runtime import Runtime
+from orchestrate.statuses import Outcome, Status
 from results.store.store import Store
 
 MAX_RESTARTS = 4
@@ -83,16 +84,16 @@ def _to_run(
     wave = []
     for status in sweep_status(store, submission.trials):
         unfinished = [stage.key for stage in status.remaining]
-        if status.status == "running":
+        if status.status == Status.RUNNING:
             claimed.update(unfinished)
         if not claimed.isdisjoint(unfinished):
             continue
         tried = tries[status.trial.trial_id]
-        if status.status == "failed":
+        if status.status == Status.FAILED:
             has_attempts = status.state.num_failures < submission.resources.max_attempts
             wanted = retry_failed and has_attempts and not tried
         else:
-            wanted = status.status in ("pending", "lost") and tried < MAX_WAVES
+            wanted = status.status in (Status.PENDING, Status.LOST) and tried < MAX_WAVES
         if wanted:
             claimed.update(unfinished)
             wave.append(status.trial)
@@ -100,7 +101,7 @@ def _to_run(
 
 
 def _held_elsewhere(store: Store, submission: Submission) -> bool:
-    return any(s.status == "running" for s in sweep_status(store, submission.trials))
+    return any(s.status == Status.RUNNING for s in sweep_status(store, submission.trials))
 
 
 def _run_wave(
@@ -117,7 +118,7 @@ def _run_wave(
         # Its stage may be held by its own last attempt, on a node that died a moment ago.
         patience = time.monotonic() + STALE_S + POLL_S
         outcome = run_trial(trial, Store.open(root), Runtime(**runtime))
-        while outcome == "held" and time.monotonic() < patience:
+        while outcome == Outcome.HELD and time.monotonic() < patience:
             time.sleep(POLL_S)
             outcome = run_trial(trial, Store.open(root), Runtime(**runtime))
         return {"outcome": outcome}

@@ -4,11 +4,10 @@ from collections import Counter
 from dataclasses import dataclass
 
 from orchestrate.planning.plan import StageSpec, TrialSpec
-from orchestrate.stages.lease import StageState
+from orchestrate.stages.state import StageState
 from orchestrate.stages.twins import state_of
+from orchestrate.statuses import Outcome, Status
 from results.store.store import Store
-
-STATUSES = ("done", "invalid", "running", "lost", "pending", "failed")
 
 
 @dataclass(frozen=True)
@@ -16,8 +15,7 @@ class TrialStatus:
     """Where a trial is in its chain of stages."""
 
     trial: TrialSpec
-    status: str
-    """One of `STATUSES`. invalid: its genotype makes no network; lost: its process died."""
+    status: Status
     stage: StageSpec
     """The first stage that is not done, or the last one."""
     state: StageState
@@ -25,7 +23,7 @@ class TrialStatus:
     @property
     def finished(self) -> bool:
         """Whether nothing is left to compute."""
-        return self.status in ("done", "invalid")
+        return self.status in (Status.DONE, Status.INVALID)
 
     @property
     def remaining(self) -> tuple[StageSpec, ...]:
@@ -36,7 +34,7 @@ class TrialStatus:
     @property
     def started(self) -> bool:
         """Whether some of it has been computed."""
-        return self.stage is not self.trial.stages[0] or self.status != "pending"
+        return self.stage is not self.trial.stages[0] or self.status != Status.PENDING
 
 
 @dataclass(frozen=True)
@@ -55,11 +53,11 @@ def trial_status(store: Store, trial: TrialSpec) -> TrialStatus:
     """The status of one trial."""
     for stage in trial.stages:
         state = state_of(stage, store)
-        if state.status != "done":
+        if state.status != Status.DONE:
             return TrialStatus(trial, state.status, stage, state)
-        if state.outcome != "ok":
-            return TrialStatus(trial, state.outcome, stage, state)
-    return TrialStatus(trial, "done", stage, state)
+        if state.outcome == Outcome.INVALID:
+            return TrialStatus(trial, Status.INVALID, stage, state)
+    return TrialStatus(trial, Status.DONE, stage, state)
 
 
 def sweep_status(
@@ -79,10 +77,10 @@ def sweep_status(
     return statuses
 
 
-def count(statuses: list[TrialStatus]) -> dict[str, int]:
+def count(statuses: list[TrialStatus]) -> dict[Status, int]:
     """Number of trials by status, those that occur."""
     counter = Counter(status.status for status in statuses)
-    return {name: counter[name] for name in STATUSES if counter[name]}
+    return {status: counter[status] for status in Status if counter[status]}
 
 
 def progress(store: Store, status: TrialStatus) -> Progress | None:

@@ -17,11 +17,17 @@ import torch
 from fairdarts.errors import CheckpointError
 from orchestrate.errors import Diverged, Held, Superseded, WrongImages
 from orchestrate.planning.plan import StageSpec, TrialSpec
+from orchestrate.stages.genotype_rows import derived_genotype
 from orchestrate.stages.images import cause
-from orchestrate.stages.kinds import STAGES, StageRun, derived_genotype
-from orchestrate.stages.lease import WRONG_IMAGES, Attempt, stage_state
+from orchestrate.stages.kinds import STAGES
+from orchestrate.stages.lease import Attempt
+from orchestrate.stages.paths import StagePaths
 from orchestrate.stages.runtime import Runtime
+from orchestrate.stages.stage_run import StageRun
+from orchestrate.stages.state import WRONG_IMAGES, stage_state
 from orchestrate.stages.twins import first_alike, wait_for
+from orchestrate.statuses import Outcome, Status
+from results.statuses import AttemptStatus
 from results.store.files import write_json
 from results.store.layout import live_name
 from results.store.store import Store
@@ -35,7 +41,7 @@ def run_trial(
     store: Store,
     runtime: Runtime,
     on_epoch: Callable[[], None] = lambda: None,
-) -> str:
+) -> Outcome:
     """Bring a trial to its end, or as far as it gets.
 
     A failure is a row and a mark of its stage; it is not raised, for the siblings go on.
@@ -46,41 +52,41 @@ def run_trial(
         runtime: Device and threads.
         on_epoch: Called after every committed epoch.
     Returns:
-        ok, invalid, failed, or held (another process computes one of its stages).
+        `OK` if it is finished, else that of the stage it got to.
     """
     for stage in trial.stages:
         outcome = _finish_stage(stage, store, runtime, on_epoch)
-        if outcome != "ok":
+        if outcome != Outcome.OK:
             return outcome
-    return "ok"
+    return Outcome.OK
 
 
 def _finish_stage(
     stage: StageSpec, store: Store, runtime: Runtime, on_epoch: Callable[[], None]
-) -> str:
+) -> Outcome:
     """Outcome of a stage, which is computed unless it is done; see `run_trial`."""
     state = stage_state(store.stage_dir(stage.kind, stage.key))
-    if state.status == "done":
-        return state.outcome
+    if state.status == Status.DONE:
+        return Outcome(state.outcome)
     if stage.kind == "retrain" and (genotype := derived_genotype(stage, store)):
         first = first_alike(stage, genotype, store)
-        if first != stage and _finish_stage(first, store, runtime, on_epoch) == "held":
+        if first != stage and _finish_stage(first, store, runtime, on_epoch) == Outcome.HELD:
             wait_for(first, stage, store)
-            return "held"
+            return Outcome.HELD
     return run_stage(stage, store, runtime, on_epoch)
 
 
 def run_stage(
     stage: StageSpec, store: Store, runtime: Runtime, on_epoch: Callable[[], None]
-) -> str:
+) -> Outcome:
     """One attempt at a stage; see `run_trial`."""
-    stage_dir = store.stage_dir(stage.kind, stage.key)
-    if not (stage_dir / "SPEC.json").exists():
-        write_json(stage_dir / "SPEC.json", asdict(stage))
+    paths = StagePaths(store.stage_dir(stage.kind, stage.key))
+    if not paths.spec.exists():
+        write_json(paths.spec, asdict(stage))
     try:
-        attempt = Attempt.take(stage_dir)
+        attempt = Attempt.take(paths.folder)
     except Held:
-        return "held"
+        return Outcome.HELD
     run = StageRun(stage, store, attempt, runtime, on_epoch)
     record = _AttemptRecord(run)
     try:
@@ -88,18 +94,19 @@ def run_stage(
         store.remove_leftovers(stage.key)
         runtime.apply()
         attempt.log(f"attempt {attempt.number} at {stage.kind} {stage.key} on {runtime.device}")
-        record.write(status="running")
-        outcome = STAGES[stage.kind](run)
-        record.write(status="ok", ended=True)
-        attempt.finish(outcome.status, outcome.reason)
-        return outcome.status
+        record.write(AttemptStatus.RUNNING)
+        result = STAGES[stage.kind](run)
+        record.write(AttemptStatus.OK, ended=True)
+        attempt.finish(result.outcome, result.reason)
+        return result.outcome
     except (Held, Superseded) as error:
-        attempt.log(str(error))
         attempt.release()
-        return "held"
+        with contextlib.suppress(OSError):
+            attempt.log(str(error))
+        return Outcome.HELD
     except Exception as error:
         _fail(run, record, cause(stage, store, attempt, error))
-        return "failed"
+        return Outcome.FAILED
     except BaseException:  # Ctrl-C: the stage is free at once, its last epoch is kept.
         attempt.release()
         raise
@@ -109,7 +116,7 @@ def record_crash(trial: TrialSpec, store: Store, error: Exception) -> None:
     """Mark a trial's stage as failed whose process died, again and again, before it could."""
     for stage in trial.stages:
         stage_dir = store.stage_dir(stage.kind, stage.key)
-        if stage_state(stage_dir).status == "done":
+        if stage_state(stage_dir).status == Status.DONE:
             continue
         try:
             attempt = Attempt.take(stage_dir)
@@ -120,7 +127,7 @@ def record_crash(trial: TrialSpec, store: Store, error: Exception) -> None:
             "stage_key": stage.key,
             "attempt": attempt.number,
             "kind": stage.kind,
-            "status": "failed",
+            "status": AttemptStatus.FAILED,
             "started_at": now,
             "ended_at": now,
         }
@@ -135,9 +142,8 @@ def _fail(run: StageRun, record: "_AttemptRecord", error: Exception) -> None:
     """The row first, then the mark; on a full disk, as much of that as fits."""
     kind = failure_kind(error)
     with contextlib.suppress(OSError):
-        record.write(status="failed", ended=True, **_failure(kind, error))
-    with contextlib.suppress(OSError):
-        run.attempt.fail(kind, error)
+        record.write(AttemptStatus.FAILED, ended=True, **_failure(kind, error))
+    run.attempt.fail(kind, error)
 
 
 def _failure(kind: str, error: Exception) -> dict[str, Any]:
@@ -171,7 +177,7 @@ class _AttemptRecord:
         self.started_at = datetime.now(UTC)
         self.started = time.monotonic()
 
-    def write(self, status: str, ended: bool = False, **failure: Any) -> None:
+    def write(self, status: AttemptStatus, ended: bool = False, **failure: Any) -> None:
         """Write the row as it stands."""
         run = self.run
         row = run.runtime.describe() | {

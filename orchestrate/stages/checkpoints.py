@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrate.stages.lease import Attempt
+from orchestrate.stages.paths import StagePaths
 from results.errors import ResultsError
 from results.store.files import read_json, write_json, write_whole
 
@@ -28,19 +29,16 @@ def save_checkpoint(attempt: Attempt, epoch: int, content: bytes, bitwise_key: s
 
     The record beside the content is written last: without it a checkpoint does not exist.
     """
-    folder = attempt.stage_dir / "checkpoints"
-    folder.mkdir(exist_ok=True)
-    # The attempt first: one that starts over must not take older, damaged ones for newer.
-    name = f"a{attempt.number:04d}-e{epoch:06d}"
+    path = attempt.stage.checkpoint(attempt.number, epoch)
     attempt.check()
-    write_whole(folder / f"{name}.safetensors", content)
+    write_whole(path, content)
     record = {
         "epoch": epoch,
         "sha256": hashlib.sha256(content).hexdigest(),
         "bitwise_key": bitwise_key,
     }
-    write_json(folder / f"{name}.json", record)
-    for record_path in _records(folder)[KEEP:]:
+    write_json(path.with_suffix(".json"), record)
+    for record_path in attempt.stage.checkpoint_records()[KEEP:]:
         record_path.with_suffix(".safetensors").unlink(missing_ok=True)
         record_path.unlink(missing_ok=True)
 
@@ -50,7 +48,7 @@ def load_checkpoint(stage_dir: Path, log: Callable[[str], None]) -> Checkpoint |
 
     Damaged ones are named to `log` and passed over; nothing unverified is parsed.
     """
-    for record_path in _records(stage_dir / "checkpoints"):
+    for record_path in StagePaths(stage_dir).checkpoint_records():
         content_path = record_path.with_suffix(".safetensors")
         try:
             record = read_json(record_path)
@@ -64,8 +62,3 @@ def load_checkpoint(stage_dir: Path, log: Callable[[str], None]) -> Checkpoint |
             return checkpoint
         log(f"checkpoint {content_path.name} does not match its sha256: passed over")
     return None
-
-
-def _records(folder: Path) -> list[Path]:
-    """Newest first."""
-    return sorted(folder.glob("a*.json"), reverse=True)

@@ -9,6 +9,7 @@ from fairdarts.network.build import AnyNetwork
 from fairdarts.network.retrain import RetrainState
 from orchestrate.errors import NotTrained
 from orchestrate.stages.checkpoints import load_checkpoint
+from orchestrate.stages.paths import StagePaths
 from results.store.files import read_json
 from results.store.store import Store
 
@@ -29,7 +30,7 @@ def trained_network(store: Store, key: str) -> tuple[AnyNetwork, int]:
         raise NotTrained(f"{store.root} has no finished retraining {key}.")
     (row,) = rows
     folder = store.stage_dir("retrain", row["trained_as"] or key)
-    spec = read_json(folder / "SPEC.json")
+    spec = read_json(StagePaths(folder).spec)
     checkpoint = load_checkpoint(folder, log=lambda line: None)
     if checkpoint is None or checkpoint.epoch != row["epochs"]:
         raise NotTrained(f"the last checkpoint of retraining {key} is gone or damaged in {folder}.")

@@ -4,19 +4,16 @@ Which genotype a search derives is not known when its trial is planned, so two r
 prove to be the same computation. The first of them trains; the others repeat its rows.
 """
 
-import os
-import secrets
 from dataclasses import asdict
 from pathlib import Path
 
 from orchestrate.planning.identity import stage_key
 from orchestrate.planning.plan import StageSpec
-from orchestrate.stages.lease import StageState, stage_state
-from results.store.files import read_json, write_json
+from orchestrate.stages.paths import StagePaths
+from orchestrate.stages.state import StageState, stage_state
+from orchestrate.statuses import Status
+from results.store.files import claim_json, read_json, write_json
 from results.store.store import Store
-
-WAITS_FOR = "WAITS_FOR.json"
-"""In the folder of a stage: the one it will repeat, which another process computes."""
 
 
 def first_alike(stage: StageSpec, genotype_json: str, store: Store) -> StageSpec:
@@ -36,33 +33,26 @@ def claim_training(stage: StageSpec, genotype_json: str, store: Store) -> StageS
         store: Where it is put on record.
     """
     record = _record(stage, genotype_json, store)
-    record.parent.mkdir(parents=True, exist_ok=True)
-    claim = record.parent / f".claim-{secrets.token_hex(8)}.tmp"
-    write_json(claim, asdict(stage))
-    try:
-        os.link(claim, record)
-    except FileExistsError:
-        if first_alike(stage, genotype_json, store) == stage:
-            claim.replace(record)
-    finally:
-        claim.unlink(missing_ok=True)
+    claimed = claim_json(record, asdict(stage))
+    if not claimed and first_alike(stage, genotype_json, store) == stage:
+        write_json(record, asdict(stage))  # The stage on record was deleted.
     return first_alike(stage, genotype_json, store)
 
 
 def wait_for(first: StageSpec, stage: StageSpec, store: Store) -> None:
     """Leave word that `stage` waits for the one it will repeat."""
-    write_json(store.stage_dir(stage.kind, stage.key) / WAITS_FOR, asdict(first))
+    write_json(StagePaths(store.stage_dir(stage.kind, stage.key)).waits_for, asdict(first))
 
 
 def state_of(stage: StageSpec, store: Store) -> StageState:
     """The state of a stage; one that waits for a running one is running too."""
-    folder = store.stage_dir(stage.kind, stage.key)
-    state = stage_state(folder)
-    if state.status not in ("pending", "lost") or not (folder / WAITS_FOR).exists():
+    paths = StagePaths(store.stage_dir(stage.kind, stage.key))
+    state = stage_state(paths.folder)
+    if state.status not in (Status.PENDING, Status.LOST) or not paths.waits_for.exists():
         return state
-    first = StageSpec(**read_json(folder / WAITS_FOR))
+    first = StageSpec(**read_json(paths.waits_for))
     twin = stage_state(store.stage_dir(first.kind, first.key))
-    return twin if twin.status == "running" else state
+    return twin if twin.status == Status.RUNNING else state
 
 
 def _record(stage: StageSpec, genotype_json: str, store: Store) -> Path:

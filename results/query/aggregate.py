@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from results.query.outcomes import FAILED, INVALID, OK, UNFINISHED
 from results.query.stats import mean_std_over_searches
+from results.statuses import TrialOutcome
 from results.text import clean_text
 
 if TYPE_CHECKING:
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 GROUP = ["sweep", "group_id"]
 DESCRIPTION = ["method", "group_label", "space", "dataset", "recipe"]
-COUNTS = {OK: "num_ok", INVALID: "num_invalid", FAILED: "num_failed", UNFINISHED: "num_unfinished"}
+COUNTS = {outcome: f"num_{outcome}" for outcome in TrialOutcome}
 """Outcome to the column that counts it; they add up to `planned`."""
 MEASURES = {
     "top1_pct": ("test_top1_pct", 1.0),
@@ -59,7 +59,7 @@ def aggregate(outcomes: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def _group_row(group: "pd.DataFrame") -> dict[str, Any]:
-    ok = group[group["outcome"] == OK]
+    ok = group[group["outcome"] == TrialOutcome.OK]
     counts = {column: int((group["outcome"] == end).sum()) for end, column in COUNTS.items()}
     genotype_from = ok["search_key"].fillna(ok["sample_key"]).tolist()
     measures: dict[str, float | None] = {}
@@ -82,7 +82,7 @@ def _group_row(group: "pd.DataFrame") -> dict[str, Any]:
 def _notes(group: "pd.DataFrame") -> tuple[str, ...]:
     """One sentence for each outcome but ok and each reason for it."""
     notes = []
-    for outcome in (FAILED, INVALID, UNFINISHED):
+    for outcome in (TrialOutcome.FAILED, TrialOutcome.INVALID, TrialOutcome.UNFINISHED):
         trials = group[group["outcome"] == outcome]
         for reason, same in trials.groupby(trials["reason"].fillna(""), sort=False):
             why = f" ({clean_text(str(reason), MAX_REASON_BYTES)})" if reason else ""

@@ -4,18 +4,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from results.errors import StoreError
+from results.statuses import AttemptStatus, TrialOutcome
 from results.store.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
-
-OK = "ok"
-INVALID = "invalid"
-FAILED = "failed"
-UNFINISHED = "unfinished"
-OUTCOMES = (OK, INVALID, FAILED, UNFINISHED)
-"""Each planned trial has exactly one of these."""
 
 STAGE_COLUMNS = ("search_key", "sample_key", "derive_key", "retrain_key")
 """Columns of `trials` that name its stages, in the order they run."""
@@ -64,7 +58,7 @@ def trial_outcomes(
         all_submissions: Also trials that the newest submission of their sweep no longer plans.
     Returns:
         The columns of `trials`; those of its genotype and of its retraining; `search_s` and
-        `retrain_s`, sums over epochs; `outcome`, one of `OUTCOMES`; `failure_kind` of a failed
+        `retrain_s`, sums over epochs; `outcome`, a `TrialOutcome`; `failure_kind` of a failed
         trial; and `reason`, why a trial is invalid or failed.
     Raises:
         StoreError: If there is no sweep of a given name.
@@ -146,17 +140,19 @@ def _end(trial: Row, stages: list[Row], genotype: Row, retrain: Row) -> dict[str
         genotype: Its genotype, or nothing.
         retrain: Its retraining, or nothing.
     """
-    done = {stage["stage_key"] for stage in stages if stage["status"] == "ok"}
+    done = {stage["stage_key"] for stage in stages if stage["status"] == AttemptStatus.OK}
+    failed = [stage for stage in stages if stage["status"] == AttemptStatus.FAILED]
+    outcome, failure_kind, reason = TrialOutcome.UNFINISHED, None, None
     if genotype.get("valid") is False:
-        return {"outcome": INVALID, "failure_kind": None, "reason": genotype["invalid_reason"]}
-    if trial["trial_id"] in done and (retrain or trial["retrain_key"] is None):
-        return {"outcome": OK, "failure_kind": None, "reason": None}
-    for stage in stages:
-        if stage["status"] == "failed":
-            error = ": ".join(filter(None, [stage["error_type"], stage["error_message"]]))
-            reason = f"{stage['failure_kind']} in {stage['kind']}, {error or 'no message'}"
-            return {"outcome": FAILED, "failure_kind": stage["failure_kind"], "reason": reason}
-    return {"outcome": UNFINISHED, "failure_kind": None, "reason": None}
+        outcome, reason = TrialOutcome.INVALID, genotype["invalid_reason"]
+    elif trial["trial_id"] in done and (retrain or trial["retrain_key"] is None):
+        outcome = TrialOutcome.OK
+    elif failed:
+        first = failed[0]
+        error = ": ".join(filter(None, [first["error_type"], first["error_message"]]))
+        outcome, failure_kind = TrialOutcome.FAILED, first["failure_kind"]
+        reason = f"{failure_kind} in {first['kind']}, {error or 'no message'}"
+    return {"outcome": outcome.value, "failure_kind": failure_kind, "reason": reason}
 
 
 def _outcome_schema() -> "pa.Schema":

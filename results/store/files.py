@@ -48,6 +48,26 @@ def write_json(path: Path, value: Any) -> None:
     write_whole(path, (json.dumps(value, indent=2) + "\n").encode())
 
 
+def claim_json(path: Path, value: Any) -> bool:
+    """Write `value` as JSON to `path` unless something is there: of many processes one succeeds.
+
+    Returns:
+        Whether this process was the one.
+    """
+    _make_folder(path.parent)
+    claim = path.parent / f".claim-{secrets.token_hex(8)}.tmp"
+    try:
+        write_json(claim, value)
+        # A hard link, unlike a rename, fails where its target exists.
+        os.link(claim, path)
+    except FileExistsError:
+        return False
+    finally:
+        claim.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+    return True
+
+
 def read_json(path: Path) -> Any:
     """The value of the JSON file at `path`.
 

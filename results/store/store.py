@@ -134,6 +134,10 @@ class Store:
         """Folder with one file a submission of the sweep."""
         return self.root / "sweeps" / layout.check_sweep(name)
 
+    def submission_path(self, sweep: str, number: int) -> Path:
+        """The plan of one submission of a sweep."""
+        return self.sweep_dir(sweep) / f"{number:04d}.json"
+
     def sweep_names(self) -> list[str]:
         """Every sweep that was submitted to this store, sorted."""
         folder = self.root / "sweeps"

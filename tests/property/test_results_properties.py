@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from results.errors import DamagedFile, StoreError
 from results.query.aggregate import COUNTS, aggregate
-from results.query.outcomes import OUTCOMES, trial_outcomes
+from results.query.outcomes import trial_outcomes
 from results.query.stats import mean_std, mean_std_over_searches
 from results.report.render import render
 from results.schema import SCHEMA, Column
+from results.statuses import TrialOutcome
 from results.store.codec import decode, encode
 from results.store.layout import live_name, plan_name
 from results.store.store import Store
@@ -188,7 +189,7 @@ def test_outcomes_add_up_and_their_order_never_changes_a_mean(
         outcomes = trial_outcomes(store)
 
     assert len(outcomes) == len(history)
-    assert set(outcomes["outcome"]) <= set(OUTCOMES)
+    assert set(outcomes["outcome"]) <= set(TrialOutcome)
     table = aggregate(outcomes)
     assert table["planned"].sum() == len(history)
     assert (table[list(COUNTS.values())].sum(axis=1) == table["planned"]).all()

@@ -7,8 +7,9 @@ from tiny_sweeps import key_of, tiny_trials
 
 from cli.live import duration, problem_line, status_table
 from orchestrate.planning.plan import TrialSpec
-from orchestrate.running.status import STATUSES, count, progress, sweep_status, trial_status
+from orchestrate.running.status import count, progress, sweep_status, trial_status
 from orchestrate.stages.lease import Attempt
+from orchestrate.statuses import Status
 from results.store.layout import live_name
 from results.store.store import Store
 
@@ -77,8 +78,8 @@ def test_counts_name_the_statuses_that_occur_in_a_fixed_order(
     assert count(sweep_status(store, trials)) == {"pending": 6}
     every_status(store, trials)
     counts = count(sweep_status(store, trials))
-    assert counts == dict.fromkeys(STATUSES, 1)
-    assert list(counts) == list(STATUSES)
+    assert counts == dict.fromkeys(Status, 1)
+    assert list(counts) == list(Status)
     assert count([]) == {}
 
 

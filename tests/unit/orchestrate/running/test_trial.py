@@ -20,8 +20,9 @@ from orchestrate.planning.submission import submit
 from orchestrate.running.runner import run_here
 from orchestrate.running.status import trial_status
 from orchestrate.running.trial import failure_kind, run_trial
-from orchestrate.stages.lease import Attempt, stage_state
+from orchestrate.stages.lease import Attempt
 from orchestrate.stages.runtime import Runtime
+from orchestrate.stages.state import stage_state
 from results.query.outcomes import trial_outcomes
 from results.store.files import read_json
 from results.store.store import Store

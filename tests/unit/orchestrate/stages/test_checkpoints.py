@@ -36,17 +36,17 @@ def files(stage_dir: Path, suffix: str) -> list[Path]:
 
 
 def loaded_epoch(attempt: Attempt) -> int | None:
-    found = load_checkpoint(attempt.stage_dir, attempt.log)
+    found = load_checkpoint(attempt.stage.folder, attempt.log)
     return found.epoch if found else None
 
 
 def test_without_a_checkpoint_there_is_none(tmp_path: Path) -> None:
-    assert load_checkpoint(Attempt.take(tmp_path).stage_dir, print) is None
+    assert load_checkpoint(Attempt.take(tmp_path).stage.folder, print) is None
 
 
 def test_the_newest_checkpoint_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     next_attempt(tmp_path, 1, 2, 3)
-    assert load_checkpoint(Attempt.take(tmp_path).stage_dir, print) == Checkpoint(
+    assert load_checkpoint(Attempt.take(tmp_path).stage.folder, print) == Checkpoint(
         3, content(3), KEY
     )
 
@@ -73,7 +73,7 @@ def test_a_damaged_newest_checkpoint_is_named_and_passed_over(tmp_path: Path, da
         newest.write_bytes({"truncate": whole[:-1], "empty": b"", "flip": flipped}[damage])
     attempt = Attempt.take(tmp_path)
     assert loaded_epoch(attempt) == 1
-    log = attempt.log_path.read_text()
+    log = attempt.paths.log.read_text()
     assert newest.stem in log and "passed over" in log
 
 
@@ -90,7 +90,7 @@ def test_a_damaged_record_is_named_and_passed_over(tmp_path: Path, record: str) 
     newest.write_text(record)
     attempt = Attempt.take(tmp_path)
     assert loaded_epoch(attempt) == 1
-    assert newest.stem in attempt.log_path.read_text()
+    assert newest.stem in attempt.paths.log.read_text()
 
 
 def test_a_record_that_lacks_an_entry_is_passed_over(tmp_path: Path) -> None:
@@ -110,8 +110,8 @@ def test_when_both_are_damaged_there_is_none_and_the_log_names_both(tmp_path: Pa
     for path in files(tmp_path, ".safetensors"):
         path.write_bytes(b"")
     attempt = Attempt.take(tmp_path)
-    assert load_checkpoint(attempt.stage_dir, attempt.log) is None
-    assert attempt.log_path.read_text().count("passed over") == 2
+    assert load_checkpoint(attempt.stage.folder, attempt.log) is None
+    assert attempt.paths.log.read_text().count("passed over") == 2
 
 
 def test_an_attempt_that_starts_over_keeps_its_own_checkpoints(tmp_path: Path) -> None:

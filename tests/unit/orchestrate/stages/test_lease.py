@@ -14,7 +14,9 @@ from repository import SUPPORT
 from tiny_sweeps import wait_until
 
 from orchestrate.errors import Held, Superseded, first_line
-from orchestrate.stages.lease import STALE_S, Attempt, stage_state
+from orchestrate.stages.holder import STALE_S
+from orchestrate.stages.lease import Attempt
+from orchestrate.stages.state import stage_state
 
 CONTENDER = SUPPORT / "contender.py"
 
@@ -102,7 +104,7 @@ def test_a_failure_is_kept_with_its_traceback_and_may_be_tried_again(tmp_path: P
         assert state.reason == f"ValueError: no {number}"
         assert state.log is not None
         log = state.log.read_text()
-        assert "Traceback" in log and "test_attempt.py" in log and "and more" in log
+        assert "Traceback" in log and "test_lease.py" in log and "and more" in log
     Attempt.take(tmp_path).finish("ok")
     assert stage_state(tmp_path).status == "done"
 
@@ -217,7 +219,7 @@ def test_what_a_process_that_died_while_taking_leaves_is_no_attempt(tmp_path: Pa
 
 
 def test_an_attempts_folder_is_as_readable_as_any_other_new_folder(tmp_path: Path) -> None:
-    folder = Attempt.take(tmp_path / "stage").folder
+    folder = Attempt.take(tmp_path / "stage").paths.folder
     usual = tmp_path / "usual"
     usual.mkdir()
     assert folder.stat().st_mode == usual.stat().st_mode

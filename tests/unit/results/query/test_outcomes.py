@@ -10,7 +10,8 @@ from small_sweep import (
 )
 
 from results.errors import StoreError
-from results.query.outcomes import FAILED, INVALID, OK, UNFINISHED, num_left_out, trial_outcomes
+from results.query.outcomes import num_left_out, trial_outcomes
+from results.statuses import TrialOutcome
 from results.store.store import Store
 
 
@@ -28,7 +29,14 @@ def test_every_planned_trial_has_a_row_in_the_order_of_the_plan(example: Store) 
         *(f"fairdarts w=10 seed={seed}" for seed in range(5)),
         "random M=2 seed=0",
     ]
-    assert frame["outcome"].tolist() == [OK, OK, OK, FAILED, UNFINISHED, OK]
+    assert frame["outcome"].tolist() == [
+        TrialOutcome.OK,
+        TrialOutcome.OK,
+        TrialOutcome.OK,
+        TrialOutcome.FAILED,
+        TrialOutcome.UNFINISHED,
+        TrialOutcome.OK,
+    ]
 
 
 def test_a_finished_trial_is_joined_with_its_stages(example: Store) -> None:
@@ -62,10 +70,10 @@ def test_only_the_newest_attempt_tells_whether_a_stage_failed(store: Store) -> N
     attempt(store, trial.search_key, "search", "failed", number=1)
     attempt(store, trial.search_key, "search", "running", number=2)
 
-    assert trial_outcomes(store)["outcome"].tolist() == [UNFINISHED]
+    assert trial_outcomes(store)["outcome"].tolist() == [TrialOutcome.UNFINISHED]
 
     attempt(store, trial.search_key, "search", "failed", number=10)
-    assert trial_outcomes(store)["outcome"].tolist() == [FAILED]
+    assert trial_outcomes(store)["outcome"].tolist() == [TrialOutcome.FAILED]
 
 
 def test_a_genotype_without_a_network_is_invalid_not_failed(store: Store) -> None:
@@ -76,7 +84,7 @@ def test_a_genotype_without_a_network_is_invalid_not_failed(store: Store) -> Non
 
     row = trial_outcomes(store).iloc[0]
 
-    assert (row["outcome"], row["reason"]) == (INVALID, "no gate reaches 0.85")
+    assert (row["outcome"], row["reason"]) == (TrialOutcome.INVALID, "no gate reaches 0.85")
 
 
 def test_a_retraining_counts_once_its_attempt_has_ended(store: Store) -> None:
@@ -86,7 +94,7 @@ def test_a_retraining_counts_once_its_attempt_has_ended(store: Store) -> None:
     finish_retrain(store, trial, 97.0)
     attempt(store, trial.retrain_key, "retrain", "running")
 
-    assert trial_outcomes(store)["outcome"].tolist() == [UNFINISHED]
+    assert trial_outcomes(store)["outcome"].tolist() == [TrialOutcome.UNFINISHED]
 
 
 def test_a_result_outlives_a_failed_second_try_of_its_search(store: Store) -> None:
@@ -95,17 +103,17 @@ def test_a_result_outlives_a_failed_second_try_of_its_search(store: Store) -> No
     finish(store, trial, 97.0)
     attempt(store, trial.search_key, "search", "failed", number=2)
 
-    assert trial_outcomes(store)["outcome"].tolist() == [OK]
+    assert trial_outcomes(store)["outcome"].tolist() == [TrialOutcome.OK]
 
 
 def test_a_search_without_retraining_is_ok_when_its_genotype_is_there(store: Store) -> None:
     trial = Trial("darts", 0, recipe=None)
     submit(store, "exp", 1, [trial])
     finish_search(store, trial)
-    assert trial_outcomes(store)["outcome"].tolist() == [UNFINISHED]
+    assert trial_outcomes(store)["outcome"].tolist() == [TrialOutcome.UNFINISHED]
 
     finish_genotype(store, trial)
-    assert trial_outcomes(store)["outcome"].tolist() == [OK]
+    assert trial_outcomes(store)["outcome"].tolist() == [TrialOutcome.OK]
 
 
 def test_the_newest_submission_is_the_plan_and_the_rest_is_counted(store: Store) -> None:

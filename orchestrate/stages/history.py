@@ -1,0 +1,85 @@
+"""The epochs of a stage: those of earlier attempts up to the checkpoint, then those of this one.
+
+After every epoch its row is committed first and the checkpoint second, so that no epoch is ever in
+a checkpoint and not in the table.
+"""
+
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+from fairdarts.network.retrain import RetrainEpoch, RetrainState
+from fairdarts.search.loop import SearchEpoch
+from fairdarts.search.state import SearchState
+from orchestrate.errors import Diverged
+from orchestrate.stages.checkpoints import load_checkpoint, save_checkpoint
+from orchestrate.stages.stage_run import Row, StageRun, stage_rows
+from results.errors import DamagedFile
+
+
+class History:
+    """What a stage has recorded so far, and the state to continue from."""
+
+    def __init__(self, run: StageRun, rows: list[Row], checkpoint: bytes | None) -> None:
+        self.run = run
+        self.rows = rows
+        self.checkpoint = checkpoint
+
+    def commit(
+        self, epoch: SearchEpoch | RetrainEpoch, state: SearchState | RetrainState, **extra: Any
+    ) -> None:
+        """Record an epoch: its row, then the checkpoint, then whoever watches."""
+        run = self.run
+        row = {
+            "stage_key": run.stage.key,
+            "kind": run.stage.kind,
+            "attempt": run.attempt.number,
+            "epoch": epoch.epoch,
+            "lr": epoch.lr,
+            "wall_s": epoch.wall_s,
+            "images_per_s": epoch.num_images / epoch.wall_s,
+            "written_at": datetime.now(UTC),
+        }
+        self.rows.append(row | epoch.metrics | extra)
+        run.write_rows("epochs", self.rows)
+        metrics = " ".join(f"{name} {value:.4g}" for name, value in epoch.metrics.items())
+        run.attempt.log(f"epoch {epoch.epoch} {metrics} wall_s {epoch.wall_s:.1f}")
+        if not math.isfinite(epoch.metrics["train_loss"]):
+            raise Diverged(
+                f"the training loss is {epoch.metrics['train_loss']} in epoch {epoch.epoch}"
+            )
+        save_checkpoint(run.attempt, state.epoch, state.to_bytes(), run.runtime.bitwise_key())
+        run.on_epoch()
+
+
+def resume(run: StageRun) -> History:
+    """Continue after the newest intact checkpoint, or else from the start.
+
+    The rows up to the checkpoint become this attempt's own, and `run` notes what it resumed from.
+    """
+    found = load_checkpoint(run.attempt.stage.folder, run.attempt.log)
+    if found is None:
+        return History(run, [], None)
+    rows = _earlier_rows(run, found.epoch)
+    if len(rows) < found.epoch:
+        run.attempt.log("rows of earlier epochs are missing or damaged: starting over")
+        return History(run, [], None)
+    run.resumed_from_epoch = found.epoch - 1
+    run.bitwise = found.bitwise_key == run.runtime.bitwise_key()
+    run.attempt.log(f"resuming after epoch {found.epoch - 1}")
+    if not run.bitwise:
+        run.attempt.log(
+            f"the checkpoint was made with {found.bitwise_key}, this is "
+            f"{run.runtime.bitwise_key()}: the result may differ in the last bits"
+        )
+    run.write_rows("epochs", rows)
+    return History(run, rows, found.content)
+
+
+def _earlier_rows(run: StageRun, num_epochs: int) -> list[Row]:
+    try:
+        rows = stage_rows(run.store, "epochs", run.stage.key)
+    except DamagedFile as error:
+        run.attempt.log(str(error))
+        return []
+    return [row for row in rows if row["epoch"] < num_epochs]

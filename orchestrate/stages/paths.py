@@ -1,0 +1,109 @@
+"""Every path of a stage, in one place.
+
+```
+stages/<kind>/<k2>/<key>/
+  SPEC.json                 what the stage computes
+  attempts/a0001/           one folder for each attempt
+    LEASE.json              the process that made it
+    heartbeat               touched while that process lives; renamed to RELEASED when it gives up
+    log.txt                 what happened
+    FAILED.json             why it failed, where it did
+  checkpoints/              the last states, each with its sha256
+  WAITS_FOR.json            the stage whose rows this one will repeat, see `twins`
+  DONE.json                 the stage is complete
+```
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class AttemptPaths:
+    """The files of one attempt."""
+
+    folder: Path
+
+    @property
+    def lease(self) -> Path:
+        """Who made the attempt: host, process, start time."""
+        return self.folder / "LEASE.json"
+
+    @property
+    def heartbeat(self) -> Path:
+        """Touched while the holder lives."""
+        return self.folder / "heartbeat"
+
+    @property
+    def released(self) -> Path:
+        """The heartbeat, once its holder has given the stage back."""
+        return self.folder / "RELEASED"
+
+    @property
+    def log(self) -> Path:
+        """What happened, line by line."""
+        return self.folder / "log.txt"
+
+    @property
+    def failed(self) -> Path:
+        """Why the attempt failed."""
+        return self.folder / "FAILED.json"
+
+
+@dataclass(frozen=True)
+class StagePaths:
+    """The files of one stage; see `results.store.store.Store.stage_dir` for its folder."""
+
+    folder: Path
+
+    @property
+    def spec(self) -> Path:
+        """What the stage computes."""
+        return self.folder / "SPEC.json"
+
+    @property
+    def done(self) -> Path:
+        """Written last: the stage is complete."""
+        return self.folder / "DONE.json"
+
+    @property
+    def waits_for(self) -> Path:
+        """The stage whose rows this one will repeat."""
+        return self.folder / "WAITS_FOR.json"
+
+    @property
+    def attempts(self) -> Path:
+        """A folder for each attempt."""
+        return self.folder / "attempts"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The last states."""
+        return self.folder / "checkpoints"
+
+    def attempt(self, number: int) -> AttemptPaths:
+        """The files of the attempt of that number, from 1."""
+        return AttemptPaths(self.attempts / f"a{number:04d}")
+
+    def attempt_numbers(self) -> list[int]:
+        """Numbers of the attempts so far, ascending."""
+        try:
+            names = [path.name for path in self.attempts.iterdir()]
+        except FileNotFoundError:
+            return []
+        return sorted(int(name[1:]) for name in names if name[0] == "a" and name[1:].isdigit())
+
+    def checkpoint(self, attempt: int, epoch: int) -> Path:
+        """The state after that many epochs; the attempt leads, so that names sort by age."""
+        # One that starts over must not take older, damaged states for newer.
+        return self.checkpoints / f"a{attempt:04d}-e{epoch:06d}.safetensors"
+
+    def checkpoint_records(self) -> list[Path]:
+        """The record beside each checkpoint, newest first."""
+        return sorted(self.checkpoints.glob("a*.json"), reverse=True)
+
+    def leftovers(self) -> list[Path]:
+        """Temporary files that killed attempts were writing."""
+        # Not inside `.claim-*`: another process may be about to try for the stage.
+        patterns = (".*.tmp", "checkpoints/.*.tmp", "attempts/a*/.*.tmp")
+        return [path for pattern in patterns for path in self.folder.glob(pattern)]

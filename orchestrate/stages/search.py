@@ -1,0 +1,45 @@
+"""The stage `search`: one row an epoch, with all alphas in full precision."""
+
+import torch
+
+from fairdarts.config import SearchConfig
+from fairdarts.data.sources import load_train
+from fairdarts.genotype.dominance import count_dominant
+from fairdarts.search.loop import SearchEpoch, search
+from fairdarts.search.state import SearchState
+from fairdarts.spaces import get_space
+from orchestrate.stages.history import resume
+from orchestrate.stages.images import check_streamed, checked_images
+from orchestrate.stages.stage_run import StageResult, StageRun
+
+
+def run_search(run: StageRun) -> StageResult:
+    """The search: one row an epoch, with all alphas in full precision."""
+    config = SearchConfig.build(run.stage.config["search"], "search")
+    train = load_train(checked_images(run.stage, run.store, run.attempt))
+    history = resume(run)
+    space = get_space(config.space)
+
+    def on_epoch(epoch: SearchEpoch, state: SearchState) -> None:
+        num_dominant, num_skips = count_dominant(epoch.gates, config.relaxation, space)
+        history.commit(
+            epoch,
+            state,
+            alphas=epoch.alphas,
+            gates=epoch.gates,
+            num_dominant=num_dominant,
+            num_dominant_skip=num_skips,
+            stopping_value=epoch.stopping_value,
+            chosen_epoch=epoch.chosen_epoch,
+        )
+
+    search(
+        config,
+        train,
+        device=torch.device(run.runtime.device),
+        on_epoch=on_epoch,
+        checkpoint=history.checkpoint,
+        loader_workers=run.runtime.loader_workers,
+    )
+    check_streamed(run.stage, run.store, run.attempt, train)
+    return StageResult()

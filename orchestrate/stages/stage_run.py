@@ -1,0 +1,64 @@
+"""One attempt at one stage: what it is given, and how it records rows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from fairdarts.errors import DataError
+from orchestrate.planning.plan import StageSpec
+from orchestrate.stages.lease import Attempt
+from orchestrate.stages.runtime import Runtime
+from orchestrate.statuses import Outcome
+from results.store.layout import live_name
+from results.store.store import Store
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """How a stage ended."""
+
+    outcome: Outcome = Outcome.OK
+    """`OK`, or `INVALID`: a genotype that no network can be built from."""
+    reason: str = ""
+
+
+@dataclass
+class StageRun:
+    """One attempt at one stage, with all it needs."""
+
+    stage: StageSpec
+    store: Store
+    attempt: Attempt
+    runtime: Runtime
+    on_epoch: Callable[[], None]
+    """Called after every committed epoch."""
+    resumed_from_epoch: int | None = None
+    bitwise: bool | None = None
+
+    def write_rows(self, table: str, rows: list[Row]) -> None:
+        """Commit this attempt's rows of a table, and drop those of earlier attempts."""
+        key, number = self.stage.key, self.attempt.number
+        self.attempt.check()
+        self.store.write_rows(table, live_name(key, number), rows)
+        if number > 1:
+            self.store.supersede(table, key, number)
+
+    def parent_rows(self, table: str) -> list[Row]:
+        """The rows that the parent stage left."""
+        parent = self.stage.parent
+        assert parent is not None
+        rows = stage_rows(self.store, table, parent)
+        if not rows:
+            raise DataError(
+                f"the {table} rows of stage {parent} are gone though it is done: delete its "
+                "DONE.json and run the sweep again."
+            )
+        return rows
+
+
+def stage_rows(store: Store, table: str, key: str) -> list[Row]:
+    """The rows of a stage, those of its newest attempt."""
+    rows: list[Row] = store.read(table, [key]).to_pylist()
+    return rows

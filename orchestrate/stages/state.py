@@ -1,0 +1,68 @@
+"""The state of a stage, read off its files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrate.stages.holder import live_holder
+from orchestrate.stages.paths import AttemptPaths, StagePaths
+from orchestrate.statuses import Status
+from results.store.files import read_json
+
+WRONG_IMAGES = "wrong_images"
+"""The kind of a failure that is not counted: another try is not its remedy, but other images."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an attempt failed: the content of its FAILED.json."""
+
+    attempt: int
+    kind: str
+    error_type: str
+    message: str
+
+
+@dataclass(frozen=True)
+class StageState:
+    """What the files of a stage say, never stored anywhere else."""
+
+    status: Status
+    """Every one but `INVALID`: that is an outcome of a stage that is done."""
+    attempt: int
+    """Number of the newest attempt, 0 if there is none."""
+    num_failures: int
+    """How many attempts failed by their own fault: not by images other than the planned ones."""
+    holder: str = ""
+    """Who computes it, such as "node7 pid 4242"."""
+    outcome: str = ""
+    """Of a stage that is done: ok or invalid, see `Outcome`."""
+    reason: str = ""
+    """Why it is invalid or failed, one line."""
+    log: Path | None = None
+    """Log of the newest attempt."""
+
+
+def stage_state(stage_dir: Path) -> StageState:
+    """The state of the stage in that folder."""
+    paths = StagePaths(stage_dir)
+    numbers = paths.attempt_numbers()
+    newest = max(numbers, default=0)
+    log = paths.attempt(newest).log if newest else None
+    if paths.done.exists():
+        mark = read_json(paths.done)
+        return StageState(Status.DONE, newest, 0, "", mark["outcome"], mark["reason"], log)
+    if not newest:
+        return StageState(Status.PENDING, 0, 0)
+    failures = [f for n in numbers if (f := _failure(paths.attempt(n))) is not None]
+    num_failures = sum(failure.kind != WRONG_IMAGES for failure in failures)
+    last = failures[-1] if failures and failures[-1].attempt == newest else None
+    if last is not None:
+        reason = f"{last.error_type}: {last.message}" if last.message else last.error_type
+        return StageState(Status.FAILED, newest, num_failures, reason=reason, log=log)
+    holder = live_holder(paths.attempt(newest))
+    status = Status.RUNNING if holder else Status.LOST
+    return StageState(status, newest, num_failures, holder=holder, log=log)
+
+
+def _failure(attempt: AttemptPaths) -> Failure | None:
+    return Failure(**read_json(attempt.failed)) if attempt.failed.exists() else None
