@@ -13,6 +13,7 @@ from cli.formats import Format, FormatOption, print_json
 from cli.genotypes import GenotypeArgument, cost_line, count, describe, millions, read_genotype
 from cli.options import DEFAULT_STORE, StoreOption
 from cli.output import check_output, write_output
+from cli.progress import working
 
 if TYPE_CHECKING:
     from fairdarts.genotype.any_genotype import AnyGenotype
@@ -251,6 +252,7 @@ def draw(
         write_output(output, _picture(architecture, clean_text(name), format_, cell))
 
 
+@working("drawing")
 def _picture(
     architecture: "AnyGenotype", title: str, format_: Literal["svg", "png"], cell: Cells
 ) -> bytes:

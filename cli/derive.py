@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.formats import Format, FormatOption, print_json
+from cli.formats import Format, FormatOption, counted, print_json
 from cli.genotypes import describe, trial_rows
 from cli.options import DEFAULT_STORE, StoreOption
+from cli.progress import working
 
 if TYPE_CHECKING:
     from results.store.store import Store
@@ -88,7 +89,7 @@ def derive(
         for kind, margin in derivation.margins.items()
     )
     print(f"margins (lowest gate kept minus highest dropped): {margins}")
-    print(f"the last {num_stable} of {len(gates)} epochs gave this genotype")
+    print(f"the last {num_stable} of {counted(len(gates), 'epoch')} gave this genotype")
     print(derivation.pruned.to_json())
 
 
@@ -109,6 +110,7 @@ def _find_search(store: "Store", id_: str) -> tuple[str, str, str]:
     raise StoreError(f"{store.root} has no trial or search {id_}.")
 
 
+@working("reading the search")
 def _gates(store: "Store", search_key: str, epoch: int | None) -> list[list[float]]:
     """Flat gates of every epoch up to that one; None: up to the one that counts."""
     from results.errors import StoreError

@@ -13,6 +13,7 @@ from cli.images import Images
 from cli.interrupt import tidying
 from cli.options import DEFAULT_STORE, AddressOption, ScaleOption, SetOption, StoreOption
 from cli.planned import checked
+from cli.progress import working
 
 MIN_FREE_DISK_GIB = 5
 MIN_MEMORY_GIB = 4
@@ -74,13 +75,22 @@ def doctor(
         findings = chain(findings, _memory(store, sweep, scale, set_))
     found = []
     with tidying():  # Ray and the processes that measure memory have to be ended.
-        for finding in findings:
+        for finding in _in_patience(findings):
             found.append(finding)
             if format_ is Format.TEXT:  # Some take seconds: each is printed when it is known.
                 _print(finding)
     if format_ is Format.JSON:
         print_json([_document(finding) for finding in found])
     raise typer.Exit(1 if any(finding.remedy for finding in found) else 0)
+
+
+def _in_patience(findings: Iterator[Finding]) -> Iterator[Finding]:
+    while True:
+        with working("checking"):
+            finding = next(findings, None)
+        if finding is None:
+            return
+        yield finding
 
 
 def _print(finding: Finding) -> None:

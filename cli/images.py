@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cli.console import rich_console
 from cli.interrupt import tidying
+from cli.progress import PATIENCE_S
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from fairdarts.config import DataConfig
     from fairdarts.data.files import Split
     from results.store.store import Store
-
-PATIENCE_S = 2.0
 
 
 class Images:

@@ -110,7 +110,7 @@ def _progress_cells(store: Store, status: TrialStatus) -> tuple[str, str, str, s
 def _draw(store: Store, submission: Submission, console: Console, stop: threading.Event) -> None:
     finished: dict[str, TrialStatus] = {}
     pause_s = REFRESH_S
-    with Live(console=console, refresh_per_second=4) as live:
+    with Live(console=console, refresh_per_second=4, transient=True) as live:
         while True:
             last_look = stop.wait(pause_s)
             started = time.monotonic()
@@ -129,6 +129,7 @@ def _print_events(
     # What is so from the start is no event.
     statuses = sweep_status(store, submission.trials, finished)
     printed = {status.trial.trial_id: _event(store, status) for status in statuses}
+    _print_event(console, 0.0, "starting")
     pause_s = REFRESH_S
     while True:
         last_look = stop.wait(pause_s)
@@ -137,18 +138,21 @@ def _print_events(
             line = _event(store, status)
             if line and printed[status.trial.trial_id] != line:
                 printed[status.trial.trial_id] = line
-                elapsed = duration(started - began)
-                console.print(f"[{elapsed:>7}] {line}", markup=False, soft_wrap=True)
+                _print_event(console, started - began, line)
         pause_s = max(REFRESH_S, (time.monotonic() - started) / SHARE)
         if last_look:
             return
 
 
+def _print_event(console: Console, elapsed_s: float, line: str) -> None:
+    console.print(f"[{duration(elapsed_s):>7}] {line}", markup=False, soft_wrap=True)
+
+
 def _event(store: Store, status: TrialStatus) -> str:
     """The line to print when it changes; nothing for a trial that has not begun."""
-    label = status.trial.label
-    if status.status in PROBLEMS:
-        return problem_line(status)
+    label = clean_text(status.trial.label)
+    if status.status in PROBLEMS:  # Why, is said once, in the end.
+        return f"{status.status}: {label}: {status.stage.kind}"
     if status.status == Status.DONE:
         return f"done: {label}"
     if status.status != Status.RUNNING:

@@ -1,5 +1,6 @@
 """`fairdarts results`: the aggregated tables."""
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ import typer
 from cli.formats import counted, terminal_width
 from cli.options import DEFAULT_STORE, StoreOption
 from cli.output import check_output, write_output
+from cli.progress import working
 
 app = typer.Typer(help="Read the results tables.", no_args_is_help=True)
 
@@ -68,17 +70,18 @@ def table(
     chosen = sweeps or opened.sweep_names()
     if not chosen and format_ is not Format.JSON:
         raise StoreError(f"{opened.root} has no sweep yet: run one with `fairdarts sweep run`.")
-    aggregated = aggregate(trial_outcomes(opened, chosen, all_submissions))
     width = terminal_width() if output is None else None
-    text = render(aggregated, format_.value, width)
+    with working("reading the tables"):
+        aggregated = aggregate(trial_outcomes(opened, chosen, all_submissions))
+        text = render(aggregated, format_.value, width)
+        left_out = 0 if all_submissions else num_left_out(opened, chosen)
     if output is None:
         print(text, end="")
     else:
         write_output(output, text.encode())
-    left_out = 0 if all_submissions else num_left_out(opened, chosen)
     if left_out:
-        typer.echo(
+        print(
             f"Not in the table: {counted(left_out, 'trial')} of earlier submissions; "
             "--all-submissions includes them.",
-            err=True,
+            file=sys.stderr,
         )

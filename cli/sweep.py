@@ -17,6 +17,7 @@ from cli.images import Images
 from cli.interrupt import tidying
 from cli.options import DEFAULT_STORE, AddressOption, ScaleOption, SetOption, StoreOption
 from cli.planned import checked
+from cli.progress import working
 from orchestrate.statuses import Status
 
 if TYPE_CHECKING:
@@ -250,12 +251,14 @@ def print_table(store: "Store", sweeps: list[str]) -> None:
     from results.query.outcomes import trial_outcomes
     from results.report.render import render
 
-    print(render(aggregate(trial_outcomes(store, sweeps)), width=terminal_width()), end="")
+    with working("reading the tables"):
+        text = render(aggregate(trial_outcomes(store, sweeps)), width=terminal_width())
+    print(text, end="")
 
 
-def interruptible(again: str) -> AbstractContextManager[None]:
+def interruptible(how: str) -> AbstractContextManager[None]:
     """Inside, trials run: on Ctrl-C or SIGTERM they end, and a line says how to continue."""
-    return tidying(f"Interrupted. All finished epochs are kept; continue with `{again}`.")
+    return tidying(f"Interrupted. All finished epochs are kept; continue with {how}.")
 
 
 def _run(
@@ -274,7 +277,7 @@ def _run(
     if address is None:
         print(_resources_line(submission.resources, this_machine()))
 
-    with interruptible(again), live_view(store, submission, rich_console()):
+    with interruptible(f"`{again}`"), live_view(store, submission, rich_console()):
         from orchestrate.running.runner import run_sweep
 
         statuses = run_sweep(store, submission, address=address, retry_failed=retry_failed)
@@ -305,6 +308,7 @@ def _newest_submission(store: "Store", sweep: str) -> "Submission":
     return load_submission(store, name)
 
 
+@working("reading the state of the trials")
 def _statuses_if_store(folder: Path, trials: "list[TrialSpec]") -> "Sequence[TrialStatus | None]":
     from orchestrate.running.status import sweep_status
     from results.store.store import Store

@@ -1,0 +1,47 @@
+"""`fairdarts search` as a process: what it prints when it fails, and when it is interrupted."""
+
+import signal
+from pathlib import Path
+
+from command_process import run, start
+
+SEARCH = ["search", "--seed", "3"]
+SETTINGS = {
+    "data.num_train": 40,
+    "data.num_test": 20,
+    "search.init_channels": 2,
+    "search.num_cells": 3,
+    "search.batch_size": 20,
+}
+
+
+def arguments(store: Path, **more: object) -> list[str]:
+    settings = SETTINGS | {f"search.{name}": value for name, value in more.items()}
+    given = (f"--set={name}={value}" for name, value in settings.items())
+    return [*SEARCH, f"--store={store}", *given]
+
+
+def test_why_a_search_has_no_result_is_printed_once(tmp_path: Path) -> None:
+    done = run(*arguments(tmp_path / "store", epochs=1))
+
+    assert done.returncode == 1
+    assert (done.stdout + done.stderr).count("no live node") == 1
+    assert "log: " in done.stdout
+
+
+def test_an_interrupted_search_says_in_one_line_how_to_continue_and_does(tmp_path: Path) -> None:
+    process = start(*arguments(tmp_path / "store", epochs=1000))
+    assert process.stdout is not None
+    with process:
+        while "epoch" not in process.stdout.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+
+    assert process.returncode == 130
+    assert errors == (
+        "Interrupted. All finished epochs are kept; continue with the same command.\n"
+    )
+    # It is free at once for the next attempt.
+    (attempt,) = tmp_path.glob("store/stages/search/*/*/attempts/a0001")
+    assert (attempt / "RELEASED").exists()
