@@ -15,6 +15,15 @@ from fairdarts.config_base import NameIn
 from fairdarts.cures import PERTURBATIONS, STOPPING_RULES
 from fairdarts.presets import RECIPES
 from fairdarts.spaces import SKIP, SPACES, CellSpace, LayerSpace
+from fairdarts.vocabulary import (
+    DeriveRule,
+    DropPathMode,
+    Optimization,
+    Precision,
+    Relaxation,
+    Stem,
+    ZeroOneForm,
+)
 
 DATA_SOURCES = "digits, cifar10, cifar100, imagenet, parquet:DIR or folder:DIR"
 NAMES_IN_FILES = {
@@ -112,14 +121,14 @@ class SearchConfig(Config):
     """`s1`: the DARTS cell with 7 candidates an edge (supplementary Section 2); `s1_no_skip`: the
     same without skip connections (paper Section 6.1); `s2`: 19 layers with 7 candidates each
     (supplementary Section 2); `s2_identity_skip`: the same without skips that change the shape."""
-    relaxation: Literal["sigmoid", "softmax"] = "sigmoid"
+    relaxation: Relaxation = "sigmoid"
     """`sigmoid`: independent gates (Eq. 6, FairDARTS); `softmax`: exclusive ones (Eq. 2, DARTS)."""
     zero_one_weight: float = Field(default=10.0, ge=0)
     """Weight w_{0-1} of the zero-one loss (Eq. 8); 0 leaves it out."""
-    zero_one_form: Literal["l2", "l1"] = "l2"
+    zero_one_form: ZeroOneForm = "l2"
     """`l2`: the zero-one loss of Eq. 7; `l1`: its control of Eq. 9, whose gradient is the same at
     every gate."""
-    optimization: Literal["bilevel", "single_level"] = "bilevel"
+    optimization: Optimization = "bilevel"
     """`bilevel`: one half of the training images trains the weights and the other half the alphas,
     in turn (Eq. 3 and 4); `single_level`: all images train both together (supplementary Section
     3.4)."""
@@ -174,7 +183,7 @@ class SearchConfig(Config):
     """Standard deviation of the alphas at the start, around 0; 0 starts every gate at 0.5."""
     channels_last: bool = True
     """Memory format of images and weights; changes rounding, hence part of a trial's identity."""
-    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
+    precision: Precision = "float32"
     """Of convolutions and matrix products: `tf32` rounds their factors (CUDA only), `bfloat16`
     computes under autocast. Weights, alphas and losses stay float32."""
     recompute: bool = False
@@ -270,7 +279,7 @@ _SIZE_SETTINGS: dict[type, tuple[str, ...]] = {
 class DeriveConfig(Config):
     """How a genotype is read off the final alphas."""
 
-    rule: Literal["threshold", "threshold_edge", "darts"] = "threshold"
+    rule: DeriveRule = "threshold"
     """`threshold`: the two edges of each node with the highest gates, one operation each;
     `threshold_edge`: up to two operations on every edge (in S2: a layer); `darts`: as `threshold`,
     without a threshold."""
@@ -311,7 +320,7 @@ class RetrainConfig(Config):
     recipe: Annotated[str, NameIn(RECIPES)] = "cifar-600"
     """Named set of settings for the retraining (docs/sweeps.md); settings that differ from it are
     shown beside the name."""
-    stem: Literal["cifar", "imagenet"] = "cifar"
+    stem: Stem = "cifar"
     """What stands before the cells: `cifar` keeps the size of the image, `imagenet` halves it three
     times (S1 only)."""
     init_channels: int = Field(default=36, ge=1, le=10_000)
@@ -362,7 +371,7 @@ class RetrainConfig(Config):
     `data.augmentation = resized_crop`."""
     drop_path: float = Field(default=0.2, ge=0, lt=1)
     """Final drop-path probability; it grows linearly from 0."""
-    drop_path_mode: Literal["node", "edge"] = "node"
+    drop_path_mode: DropPathMode = "node"
     """What drop path drops: `node`: a node's sum (official FairDARTS code); `edge`: each operation
     (DARTS) (S1 only)."""
     ema_decay: float = Field(default=0.0, ge=0, lt=1)
@@ -372,7 +381,7 @@ class RetrainConfig(Config):
     """Training images held out to choose an epoch by, spread evenly over the classes."""
     channels_last: bool = True
     """Memory format of images and weights; changes rounding, hence part of a trial's identity."""
-    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
+    precision: Precision = "float32"
     """Of convolutions and matrix products: `tf32` (CUDA only) and `bfloat16` are faster on a GPU
     and not bit for bit the same."""
     compile: bool = False

@@ -1,10 +1,9 @@
 """Which sizes of images a network takes: one rule, for the plan, the networks and the counts."""
 
 from collections.abc import Mapping
-from typing import Literal
 
-Stem = Literal["cifar", "imagenet"]
-"""What stands before the cells of a network of S1; `imagenet` halves the image three times."""
+from fairdarts.vocabulary import Stem
+
 HALVINGS: Mapping[Stem, int] = {"cifar": 2, "imagenet": 5}
 """How often a network with this stem halves the image, its two reduction cells included."""
 MIN_AUXILIARY_SIZE: Mapping[Stem, int] = {"cifar": 32, "imagenet": 224}

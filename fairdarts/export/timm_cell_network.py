@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from fairdarts.errors import ConfigError
 from fairdarts.export.timm_interface import TimmInterface
 from fairdarts.genotype.cell_genotype import Genotype
-from fairdarts.network.cell_network import DerivedNetwork, DropPathMode
+from fairdarts.network.cell_network import DerivedNetwork
 from fairdarts.training.recompute import recomputed
+from fairdarts.vocabulary import DropPathMode
 
 
 class TimmNetwork(TimmInterface, DerivedNetwork):  # type: ignore[misc] # logits alone

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from fairdarts.errors import ConfigError, GenotypeError
 from fairdarts.genotype.cell_genotype import Genotype
-from fairdarts.image_size import Stem, size_fault
+from fairdarts.image_size import size_fault
 from fairdarts.spaces import NUM_INPUTS, SKIP, reduction_cells
+from fairdarts.vocabulary import Stem
 
 
 @dataclass(frozen=True)

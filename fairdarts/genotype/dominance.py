@@ -13,12 +13,13 @@ from fairdarts.spaces import (
     LayerSpace,
     Space,
 )
+from fairdarts.vocabulary import Relaxation
 
 DOMINANT_GATE = 0.75
 
 
 def dominant_operations(
-    gates: Mapping[str, Sequence[Sequence[float]]], relaxation: str, space: CellSpace = S1
+    gates: Mapping[str, Sequence[Sequence[float]]], relaxation: Relaxation, space: CellSpace = S1
 ) -> list[Edge]:
     """The dominant operations of both cells.
 
@@ -47,7 +48,7 @@ def dominant_operations(
 
 
 def dominant_choices(
-    flat_gates: Sequence[float], relaxation: str, space: LayerSpace
+    flat_gates: Sequence[float], relaxation: Relaxation, space: LayerSpace
 ) -> list[tuple[int, str]]:
     """The dominant choices of S2: number of the layer, and name.
 
@@ -68,7 +69,9 @@ def dominant_choices(
     return dominant
 
 
-def count_dominant(flat_gates: Sequence[float], relaxation: str, space: Space) -> tuple[int, int]:
+def count_dominant(
+    flat_gates: Sequence[float], relaxation: Relaxation, space: Space
+) -> tuple[int, int]:
     """Dominant operations of a supernet of any space, and how many of them are skips."""
     if isinstance(space, CellSpace):
         names = [

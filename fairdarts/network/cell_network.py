@@ -5,19 +5,17 @@ Cells at a third and two thirds of the depth halve H and W and double the channe
 """
 
 from collections.abc import Iterator
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from fairdarts.errors import ConfigError, GenotypeError
 from fairdarts.genotype.cell_genotype import Genotype
-from fairdarts.image_size import Stem, size_fault
+from fairdarts.image_size import size_fault
 from fairdarts.operations.cell_operations import FactorizedReduce, ReLUConvBN, build_operation
 from fairdarts.operations.functional import concatenate
 from fairdarts.spaces import NUM_INPUTS, reduction_cells
-
-DropPathMode = Literal["node", "edge"]
+from fairdarts.vocabulary import DropPathMode, Stem
 
 
 class DerivedCell(nn.Module):

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from fairdarts.genotype.cell_cost import NetworkCost as NetworkCost
 from fairdarts.genotype.cell_genotype import Genotype
 from fairdarts.genotype.layer_genotype import LayerGenotype
-from fairdarts.image_size import Stem
 from fairdarts.network.cell_network import DerivedNetwork
 from fairdarts.network.layer_network import LayerNetwork
 from fairdarts.operations.layer_blocks import ACTIVATION
+from fairdarts.vocabulary import Stem
 
 
 def count_params(model: nn.Module) -> int:

@@ -3,8 +3,10 @@
 from torch import Tensor
 from torch.nn import functional as F
 
+from fairdarts.vocabulary import ZeroOneForm
 
-def zero_one_loss(gates: Tensor, form: str = "l2") -> Tensor:
+
+def zero_one_loss(gates: Tensor, form: ZeroOneForm = "l2") -> Tensor:
     """Push every gate towards 0 or 1 (Eq. 7), or its control (Eq. 9).
 
     Args:
@@ -23,7 +25,7 @@ def zero_one_loss(gates: Tensor, form: str = "l2") -> Tensor:
 
 
 def architecture_loss(
-    logits: Tensor, labels: Tensor, gates: Tensor, zero_one_weight: float, form: str = "l2"
+    logits: Tensor, labels: Tensor, gates: Tensor, zero_one_weight: float, form: ZeroOneForm = "l2"
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The total loss for alpha, L_val + w_{0-1} L_{0-1} (Eq. 8).
 

@@ -6,9 +6,11 @@ from typing import Any
 
 import torch
 
+from fairdarts.vocabulary import Precision
+
 
 @contextmanager
-def float32_products(precision: str) -> Iterator[None]:
+def float32_products(precision: Precision) -> Iterator[None]:
     """Inside, CUDA rounds factors of float32 products to TF32 if `precision` is `tf32`.
 
     Otherwise it does not, although torch by default does so in convolutions. CPUs never round. The
@@ -51,7 +53,7 @@ def _older_settings() -> tuple[str, bool]:
     return matmul, cudnn
 
 
-def autocast(device: torch.device, precision: str) -> AbstractContextManager[None]:
+def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[None]:
     """Inside, convolutions and matrix products compute in bfloat16 if `precision` says so."""
     if precision == "bfloat16":
         return torch.autocast(device.type, torch.bfloat16)

@@ -4,7 +4,8 @@ from torch import Tensor, nn
 
 from fairdarts.errors import ConfigError, GenotypeError
 from fairdarts.genotype.cell_genotype import Edge, Genotype
-from fairdarts.network.cell_network import DerivedCell, DerivedNetwork, DropPathMode, Stem
+from fairdarts.network.cell_network import DerivedCell, DerivedNetwork
+from fairdarts.vocabulary import DropPathMode, Stem
 
 CONVS = (Edge("sep_conv_3x3", 0, 2), Edge("sep_conv_3x3", 1, 3))
 SKIPS = (Edge("skip_connect", 0, 2), Edge("skip_connect", 1, 3))
