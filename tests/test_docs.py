@@ -48,7 +48,9 @@ def test_help_names_only_options_that_the_command_has(name: str) -> None:
 
 
 def test_the_reference_is_what_the_commands_say_now() -> None:
-    assert (ROOT / "docs" / "cli.md").read_text("utf-8") == page(), "run `make docs`"
+    assert (ROOT / "docs" / "cli.md").read_text("utf-8") == page(), (
+        "run `make docs`, that is `python -m cli.reference docs/cli.md`"
+    )
 
 
 def test_every_command_of_the_readme_exists() -> None:
