@@ -5,7 +5,19 @@ from typing import NoReturn
 
 import typer
 
-from cli import arch, console, derive, doctor, export, results, sample, settings, single, sweep
+from cli import (
+    arch,
+    console,
+    derive,
+    doctor,
+    export,
+    results,
+    sample,
+    settings,
+    show,
+    single,
+    sweep,
+)
 from fairdarts.errors import FairDartsError
 from orchestrate.errors import OrchestrateError
 from results.errors import ResultsError
@@ -28,6 +40,7 @@ app.command()(single.search)
 app.command()(derive.derive)
 app.command()(single.retrain)
 app.command()(sample.sample)
+app.command()(show.show)
 app.command()(doctor.doctor)
 
 BAD_INPUT = 2

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def derive(
-    id_: Annotated[str, typer.Argument(metavar="ID", help="Id of a trial, or of its search.")],
+    id_: Annotated[
+        str,
+        typer.Argument(metavar="ID", help="Id of a trial or its search, or the first digits."),
+    ],
     rule: Annotated[
         str | None,
         typer.Option(
@@ -48,6 +51,7 @@ def derive(
         fairdarts derive 2ab06ff84962f250 --rule darts --epoch 3
     """
     from fairdarts.config import DeriveConfig
+    from fairdarts.errors import ConfigError
     from fairdarts.genotype.any_genotype import derive_epochs
     from fairdarts.presets import presets
     from fairdarts.spaces import get_space
@@ -58,6 +62,11 @@ def derive(
     given = {"rule": rule, "op_threshold": threshold}
     values = {name: value for name, value in given.items() if value is not None}
     config = DeriveConfig.build(presets(method, space)["derive"] | values, "derive")
+    if config.rule == "darts" and threshold is not None:
+        raise ConfigError(
+            f"--threshold (={threshold:g}) does nothing by the rule darts, which has no threshold: "
+            "leave it out, or add --rule threshold."
+        )
     gates = _gates(opened, search_key, epoch)
     derivation, num_stable = derive_epochs(gates, config, get_space(space))
     reason = derivation.pruned.invalid_reason()
@@ -83,7 +92,7 @@ def derive(
     print(f"search {search_key} ({method}), epoch {len(gates) - 1}, rule {by}")
     print(describe(derivation.genotype))
     if reason:
-        print(f"It builds no network: {reason}.")
+        print(f"It builds no network: {reason}. Search longer, or lower the --threshold.")
     margins = ", ".join(
         f"{kind} {'-' if margin is None else f'{margin:.4g}'}"
         for kind, margin in derivation.margins.items()
@@ -96,9 +105,9 @@ def derive(
 def _find_search(store: "Store", id_: str) -> tuple[str, str, str]:
     """Key, method and space of the search of this id, or of the trial of this id."""
     from results.errors import StoreError
-    from results.store.layout import check_key
+    from results.query.ids import find_id
 
-    check_key(id_)
+    id_ = find_id(store, id_)
     for row in trial_rows(store):
         if id_ in (row["trial_id"], row["search_key"], row["derive_key"], row["sample_key"]):
             if row["search_key"] is None:
@@ -107,7 +116,9 @@ def _find_search(store: "Store", id_: str) -> tuple[str, str, str]:
                     "the id of one that has."
                 )
             return row["search_key"], row["method"], row["space"]
-    raise StoreError(f"{store.root} has no trial or search {id_}.")
+    raise StoreError(
+        f"{id_} is not the id of a trial or of its search: `fairdarts show {id_}` says what it is."
+    )
 
 
 @working("reading the search")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.genotypes import GenotypeArgument, is_key, read_genotype
+from cli.genotypes import GenotypeArgument, read_genotype, stored_id
 from cli.options import DEFAULT_STORE, SetOption, StoreOption
 from cli.output import check_output, write_output
 
@@ -51,10 +51,11 @@ def export(
     if output.suffix not in (".onnx", ".safetensors"):
         raise ConfigError(f"--output (={str(output)!r}) must end in .onnx or .safetensors.")
     check_output(output)
-    if is_key(genotype) and Store.open(store).read("retrains", [genotype]).num_rows:
+    id_ = stored_id(genotype, store)
+    if id_ and Store.open(store).read("retrains", [id_]).num_rows:
         from orchestrate.stages.trained import trained_network
 
-        network, trained_size = trained_network(Store.open(store), genotype)
+        network, trained_size = trained_network(Store.open(store), id_)
         weights = "trained"
     else:
         network, trained_size = _untrained(genotype, num_classes, set_, store)

@@ -16,19 +16,15 @@ GenotypeArgument = Annotated[
     str,
     typer.Argument(
         metavar="GENOTYPE",
-        help="A published name (`fairdarts arch list`), the id of a stage or trial in the store, a "
-        "file with one, or a genotype as such: JSON, DARTS's \"Genotype(normal=[('sep_conv_3x3', "
-        "0), ...\", or the words of one of S2 ('E3K3 E6K5+skip ...').",
+        help="A published name (`fairdarts arch list`), the id of a stage or trial in the store or "
+        "its first digits (`fairdarts show`), a file with a genotype, or a genotype as such: JSON, "
+        "DARTS's \"Genotype(normal=[('sep_conv_3x3', 0), ...\", or the words of one of S2 "
+        "('E3K3 E6K5+skip ...').",
     ),
 ]
 
 CELL_NAMES = {"normal": "normal cell", "reduce": "reduction cell"}
 NODE_NOTE = "Nodes 0 to 3 are 2 to 5 in the JSON; c_{k-2} and c_{k-1} are 0 and 1."
-
-
-def is_key(text: str) -> bool:
-    """Whether a text has the form of the id of a stage or trial."""
-    return len(text) == 16 and all(c in "0123456789abcdef" for c in text)
 
 
 def read_genotype(text: str, store: Path) -> tuple[str, "AnyGenotype"]:
@@ -39,17 +35,36 @@ def read_genotype(text: str, store: Path) -> tuple[str, "AnyGenotype"]:
         StoreError: If it is an id that the store does not know.
         OSError: If it is a file that cannot be read.
     """
+    from fairdarts.errors import GenotypeError
     from fairdarts.genotype.any_genotype import find_genotype, is_written_out, parse_genotype
+    from results.store.store import Store
 
     path = Path(text)
     if path.suffix == ".json" or _is_file(path):
         return path.stem, parse_genotype(_content(path))
-    if is_key(text):
-        from results.store.store import Store
+    if id_ := stored_id(text, store):
+        return id_, parse_genotype(genotype_row(Store.open(store), id_)["genotype_json"])
+    if is_written_out(text):
+        return "given", find_genotype(text)
+    try:
+        return text, find_genotype(text)
+    except GenotypeError as error:
+        raise GenotypeError(
+            f"{str(error).rstrip('.')}; or give an id of {store} (`fairdarts show SWEEP`), a file "
+            "with a genotype, JSON, Genotype(...) as DARTS prints it, or the words of one of S2."
+        ) from None
 
-        row = genotype_row(Store.open(store), text)
-        return text, parse_genotype(row["genotype_json"])
-    return "given" if is_written_out(text) else text, find_genotype(text)
+
+def stored_id(text: str, store: Path) -> str | None:
+    """The whole id that a person means; None if the text does not look like one.
+
+    Raises:
+        StoreError: If it does, and the store has no such id or several that begin so.
+    """
+    from results.query.ids import find_id, looks_like_id
+    from results.store.store import Store
+
+    return find_id(Store.open(store), text) if looks_like_id(text) else None
 
 
 def _is_file(path: Path) -> bool:

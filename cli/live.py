@@ -86,8 +86,19 @@ def problem_line(status: TrialStatus) -> str:
     """One line on a trial that has no result: what happened, where, and the log."""
     reason = status.state.reason or "its process is gone; it continues when the sweep is run again"
     where = f" (log: {status.state.log})" if status.state.log else ""
+    advice = f"; {found}" if (found := invalid_advice(status)) else ""
     return clean_text(
-        f"{status.status}: {status.trial.label}: {status.stage.kind}: {reason}{where}"
+        f"{status.status}: {status.trial.label}: {status.stage.kind}: {reason}{advice}{where}"
+    )
+
+
+def invalid_advice(status: TrialStatus) -> str:
+    """What to do about a search whose genotype builds no network; nothing for other trials."""
+    if status.status != Status.INVALID or status.trial.stage("search") is None:
+        return ""
+    return (
+        "search longer, or lower the threshold: "
+        f"`fairdarts derive {status.trial.trial_id} --threshold 0.5` shows what that would give"
     )
 
 

@@ -244,8 +244,13 @@ def test_sample_prints_distinct_genotypes_with_their_counts(run: Run) -> None:
         (["arch", "count", '{"normal": [], "reduce": []}'], ["no live node"]),
         (["arch", "count", "FairDARTS_a", "--image-size", "30"], ["30x30", "divisible by 4"]),
         (["arch", "draw", "FairDARTS_a", "-o", "x.pdf"], ["x.pdf", ".svg or .png"]),
+        (["arch", "show", "nosuch"], ["not a published genotype", "JSON", "an id", "a file"]),
         (["derive", "nonsense"], ["nonsense", "16 digits"]),
         (["derive", OTHER], [OTHER]),
+        (
+            ["derive", SEARCH, "--rule", "darts", "--threshold", "0.5"],
+            ["--threshold (=0.5)"],
+        ),
         (["derive", SAMPLED], [SAMPLED, "random"]),
         (["derive", SEARCH, "--threshold", "1.5"], ["op_threshold (=1.5)"]),
         (["derive", SEARCH, "--threshold", "0"], ["op_threshold (=0.0)"]),

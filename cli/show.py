@@ -1,0 +1,177 @@
+"""`fairdarts show`: what an id or the name of a sweep stands for, and what can be done with it."""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.options import DEFAULT_STORE, StoreOption
+
+if TYPE_CHECKING:
+    from orchestrate.planning.plan import StageSpec, TrialSpec
+    from results.store.store import Store
+
+MAX_TRIALS = 50
+"""Trials of a sweep or group that are listed."""
+WIDTH = 14
+"""Of the column of titles."""
+Line = tuple[str, str]
+"""What is said, and what is said about it."""
+
+
+def show(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="Id of a trial, group or stage, or its first digits; or the name of a sweep that "
+            "was run.",
+        ),
+    ],
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Say what an id is: its settings, state, results and files, and the commands that take it.
+
+    Ids are printed by `fairdarts sweep plan` and `fairdarts show SWEEP`. Their first digits are
+    enough, in capitals or not, wherever an id is taken.
+
+    Examples:
+
+    \b
+        fairdarts show quickstart
+        fairdarts show 2ab0
+    """
+    from orchestrate.running.lookup import planned_trials
+    from results.query.ids import find_id, known_ids
+    from results.store.store import Store
+
+    opened = Store.open(store)
+    trials = planned_trials(opened)
+    if name in opened.sweep_names():
+        lines = _sweep(opened, name)
+    else:
+        id_ = find_id(opened, name)
+        what = known_ids(opened, id_)[id_][0]
+        if what == "trial":
+            lines = _trial(opened, trials[id_].trial, trials[id_].sweeps)
+        elif what == "group":
+            lines = _group(opened, id_, [known.trial for known in trials.values()])
+        else:
+            lines = _stage(opened, id_, [known.trial for known in trials.values()])
+    for title, text in lines:
+        print(f"{title:<{WIDTH}}{text}".rstrip())
+
+
+def _block(title: str, texts: Iterable[str]) -> Iterator[Line]:
+    """Several things to say under one title."""
+    for text in texts:
+        yield title, text
+        title = ""
+
+
+def _sweep(store: "Store", name: str) -> Iterator[Line]:
+    from orchestrate.planning.submission import load_submission
+
+    submission = load_submission(store, name)
+    yield "sweep", f"{name}, submission {submission.number} of {submission.planned_at}"
+    yield from _trials(store, submission.trials)
+    yield "files", str(store.sweep_dir(name))
+    commands = ("sweep status", "sweep run", "sweep resume", "results table")
+    yield from _block("commands", [f"fairdarts {command} {name}" for command in commands])
+
+
+def _group(store: "Store", id_: str, trials: "list[TrialSpec]") -> Iterator[Line]:
+    members = [trial for trial in trials if trial.group_id == id_]
+    yield "group", f"{id_}  {members[0].group_label}, which is one row of `fairdarts results table`"
+    yield "images", members[0].dataset
+    yield from _trials(store, members)
+
+
+def _trials(store: "Store", trials: "list[TrialSpec]") -> Iterator[Line]:
+    from orchestrate.running.status import count, sweep_status
+
+    statuses = sweep_status(store, trials)
+    counts = ", ".join(f"{number} {status}" for status, number in count(statuses).items())
+    yield "state", f"{len(trials)} trial{'' if len(trials) == 1 else 's'}: {counts}"
+    lines = [f"{one.trial.trial_id}  {one.status:<8} {one.trial.label}" for one in statuses]
+    if len(lines) > MAX_TRIALS:
+        lines[MAX_TRIALS:] = [f"... and {len(lines) - MAX_TRIALS} more"]
+    yield from _block("trials", lines)
+
+
+def _trial(store: "Store", trial: "TrialSpec", sweeps: list[str]) -> Iterator[Line]:
+    from cli.live import invalid_advice
+    from orchestrate.running.status import trial_status
+
+    status = trial_status(store, trial)
+    yield "trial", f"{trial.trial_id}  {trial.label}"
+    yield "sweeps", ", ".join(sweeps)
+    yield "group", f"{trial.group_id}  {trial.group_label}"
+    yield "images", trial.dataset
+    reason = f": {status.state.reason}" if status.state.reason else ""
+    yield "state", f"{status.status}{reason}"
+    if advice := invalid_advice(status):
+        yield "", advice
+    stages = [f"{stage.key}  {_state(store, stage):<8} {stage.kind}" for stage in trial.stages]
+    yield from _block("stages", stages)
+    for stage in trial.stages:
+        yield from _results(store, stage)
+    for stage in trial.stages:
+        yield from _settings(stage)
+    folders = [store.stage_dir(stage.kind, stage.key) for stage in trial.stages]
+    yield from _block("files", map(str, folders))
+    yield from _commands(trial.trial_id, {stage.kind for stage in trial.stages})
+
+
+def _stage(store: "Store", id_: str, trials: "list[TrialSpec]") -> Iterator[Line]:
+    from orchestrate.running.lookup import stored_stage
+
+    users = [(trial, stage) for trial in trials for stage in trial.stages if stage.key == id_]
+    stage = users[0][1] if users else stored_stage(store, id_)
+    yield "stage", f"{id_}  {stage.kind}"
+    yield "state", _state(store, stage)
+    if stage.parent:
+        yield "parent", f"{stage.parent}, whose output it reads"
+    yield from _block("trials", [f"{trial.trial_id}  {trial.label}" for trial, _ in users])
+    yield from _results(store, stage)
+    yield from _settings(stage)
+    yield "files", str(store.stage_dir(stage.kind, stage.key))
+    yield from _commands(id_, {stage.kind})
+
+
+def _state(store: "Store", stage: "StageSpec") -> str:
+    from orchestrate.stages.twins import state_of
+
+    state = state_of(stage, store)
+    return state.outcome if state.status == "done" and state.outcome != "ok" else state.status
+
+
+def _settings(stage: "StageSpec") -> Iterator[Line]:
+    """Those that differ from the defaults; all of them are in the stage's SPEC.json."""
+    from orchestrate.running.lookup import changed_settings
+
+    changed = changed_settings(stage).items()
+    yield from _block(f"{stage.kind} with", [f"{name} = {value}" for name, value in changed])
+
+
+def _results(store: "Store", stage: "StageSpec") -> Iterator[Line]:
+    for row in store.read("genotypes", [stage.key]).to_pylist():
+        yield "genotype", row["genotype_json"]
+    for row in store.read("retrains", [stage.key]).to_pylist():
+        yield "test top-1", f"{row['test_top1_pct']:.2f} % at the last epoch"
+        yield "params", f"{row['params']:,}"
+        yield "MultAdds", f"{row['multadds']:,}"
+    if stage.kind == "search":
+        rows = store.read("epochs", [stage.key], ["epoch", "arch_top1_pct"]).sort_by("epoch")
+        for row in rows.to_pylist()[-1:]:
+            yield "searched", f"{row['epoch'] + 1} of {stage.config['search']['epochs']} epochs"
+            yield "top-1", f"{row['arch_top1_pct']:.2f} % on the half that trains the alphas"
+
+
+def _commands(id_: str, kinds: set[str]) -> Iterator[Line]:
+    commands = [f"derive {id_}"] if "search" in kinds else []
+    if kinds & {"derive", "sample", "given"}:
+        commands += [f"arch show {id_}", f"arch draw {id_} -o FILE.svg", f"retrain {id_}"]
+    if "retrain" in kinds:
+        commands.append(f"arch export {id_} -o FILE.onnx")
+    yield from _block("commands", [f"fairdarts {command}" for command in commands])

@@ -1,0 +1,69 @@
+"""What ids stand for: trials and stages that are in a store, by their keys."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from fairdarts.config import SampleConfig
+from orchestrate.planning.plan import StageSpec, TrialSpec
+from orchestrate.planning.settings import SECTIONS
+from orchestrate.stages.paths import StagePaths
+from results.errors import StoreError
+from results.store.files import read_json
+from results.store.layout import STAGE_KINDS
+from results.store.store import Store
+
+
+@dataclass(frozen=True)
+class PlannedTrial:
+    """A trial, and the sweeps that planned it."""
+
+    trial: TrialSpec
+    sweeps: list[str]
+
+
+def planned_trials(store: Store) -> dict[str, PlannedTrial]:
+    """Every trial that was submitted to a store, by id."""
+    found: dict[str, PlannedTrial] = {}
+    for row in store.read("trials").sort_by("submission").to_pylist():
+        known = found.get(row["trial_id"])
+        if known is None:
+            found[row["trial_id"]] = PlannedTrial(_trial(row), [row["sweep"]])
+        elif row["sweep"] not in known.sweeps:
+            known.sweeps.append(row["sweep"])
+    return found
+
+
+def stored_stage(store: Store, key: str) -> StageSpec:
+    """The stage of that key, which was computed in the store, from its own files.
+
+    Raises:
+        StoreError: If there is none, or nothing in its folder describes it.
+    """
+    for kind in STAGE_KINDS:
+        spec = StagePaths(store.stage_dir(kind, key)).spec
+        if spec.exists():
+            return StageSpec(**read_json(spec))
+    raise StoreError(f"{store.root} has the folder of a stage {key}, and no SPEC.json in it.")
+
+
+def changed_settings(stage: StageSpec) -> dict[str, Any]:
+    """Settings of a stage that differ from the defaults, by full name."""
+    groups = {section: config.model_fields for section, config in SECTIONS.items()}
+    groups |= {"random": SampleConfig.model_fields}
+    nested = {name: part for name, part in stage.config.items() if name in groups}
+    flat = {"derive": "derive", "sample": "random"}.get(stage.kind)
+    if flat:
+        nested = {flat: stage.config}
+    return {
+        f"{section}.{name}": value
+        for section, settings in nested.items()
+        for name, value in settings.items()
+        if name in groups[section] and value != groups[section][name].default
+    }
+
+
+def _trial(row: dict[str, Any]) -> TrialSpec:
+    names = ("label", "group_label", "group_id", "method", "dataset")
+    values = {name: row[name] for name in names} | {"recipe": row["recipe"] or ""}
+    return TrialSpec.from_dict(values | {"stages": json.loads(row["config_json"])})

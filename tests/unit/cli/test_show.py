@@ -1,0 +1,122 @@
+"""`fairdarts show` says what an id is, and shortened ids are taken wherever ids are."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tiny_sweeps import key_of, tiny_trials
+
+from cli.app import main
+from orchestrate.planning.plan import TrialSpec
+from orchestrate.planning.resources import Resources
+from orchestrate.planning.submission import submit
+from orchestrate.running.trial import run_trial
+from orchestrate.stages.runtime import Runtime
+from results.store.store import Store
+
+Show = Callable[..., tuple[int, str]]
+DONE, INVALID, PENDING = range(3)
+
+
+@pytest.fixture(scope="module")
+def trials() -> list[TrialSpec]:
+    return tiny_trials(
+        matrix={"derive.op_threshold": [0.3, 0.999], "seed": [0]}, random=[{"models": 1}]
+    )
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory, trials: list[TrialSpec]) -> Path:
+    """A finished trial, one whose genotype builds no network, and one that was not started."""
+    store = Store.create(tmp_path_factory.mktemp("shown"))
+    submit(store, "tiny", trials, Resources())
+    for trial in trials[:PENDING]:
+        run_trial(trial, store, Runtime("cpu", num_threads=1))
+    return store.root
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], store: Path) -> Show:
+    def run(*arguments: str) -> tuple[int, str]:
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as exit_:
+            patch.setattr("sys.argv", ["fairdarts", *arguments, "--store", str(store)])
+            main()
+        assert isinstance(exit_.value.code, int)
+        out, err = capsys.readouterr()
+        return exit_.value.code, out or err
+
+    return run
+
+
+def test_a_finished_trial_is_shown_with_all_that_belongs_to_it(
+    run: Show, trials: list[TrialSpec], store: Path
+) -> None:
+    trial = trials[DONE]
+    code, out = run("show", trial.trial_id[:6].upper())
+    assert code == 0
+    for text in (
+        f"{trial.trial_id}  fairdarts op_threshold=0.3 seed=0",
+        "tiny",
+        trial.group_id,
+        f"{key_of(trial, 'search')}  done     search",
+        "2 of 2 epochs",
+        "at the last epoch",
+        "search.init_channels = 2",
+        str(store / "stages" / "retrain"),
+        f"fairdarts arch export {trial.trial_id} -o FILE.onnx",
+    ):
+        assert text in out
+    assert "search.momentum" not in out  # a default
+
+
+def test_an_invalid_trial_says_what_to_do(run: Show, trials: list[TrialSpec]) -> None:
+    trial = trials[INVALID]
+    code, out = run("show", trial.trial_id)
+    assert code == 0
+    assert "invalid: the normal cell has no live node" in out
+    assert f"fairdarts derive {trial.trial_id} --threshold 0.5" in out
+
+
+def test_a_trial_that_was_not_started_is_shown_too(run: Show, trials: list[TrialSpec]) -> None:
+    code, out = run("show", trials[PENDING].trial_id)
+    assert code == 0
+    assert "state         pending" in out
+
+
+@pytest.mark.parametrize("kind", ["search", "derive", "retrain"])
+def test_a_stage_is_shown_with_the_trials_that_use_it(
+    run: Show, trials: list[TrialSpec], kind: str
+) -> None:
+    code, out = run("show", key_of(trials[DONE], kind))
+    assert code == 0
+    assert kind in out
+    users = [
+        trial
+        for trial in trials
+        if key_of(trials[DONE], kind) in [stage.key for stage in trial.stages]
+    ]
+    for trial in users:
+        assert trial.label in out
+
+
+def test_a_group_and_a_sweep_list_their_trials(run: Show, trials: list[TrialSpec]) -> None:
+    for name in (trials[DONE].group_id, "tiny"):
+        code, out = run("show", name)
+        assert code == 0
+        assert f"{trials[DONE].trial_id}  done " in out
+    assert "3 trials: 1 done, 1 invalid, 1 pending" in out
+
+
+def test_every_command_that_show_names_takes_the_id(run: Show, trials: list[TrialSpec]) -> None:
+    short = trials[DONE].trial_id[:8]
+    for command in (["derive", short], ["arch", "show", short], ["arch", "count", short.upper()]):
+        code, out = run(*command)
+        assert code == 0, out
+
+
+def test_an_unknown_id_is_refused_where_ids_are_taken(run: Show) -> None:
+    for command in (["show"], ["derive"], ["arch", "show"], ["retrain"]):
+        code, out = run(*command, "0123456789abcdef")
+        assert code == 2
+        assert "has no id that begins with 0123456789abcdef" in out
+        assert "fairdarts show SWEEP" in out
