@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.formats import Format, FormatOption, counted, print_json
+from cli.formats import Format, FormatOption, counted, indented, print_json
 from cli.images import Images
 from cli.interrupt import tidying
 from cli.options import DEFAULT_STORE, AddressOption, ScaleOption, SetOption, StoreOption
@@ -95,9 +95,9 @@ def _in_patience(findings: Iterator[Finding]) -> Iterator[Finding]:
 
 def _print(finding: Finding) -> None:
     mark = "!" if finding.remedy else "ok"
-    print(f"{mark:<3}{finding.what:<15} {finding.value}", flush=True)
+    print(indented(finding.value, f"{mark:<3}{finding.what:<15} ", " " * 19), flush=True)
     if finding.remedy:
-        print(f"{'':<19}-> {finding.remedy}", flush=True)
+        print(indented(finding.remedy, " " * 19 + "-> ", " " * 22), flush=True)
 
 
 def _document(finding: Finding) -> dict[str, Any]:

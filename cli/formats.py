@@ -35,11 +35,22 @@ def terminal_width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def indented(text: str) -> str:
-    """A paragraph, indented by four and wrapped to the width of the terminal."""
+def indented(text: str, first: str = "    ", rest: str = "    ") -> str:
+    """A paragraph, indented and wrapped to the width of the terminal.
+
+    Args:
+        text: The paragraph.
+        first: What its first line begins with.
+        rest: What the others begin with.
+    """
     width = min(shutil.get_terminal_size().columns, MAX_WIDTH)
     return textwrap.fill(
-        text, width, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False
+        text,
+        width,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_on_hyphens=False,
+        break_long_words=False,
     )
 
 

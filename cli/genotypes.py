@@ -197,7 +197,8 @@ def cost_line(genotype: "AnyGenotype") -> str:
         )
     return (
         f"{millions(cost.params)} params ({millions(cost.params_with_auxiliary)} with auxiliary "
-        f"head), {millions(cost.multadds)} MultAdds at C = 36, 20 cells, 32 x 32, 10 classes."
+        f"head), {millions(cost.multadds)} MultAdds\n"
+        "at C = 36, 20 cells, 32 x 32, 10 classes."
     )
 
 

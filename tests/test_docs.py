@@ -14,6 +14,12 @@ from orchestrate.planning.sweep_file import load_sweep, packaged_sweeps
 README = (ROOT / "README.md").read_text("utf-8")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMANDS = commands()
+MODULES = [
+    path
+    for package in ("cli", "fairdarts", "orchestrate", "results")
+    for path in sorted((ROOT / package).rglob("*.py"))
+    if "`fairdarts " in path.read_text("utf-8")
+]
 EXAMPLES = [(name, line) for name, command in COMMANDS.items() for line in examples(command)]
 
 
@@ -45,6 +51,24 @@ def test_help_names_only_options_that_the_command_has(name: str) -> None:
     # What stands in backticks is another command, with options of its own.
     named = re.findall(r"--[a-z-]+", re.sub(r"`[^`]*`", "", " ".join(texts)))
     assert set(named) <= {opt for parameter in command.params for opt in parameter.opts}
+
+
+def named_commands(text: str) -> list[str]:
+    """What stands in backticks, or on a line of a code block, and begins as a command."""
+    lines = re.findall(r"^fairdarts [a-z].*", text, re.MULTILINE)
+    return re.findall(r"`(fairdarts [a-z][^`\n]*)`", text) + lines
+
+
+@pytest.mark.parametrize("path", [*PAGES, *MODULES], ids=lambda path: str(path.relative_to(ROOT)))
+def test_commands_that_are_named_exist_with_the_options_named(path: Path) -> None:
+    text = re.sub(r'"\s*\n\s*f?"', "", path.read_text("utf-8"))  # Messages over several lines.
+    for line in named_commands(text):
+        names = [name for name in COMMANDS if line == name or line.startswith(f"{name} ")]
+        is_group = any(name.startswith(line.rstrip()) for name in COMMANDS)
+        assert names or is_group, line
+        options = re.findall(r"(?<=\s)--[a-z-]+", line)
+        known = {opt for name in names for param in COMMANDS[name].params for opt in param.opts}
+        assert set(options) <= known | {"--help"}, line
 
 
 def test_the_reference_is_what_the_commands_say_now() -> None:
