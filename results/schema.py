@@ -117,6 +117,12 @@ ATTEMPTS = Table(
         Column("num_threads", I16, "CPU threads of torch"),
         Column("peak_memory_mib", F64, "peak memory of the device, or of the process", "MiB"),
         Column("versions_json", STR, "versions of python, torch, timm, ray, this package; commit"),
+        Column(
+            "num_damaged",
+            I64,
+            "damaged images left out, named in the attempt's log; null: none is left out "
+            "(data.damaged = refuse)",
+        ),
     ),
 )
 

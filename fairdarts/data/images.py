@@ -3,6 +3,9 @@
 Shapes: N images, H = W pixels a side.
 """
 
+import functools
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -83,6 +86,12 @@ class ImageSet:
         return replace(self, images=self.images[indices], labels=self.labels[indices])
 
 
+@functools.cache
+def warn_once(sentence: str) -> None:
+    """Log a warning about an image that is left out, the first time that it is."""
+    logging.getLogger(__name__).warning("left out: %s", sentence)
+
+
 @dataclass(frozen=True, eq=False)
 class StoredImages:
     """Labelled images of any size that stay where they lie and are decoded for each batch."""
@@ -100,6 +109,8 @@ class StoredImages:
     """Height and width in pixels of the images in a batch."""
     skip_damaged: bool = False
     """Whether an image that cannot be decoded is left out of its batch."""
+    on_damaged: Callable[[str], None] = warn_once
+    """What is told of each image that is left out, every time: a sentence that names it."""
 
     def __len__(self) -> int:
         return len(self.indices)

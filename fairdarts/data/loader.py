@@ -6,8 +6,6 @@ whichever worker is free: the batches do not depend on how many workers there ar
 Shapes: B images, H = W pixels a side.
 """
 
-import functools
-import logging
 import multiprocessing
 import os
 import threading
@@ -72,7 +70,7 @@ class StoredStream:
         """
         self._passes = _Passes(data, batch_size, seed, name)
         view = training_view(data.image_size, augmentation, data.mean)
-        decoder = _Decoder(view, data.skip_damaged)
+        decoder = _Decoder(view, data.skip_damaged, least=2)
         self._loader: DataLoader[Any] | None = _loader(decoder, self._passes, device, workers)
         self._delivery = _Delivery(data, channels_last, device)
         self._batches: Iterator[Decoded | DataError] = iter(())
@@ -116,9 +114,15 @@ def stored_batches(
     tasks = (Task(*pair, seed=0) for pair in zip(encoded, labels, strict=True))
     batches = iter(lambda: list(islice(tasks, batch_size)), [])
     delivery = _Delivery(data, channels_last, device)
-    decoder = _Decoder(centre_view(data.image_size), data.skip_damaged)
-    for batch in _loader(decoder, batches, device, workers, once=True):
-        yield delivery.of(batch)
+    decoder = _Decoder(centre_view(data.image_size), data.skip_damaged, least=0)
+    num_images = 0
+    for decoded in _loader(decoder, batches, device, workers, once=True):
+        batch = delivery.of(decoded)
+        if num_here := len(batch[1]):  # Else all of its images were damaged.
+            num_images += num_here
+            yield batch
+    if not num_images:
+        raise DataError(f"none of the {len(data)} images of a split can be decoded.")
 
 
 class _Passes:
@@ -172,9 +176,11 @@ class Decoded(NamedTuple):
 class _Decoder(Dataset[Any]):
     """What a worker does; its "indices" are tasks, so that it needs to know no data set."""
 
-    def __init__(self, view: View, skip_damaged: bool) -> None:
+    def __init__(self, view: View, skip_damaged: bool, least: int) -> None:
         self._view = view
         self._skip_damaged = skip_damaged
+        self._least = least
+        """Images that a batch must have: batch norm needs two to train."""
 
     def __getitems__(self, tasks: list[Task]) -> Decoded | DataError:
         """The batch, or a fault, which would reach the parent inside of a traceback if raised."""
@@ -187,9 +193,16 @@ class _Decoder(Dataset[Any]):
                     labels.append(task.label)
                 except DataError as error:
                     left_out.append(str(error))
-                    if not self._skip_damaged or len(left_out) == len(tasks):
+                    if not self._skip_damaged:
                         return error
-        return Decoded(torch.stack(views), torch.tensor(labels), tuple(left_out))
+        if self._least and not views:
+            return DataError(
+                f"none of the {len(tasks)} images of a batch can be decoded, such as: {left_out[0]}"
+            )
+        while len(views) < self._least:  # A tail of two images, one of them damaged.
+            views, labels = views * 2, labels * 2
+        images = torch.stack(views) if views else torch.empty(0, 3, 1, 1, dtype=torch.uint8)
+        return Decoded(images, torch.tensor(labels, dtype=torch.int64), tuple(left_out))
 
     def _view_of(self, task: Task) -> Tensor:
         torch.default_generator.manual_seed(task.seed)
@@ -208,17 +221,12 @@ class _Delivery:
         if isinstance(decoded, DataError):
             raise decoded
         for sentence in decoded.left_out:
-            _warn_once(sentence)
+            self._data.on_damaged(sentence)
         # From pinned memory these copies do not wait for a GPU; bytes are a quarter of floats.
         images = decoded.images.to(self._device, non_blocking=True)
         labels = decoded.labels.to(self._device, non_blocking=True)
         normal = normalise(images, self._data.mean, self._data.std)
         return normal.contiguous(memory_format=self._memory_format), labels
-
-
-@functools.cache
-def _warn_once(sentence: str) -> None:
-    logging.getLogger(__name__).warning("left out: %s", sentence)
 
 
 def _loader(

@@ -87,7 +87,12 @@ def run_stage(
         attempt = Attempt.take(paths.folder)
     except Held:
         return Outcome.HELD
-    run = StageRun(stage, store, attempt, runtime, on_epoch)
+
+    def committed() -> None:
+        record.note_damaged()
+        on_epoch()
+
+    run = StageRun(stage, store, attempt, runtime, committed)
     record = _AttemptRecord(run)
     try:
         attempt.remove_leftovers()
@@ -176,6 +181,12 @@ class _AttemptRecord:
         self.run = run
         self.started_at = datetime.now(UTC)
         self.started = time.monotonic()
+        self.num_damaged: int | None = None
+
+    def note_damaged(self) -> None:
+        """Write the row again where images were left out that it does not count yet."""
+        if self.run.num_damaged != self.num_damaged:
+            self.write(AttemptStatus.RUNNING)
 
     def write(self, status: AttemptStatus, ended: bool = False, **failure: Any) -> None:
         """Write the row as it stands."""
@@ -188,7 +199,9 @@ class _AttemptRecord:
             "resumed_from_epoch": run.resumed_from_epoch,
             "bitwise": run.bitwise,
             "started_at": self.started_at,
+            "num_damaged": run.num_damaged,
         }
+        self.num_damaged = run.num_damaged
         if ended:
             row |= {
                 "ended_at": datetime.now(UTC),

@@ -1,6 +1,7 @@
 """The images of a stage: whether they are those that it was planned with."""
 
 import time
+from dataclasses import replace
 
 from fairdarts.config import DataConfig
 from fairdarts.data.digests import Progress
@@ -55,6 +56,27 @@ def check_streamed(stage: StageSpec, store: Store, attempt: Attempt, images: Ima
     """
     if isinstance(images, StoredImages):
         checked_images(stage, store, attempt)
+
+
+class DamagedImages:
+    """Names each image that a stage leaves out, once, in the log of its attempt."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
+        self._named: set[str] = set()
+
+    def __call__(self, sentence: str) -> None:
+        """Take note of the image that the sentence names."""
+        if sentence not in self._named:
+            self._named.add(sentence)
+            self._attempt.log(f"left out: {sentence}")
+
+    def __len__(self) -> int:
+        return len(self._named)
+
+    def noted_of(self, images: Images) -> Images:
+        """The same images, of which those that are left out are noted here."""
+        return replace(images, on_damaged=self) if isinstance(images, StoredImages) else images
 
 
 def _logged(attempt: Attempt, source: str) -> Progress:

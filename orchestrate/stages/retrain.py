@@ -27,7 +27,8 @@ def run_retrain(run: StageRun) -> StageResult:
     if first != run.stage:
         return _repeat(run, first)
     genotype = genotype_from_json(genotype_json)
-    train, test = load(checked_images(run.stage, run.store, run.attempt))
+    images = load(checked_images(run.stage, run.store, run.attempt))
+    train, test = map(run.damaged.noted_of, images)
     history = resume(run)
 
     def on_epoch(epoch: RetrainEpoch, state: RetrainState) -> None:

@@ -16,7 +16,8 @@ from orchestrate.stages.stage_run import StageResult, StageRun
 def run_search(run: StageRun) -> StageResult:
     """The search: one row an epoch, with all alphas in full precision."""
     config = SearchConfig.build(run.stage.config["search"], "search")
-    train = load_train(checked_images(run.stage, run.store, run.attempt))
+    images = load_train(checked_images(run.stage, run.store, run.attempt))
+    train = run.damaged.noted_of(images)
     history = resume(run)
     space = get_space(config.space)
 

@@ -1,11 +1,12 @@
 """One attempt at one stage: what it is given, and how it records rows."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fairdarts.errors import DataError
 from orchestrate.planning.plan import StageSpec
+from orchestrate.stages.images import DamagedImages
 from orchestrate.stages.lease import Attempt
 from orchestrate.stages.runtime import Runtime
 from orchestrate.statuses import Outcome
@@ -36,6 +37,16 @@ class StageRun:
     """Called after every committed epoch."""
     resumed_from_epoch: int | None = None
     bitwise: bool | None = None
+    damaged: DamagedImages = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.damaged = DamagedImages(self.attempt)
+
+    @property
+    def num_damaged(self) -> int | None:
+        """Images that were left out so far; None: no image may be."""
+        skips = self.stage.config.get("data", {}).get("damaged") == "skip"
+        return len(self.damaged) if skips else None
 
     def write_rows(self, table: str, rows: list[Row]) -> None:
         """Commit this attempt's rows of a table, and drop those of earlier attempts."""

@@ -48,8 +48,9 @@ def aggregate(outcomes: "pd.DataFrame") -> "pd.DataFrame":
     Returns:
         A row per sweep and group, in order of appearance. `n` counts the searches (or random
         genotypes) averaged; retrainings of one genotype are averaged first. Only trials that are
-        ok enter a mean; `complete` tells whether all planned ones did, `notes` why not: a tuple of
-        sentences. A measure without values, or with one missing, is NaN; so is the spread of one.
+        ok enter a mean; `complete` tells whether all planned ones did; `notes` is a tuple of
+        sentences that say why not, and how many images were left out. A measure without values, or
+        with one missing, is NaN; so is the spread of one.
     """
     import pandas as pd
 
@@ -80,11 +81,18 @@ def _group_row(group: "pd.DataFrame") -> dict[str, Any]:
 
 
 def _notes(group: "pd.DataFrame") -> tuple[str, ...]:
-    """One sentence for each outcome but ok and each reason for it."""
+    """One sentence for each outcome but ok and each reason for it, and one on damaged images."""
     notes = []
     for outcome in (TrialOutcome.FAILED, TrialOutcome.INVALID, TrialOutcome.UNFINISHED):
         trials = group[group["outcome"] == outcome]
         for reason, same in trials.groupby(trials["reason"].fillna(""), sort=False):
             why = f" ({clean_text(str(reason), MAX_REASON_BYTES)})" if reason else ""
             notes.append(f"{len(same)} {outcome}{why}, such as trial {same['trial_id'].iloc[0]}")
+    damaged = group[group["num_damaged"].fillna(0) > 0]
+    if len(damaged):
+        most = damaged.sort_values("num_damaged", ascending=False).iloc[0]
+        notes.append(
+            f"{len(damaged)} without damaged images (up to {most['num_damaged']}, named in the "
+            f"logs of trial {most['trial_id']})"
+        )
     return tuple(notes)

@@ -58,7 +58,8 @@ def trial_outcomes(
         all_submissions: Also trials that the newest submission of their sweep no longer plans.
     Returns:
         The columns of `trials`; those of its genotype and of its retraining; `search_s` and
-        `retrain_s`, sums over epochs; `outcome`, a `TrialOutcome`; `failure_kind` of a failed
+        `retrain_s`, sums over epochs; `num_damaged`, the most damaged images that one of its stages
+        left out; `outcome`, a `TrialOutcome`; `failure_kind` of a failed
         trial; and `reason`, why a trial is invalid or failed.
     Raises:
         StoreError: If there is no sweep of a given name.
@@ -70,11 +71,16 @@ def trial_outcomes(
     if all_submissions:
         trials = [*left_out, *trials]
     keys = frozenset(trial[column] for trial in trials for column in STAGE_COLUMNS) - {None}
-    attempts: dict[str, Row] = {}
-    for row in store.read("attempts", keys).sort_by("attempt").to_pylist():
-        attempts[row["stage_key"]] = row
     genotypes = {row["stage_key"]: row for row in store.read("genotypes", keys).to_pylist()}
     retrains = {row["stage_key"]: row for row in store.read("retrains", keys).to_pylist()}
+    trained_as = frozenset(row["trained_as"] for row in retrains.values()) - {None}
+    attempts: dict[str, Row] = {}
+    damaged: dict[str, int] = {}
+    for row in store.read("attempts", keys | trained_as).sort_by("attempt").to_pylist():
+        key = row["stage_key"]
+        attempts[key] = row
+        if row["num_damaged"] is not None:  # An attempt that was resumed may have seen fewer.
+            damaged[key] = max(row["num_damaged"], damaged.get(key, 0))
     search_s = _search_seconds(store, frozenset(trial["search_key"] for trial in trials))
 
     rows = []
@@ -89,6 +95,7 @@ def trial_outcomes(
                 **{name: retrain.get(name) for name in FROM_RETRAINS},
                 "search_s": search_s.get(trial["search_key"]),
                 "retrain_s": retrain.get("wall_s"),
+                "num_damaged": _most(damaged, trial, retrain),
                 **_end(trial, stages, genotype, retrain),
             }
         )
@@ -131,6 +138,12 @@ def _search_seconds(store: Store, keys: frozenset[str]) -> dict[str, float]:
     return {row["stage_key"]: row["wall_s_sum"] for row in sums}
 
 
+def _most(damaged: Mapping[str, int], trial: Row, retrain: Row) -> int | None:
+    """The most damaged images that the search or the retraining of a trial left out."""
+    keys = (trial["search_key"], retrain.get("trained_as") or trial["retrain_key"])
+    return max((damaged[key] for key in keys if key in damaged), default=None)
+
+
 def _end(trial: Row, stages: list[Row], genotype: Row, retrain: Row) -> dict[str, str | None]:
     """How a trial ended and why. A result counts whatever happened to stages tried again since.
 
@@ -158,7 +171,7 @@ def _end(trial: Row, stages: list[Row], genotype: Row, retrain: Row) -> dict[str
 def _outcome_schema() -> "pa.Schema":
     import pyarrow as pa
 
-    from results.schema import F64, GENOTYPES, RETRAINS, STR, TRIALS
+    from results.schema import ATTEMPTS, F64, GENOTYPES, RETRAINS, STR, TRIALS
 
     return pa.schema(
         [
@@ -166,6 +179,7 @@ def _outcome_schema() -> "pa.Schema":
             *(GENOTYPES.arrow.field(name) for name in FROM_GENOTYPES),
             *(RETRAINS.arrow.field(name) for name in FROM_RETRAINS),
             *(pa.field(name, F64) for name in ("search_s", "retrain_s")),
+            ATTEMPTS.arrow.field("num_damaged"),
             *(pa.field(name, STR) for name in ("outcome", "failure_kind", "reason")),
         ]
     )

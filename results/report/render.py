@@ -76,13 +76,17 @@ def _blocks(aggregated: "pd.DataFrame") -> Iterable[Block]:
         ]
         rows = groups.to_dict("records")
         notes = [
-            f"{INCOMPLETE} {_words(row['group_label'])}: {_words(note)}"
+            f"{_mark(row)}{_words(row['group_label'])}: {_words(note)}"
             for row in rows
             for note in row["notes"]
         ]
         if any(row["n"] == 1 for row in rows):
             notes.append("n = 1 has no std: none is printed.")
         yield Block(titles, [_cells(row) for row in rows], notes)
+
+
+def _mark(row: dict[Any, Any]) -> str:
+    return "" if row["complete"] else f"{INCOMPLETE} "
 
 
 def _cells(row: dict[Any, Any]) -> tuple[str, ...]:

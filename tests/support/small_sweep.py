@@ -69,8 +69,10 @@ def submit(store: Store, sweep: str, submission: int, trials: list[Trial]) -> No
     store.write_rows("trials", plan_name(sweep, submission), rows)
 
 
-def attempt(store: Store, stage_key: str, kind: str, status: str, number: int = 1) -> None:
-    row = {"stage_key": stage_key, "attempt": number, "kind": kind, "status": status}
+def attempt(
+    store: Store, stage_key: str, kind: str, status: str, number: int = 1, **columns: Any
+) -> None:
+    row = {"stage_key": stage_key, "attempt": number, "kind": kind, "status": status, **columns}
     if status == "failed":
         row |= {"failure_kind": "oom", "error_type": "OutOfMemoryError", "error_message": "2 GiB"}
     store.write_rows("attempts", live_name(stage_key, number), [row])

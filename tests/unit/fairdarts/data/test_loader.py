@@ -212,6 +212,40 @@ def test_a_damaged_image_can_be_left_out_and_is_named_once(
     assert str(damaged) in record.getMessage()
 
 
+def damaged_but(tmp_path: Path, whole: list[int], split: str = "train") -> StoredImages:
+    """Five images to train or test on, of which only some can be decoded."""
+    write_folder(tmp_path, {f"{number:02}": 1 for number in range(5)})
+    for number in set(range(5)) - {*whole}:
+        (tmp_path / split / f"{number:02}" / f"{number:03}.JPEG").write_bytes(b"damaged")
+    images = load(config_of(f"folder:{tmp_path}", damaged="skip"))[split == "test"]
+    assert isinstance(images, StoredImages)
+    return images
+
+
+def test_whoever_asks_is_told_of_every_image_that_is_left_out(tmp_path: Path) -> None:
+    told: list[str] = []
+    images = replace(damaged_but(tmp_path, [0, 1, 3]), on_damaged=told.append)
+    batches(images.subset(slice(0, 4)), [0, 1])
+    assert [Path(sentence.split()[0]).name for sentence in told] == ["002.JPEG"] * 2
+
+
+def test_a_batch_keeps_two_images_to_train_on(tmp_path: Path) -> None:
+    images = damaged_but(tmp_path, [1])
+    ((pixels, of),) = batches(images.subset(slice(0, 2)), [0])  # A tail of two, one damaged.
+    assert of.tolist() == [1, 1] and len(pixels) == 2
+    with pytest.raises(DataError, match=r"none of the 2 images of a batch .*00\d\.JPEG is"):
+        batches(images.subset(slice(2, 4)), [0])
+
+
+def test_a_batch_of_damaged_images_is_passed_over_in_evaluation(tmp_path: Path) -> None:
+    images = damaged_but(tmp_path, [0, 2], split="test")
+    found = ordered_batches(images, 2, channels_last=True, device=CPU)
+    assert [of.tolist() for _, of in found] == [[0], [2]]  # The last one, of number 4, is gone.
+    rest = images.subset(torch.tensor([1, 3, 4]))
+    with pytest.raises(DataError, match="none of the 3 images of a split can be decoded"):
+        list(ordered_batches(rest, 2, channels_last=True, device=CPU))
+
+
 def test_leaving_out_damaged_images_of_a_set_in_memory_is_refused() -> None:
     with pytest.raises(ConfigError, match="damaged = skip needs augmentation = resized_crop"):
         DataConfig.build({"source": "digits", "damaged": "skip"})

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from repository import SUPPORT
 from stored_images import png, write_images
-from tiny_sweeps import key_of, tiny_sweep, tiny_trials
+from tiny_sweeps import SETTINGS, key_of, tiny_sweep, tiny_trials
 
 from fairdarts.data.fingerprint import fingerprint
 from orchestrate.errors import Diverged
@@ -23,6 +23,7 @@ from orchestrate.running.trial import failure_kind, run_trial
 from orchestrate.stages.lease import Attempt
 from orchestrate.stages.runtime import Runtime
 from orchestrate.stages.state import stage_state
+from results.query.aggregate import aggregate
 from results.query.outcomes import trial_outcomes
 from results.store.files import read_json
 from results.store.store import Store
@@ -122,6 +123,7 @@ def test_rows_are_complete(whole: Store) -> None:
 
     attempts = whole.read("attempts").to_pandas()
     unused = ["failure_kind", "error_type", "error_message", "resumed_from_epoch", "bitwise"]
+    unused += ["num_damaged"]
     assert attempts.drop(columns=unused).notna().all(axis=None)
     assert attempts[unused].isna().all(axis=None)
     assert attempts["kind"].value_counts().to_dict() == {
@@ -436,3 +438,64 @@ def test_the_spec_of_a_stage_lies_beside_its_results(whole: Store, trials: list[
             stage.parent,
         )
         assert stage_state(whole.stage_dir(stage.kind, stage.key)).status == "done"
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> TrialSpec:
+    """A trial whose images are not all readable: 2 of 12 to train on, 1 of 4 to test on."""
+    train = [png(20 * index) for index in range(12)]
+    train[3], train[6] = b"not an image", png(120)[:30]
+    write_images(tmp_path / "images", train, [*(png(50 * index) for index in range(3)), b""])
+    streamed = {"augmentation": "resized_crop", "damaged": "skip", "image_size": 8}
+    settings = SETTINGS | {"data": {"source": f"parquet:{tmp_path / 'images'}", **streamed}}
+    (trial,) = tiny_trials(settings=settings)
+    return trial
+
+
+def test_damaged_images_are_named_in_the_log_counted_in_the_row_and_noted_in_the_table(
+    store: Store, damaged: TrialSpec, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert run_trial(damaged, store, RUNTIME) == "ok"
+    rows = {row["kind"]: row for row in store.read("attempts").to_pylist()}
+    assert {kind: row["num_damaged"] for kind, row in rows.items()} == {
+        "search": 2,
+        "derive": None,
+        "retrain": 3,
+    }
+    for kind, names in {
+        "search": ["train.parquet, row 3 ", "train.parquet, row 6 "],
+        "retrain": ["train.parquet, row 3 ", "train.parquet, row 6 ", "test.parquet, row 3 "],
+    }.items():
+        log = (stage_folder(store, damaged, kind) / "attempts/a0001/log.txt").read_text()
+        named = [line for line in log.splitlines() if "left out: " in line]
+        assert len(named) == len(names)
+        assert all(sum(name in line for line in named) == 1 for name in names)
+    assert not caplog.records
+
+    submit(store, "tiny", [damaged], tiny_sweep().resources)
+    (group,) = aggregate(trial_outcomes(store)).to_dict("records")
+    assert group["complete"]
+    assert group["notes"] == (
+        f"1 without damaged images (up to 3, named in the logs of trial {damaged.trial_id})",
+    )
+
+
+def test_damaged_images_of_an_attempt_that_was_interrupted_are_counted(
+    store: Store, damaged: TrialSpec
+) -> None:
+    interrupt(damaged, store, num_epochs=1)
+    (row,) = store.read("attempts").to_pylist()
+    assert (row["kind"], row["status"], row["num_damaged"]) == ("search", "running", 2)
+
+
+def test_no_number_of_damaged_images_says_that_all_were_readable(
+    tmp_path: Path, store: Store
+) -> None:
+    write_images(tmp_path / "images")
+    how = ("data.augmentation=resized_crop", "data.damaged=skip", "data.num_train=12")
+    (trial,) = random_trials(f"data=parquet:{tmp_path / 'images'}", *how, "data.num_test=4")
+    assert run_trial(trial, store, RUNTIME) == "ok"
+    counts = {row["kind"]: row["num_damaged"] for row in store.read("attempts").to_pylist()}
+    assert counts == {"sample": None, "retrain": 0}
+    submit(store, "tiny", [trial], tiny_sweep().resources)
+    assert aggregate(trial_outcomes(store))["notes"].tolist() == [()]

@@ -10,8 +10,10 @@ from small_sweep import (
 )
 
 from results.errors import StoreError
+from results.query.aggregate import aggregate
 from results.query.outcomes import num_left_out, trial_outcomes
 from results.statuses import TrialOutcome
+from results.store.layout import live_name
 from results.store.store import Store
 
 
@@ -146,3 +148,20 @@ def test_an_unknown_sweep_is_refused_with_those_there_are(store: Store) -> None:
 
     with pytest.raises(StoreError, match=r"has no sweep 'exq'; it has exp\."):
         trial_outcomes(store, ["exq"])
+
+
+def test_damaged_images_are_counted_over_all_attempts_and_stages(store: Store) -> None:
+    first, second = (Trial("darts", seed) for seed in range(2))
+    submit(store, "exp", 1, [first, second])
+    finish(store, first, 97.0)
+    attempt(store, first.search_key, "search", "running", num_damaged=2)
+    attempt(store, first.search_key, "search", "ok", number=2, num_damaged=0)  # Had little left.
+    assert trial_outcomes(store)["num_damaged"].fillna(-1).tolist() == [2, -1]
+
+    attempt(store, first.retrain_key, "retrain", "ok", num_damaged=5)
+    finish(store, second, 97.0)
+    row = {"stage_key": second.retrain_key, "test_top1_pct": 97.0, "trained_as": first.retrain_key}
+    store.write_rows("retrains", live_name(second.retrain_key, 1), [row])
+    assert trial_outcomes(store)["num_damaged"].tolist() == [5, 5]
+    (note,) = aggregate(trial_outcomes(store))["notes"].iloc[0]
+    assert note.startswith("2 without damaged images (up to 5, named in the logs of trial ")
