@@ -1,7 +1,8 @@
-"""How much memory a step needs, counted before it is taken.
+"""How much memory a step needs, counted without taking it.
 
 On the `meta` device tensors have shapes and no values, so a step of any size is counted in seconds,
-as a GPU would run it: off the CPU, `fairdarts.operations.functional` leaves gradients to torch.
+as a GPU would run it: on all devices but the CPU, `fairdarts.operations.functional` leaves
+gradients to torch.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,7 +27,7 @@ META = torch.device("meta")
 
 
 class HeldBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Follows the tensors that are made inside its block until they are gone."""
+    """Counts the bytes of the tensors that were made inside its block and still exist."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -46,12 +47,13 @@ class HeldBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return output
 
     def _hold(self, inputs: object, output: object) -> None:
+        # A view, or the result of a change in place, shares the memory of what was given.
         given = {storage_of(leaf) for leaf in tree_leaves(inputs) if isinstance(leaf, Tensor)}
         for leaf in tree_leaves(output):
             if isinstance(leaf, Tensor) and (storage := storage_of(leaf)) not in given:
                 self._held[storage] = leaf.untyped_storage().nbytes()
         num_bytes = sum(self._held.values())
-        if num_bytes > self.peak_bytes:  # perhaps some of it is gone by now
+        if num_bytes > self.peak_bytes:  # unless some of it has been freed
             gone = [key for key in self._held if key.expired()]  # type: ignore[no-untyped-call]
             for key in gone:
                 del self._held[key]
@@ -59,7 +61,7 @@ class HeldBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def storage_of(tensor: Tensor) -> StorageWeakRef:
-    """Identity of a tensor's memory, which no later one takes over."""
+    """Identity of a tensor's memory, which stays its own even when the address is used again."""
     return StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
 
 

@@ -1,4 +1,4 @@
-"""Search spaces as data: where a choice is to be made, and between which candidates.
+"""Search spaces as data: where the search has a choice, and between which candidates.
 
 S1 is the DARTS cell without the `none` operation (supplementary Section 2). Nodes 0 and 1 are the
 outputs of cells k-2 and k-1; nodes 2..5 are intermediate. Edge order is supplementary Table 2.
@@ -117,7 +117,7 @@ class LayerSpace:
 
     @property
     def depths(self) -> tuple[int, ...]:
-        """Numbers of layers that a network may have: all, or at most 1, 2 or 3 a stage."""
+        """Numbers of layers that a network may have: at most 1, 2, 3, ... in each stage."""
         deepest = max(num_layers for _, num_layers, _ in self.stages)
         return tuple(
             sum(min(num_layers, most) for _, num_layers, _ in self.stages)
@@ -156,10 +156,10 @@ class LayerSpace:
         )
 
     def by_layer(self, flat: Sequence[float]) -> list[list[float]]:
-        """Values of all choices, layer by layer, as one row a layer; their number tells the depth.
+        """Split the values of all choices into a row for each layer; their number tells the depth.
 
         Raises:
-            ConfigError: If no depth has so many.
+            ConfigError: If no depth has this number of values.
         """
         for depth in self.depths:
             sizes = [len(names) for names in self.choices(depth)]
@@ -181,7 +181,7 @@ def get_space(name: str) -> Space:
     """The search space of that name.
 
     Raises:
-        ConfigError: If there is none.
+        ConfigError: If no space has that name.
     """
     if name not in SPACES:
         raise ConfigError(f"space (={name!r}) is not known; allowed: {', '.join(SPACES)}.")

@@ -1,8 +1,9 @@
 """Where the nodes, operations and arrows of a cell's picture go: layers from left to right.
 
-Nodes stand in even layers, each as far right as the longest path to it, and operations in the odd
-layers between; an edge across several layers holds a place in each. As the places of a layer do not
-overlap and arrows bend between layers only, no arrow crosses a node or the name of an operation.
+Nodes stand in even layers, each as far right as the longest path to it demands, and operations in
+the odd layers between. An edge across several layers takes a place in each of them. Places in a
+layer do not overlap and arrows bend only between layers, so no arrow crosses a node or the name of
+an operation.
 Lengths are in inches, y points down.
 """
 
@@ -16,24 +17,24 @@ from fairdarts.spaces import NUM_INPUTS
 NODE_WIDTH = 0.46
 NODE_HEIGHT = 0.34
 NODE_GAP = 0.14
-"""Kept free between a node and the next in its layer."""
+"""Free space between a node and the next one in its layer."""
 PORT_GAP = 0.085
-"""Between two arrows at one side of a node; a node with many of them grows."""
+"""Between two arrows at the same side of a node; nodes with many arrows are taller."""
 LABEL_HEIGHT = 0.2
 LABEL_MARGIN = 0.05
 LANE_HEIGHT = 0.1
-"""Of an arrow that passes by."""
+"""Of an arrow that passes through a layer."""
 BEND = 0.3
-"""Width of the gap between two layers, in which arrows bend..."""
+"""Width of the gap between two layers, in which arrows bend."""
 BEND_PER_CLIMB = 0.12
-"""...and more of it for every inch that the steepest of them climbs."""
+"""What is added to `BEND` for every inch that the steepest arrow climbs."""
 NUM_SWEEPS = 24
 NUM_SETTLING_SWEEPS = 100
 
 
 @dataclass(eq=False)
 class _Vertex:
-    """What has a place in a layer: a node, the name of an operation, or an arrow that passes."""
+    """What takes a place in a layer: a node, the name of an operation, or a passing arrow."""
 
     layer: int
     width: float = 0.0
@@ -43,7 +44,7 @@ class _Vertex:
     targets: "list[_Vertex]" = field(default_factory=list)
     x: float = 0.0
     y: float = 0.0
-    """Of the centre, as x is; while layers are being ordered, the rank in the layer."""
+    """Of the centre, like x. While layers are being ordered, it is the rank in the layer."""
 
     @property
     def room(self) -> float:
@@ -68,14 +69,14 @@ class Arrow:
     edge: Edge | None
     """None: an arrow to the output."""
     points: tuple[tuple[float, float], ...]
-    """Ends of its pieces: a bend first and last, and in turn a straight piece and a bend."""
+    """Where its pieces meet. Bends and straight pieces take turns; the first and last are bends."""
     label: Box | None
     """The name of the operation."""
 
 
 @dataclass(frozen=True)
 class CellLayout:
-    """A cell, laid out from (0, 0), the top left, to (width, height)."""
+    """A laid-out cell, from (0, 0) at the top left to (width, height)."""
 
     width: float
     height: float
@@ -101,7 +102,7 @@ def lay_out(
     nodes = _nodes(edges, num_nodes)
     chains = [(edge, _chain(nodes[edge.src], nodes[edge.dst])) for edge in edges]
     for edge, chain in chains:
-        # The name stands next to the node that the operation feeds: there is most room.
+        # The name stands just before the node that the operation feeds, where there is most room.
         chain[-2].width = label_width(edge.op) + 2 * LABEL_MARGIN
         chain[-2].height = LABEL_HEIGHT
     output_chains = [_chain(nodes[number], nodes[num_nodes]) for number in live]

@@ -47,12 +47,12 @@ IMAGE_SIZE = 224
 
 @dataclass(frozen=True)
 class _Column:
-    """Boxes that read the same features and whose outputs are summed; without one, a removal."""
+    """Boxes that read the same features and whose outputs are summed."""
 
     boxes: tuple[tuple[str, str, float, str], ...]
     """Id, label, height and colour of each."""
     shape: tuple[int, int] | None
-    """Channels, and height and width, of what it puts out; None: flat."""
+    """Of its output: channels, and height or width, which are equal; None: a flat vector."""
 
 
 def draw_layers(
@@ -141,7 +141,7 @@ def _draw_boxes(axes: Axes, column: _Column, x: float, middle: float) -> list[fl
 def _draw_links(
     axes: Axes, x: float, middle: float, left: Sequence[float], right: Sequence[float]
 ) -> None:
-    """Lines from the boxes of the column before meet and part as arrows to those at x."""
+    """Draw lines from the boxes of the column before to one point, and arrows on to those at x."""
     joint = x - COLUMN_WIDTH / 2
     for centre in left:
         start = joint - (COLUMN_WIDTH - BOX_WIDTH) / 2

@@ -1,4 +1,4 @@
-"""What can be done with the genotype of any space, whichever it is. No torch here."""
+"""Reading and deriving genotypes where the space may be any. No torch here."""
 
 import itertools
 import reprlib
@@ -58,7 +58,7 @@ def find_genotype(text: str) -> AnyGenotype:
 
 
 def genotype_from_dict(values: object) -> AnyGenotype:
-    """Build what the `to_dict` of a genotype of any space describes; its keys tell the space.
+    """Build the genotype that `to_dict` of either kind describes; its keys tell which kind.
 
     Raises:
         GenotypeError: One sentence that names the first fault.
@@ -69,7 +69,7 @@ def genotype_from_dict(values: object) -> AnyGenotype:
 
 
 def genotype_from_json(text: str) -> AnyGenotype:
-    """Read what the `to_json` of a genotype of any space wrote.
+    """Read what `to_json` of either kind wrote.
 
     Raises:
         GenotypeError: One sentence that names the first fault.
@@ -80,7 +80,7 @@ def genotype_from_json(text: str) -> AnyGenotype:
 def derive_flat(
     flat_gates: Sequence[float], config: DeriveConfig, space: Space
 ) -> Derivation[Genotype] | Derivation[LayerGenotype]:
-    """Read a genotype off all gates in one row, as epochs are recorded.
+    """Read a genotype off all gates in one row, the form in which epochs are recorded.
 
     Raises:
         GenotypeError: See `fairdarts.genotype.cell_genotype.derive` and `derive_layers`.
@@ -93,15 +93,15 @@ def derive_flat(
 def derive_epochs(
     gates: Sequence[Sequence[float]], config: DeriveConfig, space: Space
 ) -> tuple[Derivation[Genotype] | Derivation[LayerGenotype], int]:
-    """The derivation of a search's last epoch, and for how many epochs it had been that.
+    """The derivation after the last epoch, and for how many final epochs it stayed the same.
 
     Args:
         gates: Of every epoch, in order and at least one, see `derive_flat`.
         config: Rule and threshold.
         space: Names of the candidates.
     Returns:
-        What `derive_flat` says of the last epoch, and how many epochs in a row, the last included,
-        gave that genotype.
+        What `derive_flat` gives for the last epoch; and how many epochs in a row, the last one
+        included, give that genotype.
     Raises:
         GenotypeError: See `derive_flat`.
     """

@@ -49,11 +49,14 @@ class Genotype:
         return {"normal": self.normal, "reduce": self.reduce}[kind]
 
     def live_nodes(self, kind: str) -> tuple[int, ...]:
-        """Intermediate nodes that a cell's input reaches, ascending: those a cell concatenates."""
+        """Intermediate nodes that an input of the cell reaches, in ascending order.
+
+        The output of the cell concatenates them.
+        """
         return tuple(sorted({edge.dst for edge in _live_edges(self.cell(kind))}))
 
     def pruned(self) -> Self:
-        """The genotype without the edges that leave a node no input reaches."""
+        """The genotype without edges that start at a node which no input reaches."""
         return type(self)(_live_edges(self.normal), _live_edges(self.reduce))
 
     def num_skips(self, kind: str) -> int:
@@ -122,7 +125,7 @@ def json_object(text: str) -> object:
     """Read JSON from any source.
 
     Raises:
-        GenotypeError: If it is none, or an object repeats a key.
+        GenotypeError: If the text is not JSON, or an object repeats a key.
     """
     try:
         return json.loads(text, object_pairs_hook=_object_without_repeats)
@@ -190,17 +193,18 @@ def derive(
 
     - `threshold`: into every node the two edges with the highest best gate, on each the best
       operation, and only if its gate is at or above `op_threshold`.
-    - `threshold_edge`: on every edge the two best operations at or above `op_threshold`.
+    - `threshold_edge`: on every edge up to two operations, the best at or above `op_threshold`.
     - `darts`: as `threshold`, without a threshold.
 
     Edges compete for a node by their best gate; the operations of a kept edge compete for that
-    edge. The margin of such a contest is the gate of the last kept minus the gate of the first
-    dropped, and a cell's margin is the smallest of its contests: near 0, noise decided. A contest
-    that keeps or drops nothing has none; a cell without any has margin None.
+    edge. The margin of such a contest is the lowest gate that was kept minus the highest that was
+    dropped, and a cell's margin is the smallest of its contests: where it is near 0, noise has
+    decided. A contest that keeps everything or nothing has no margin; a cell with such contests
+    alone has the margin None.
 
     Args:
-        gates: For `normal` and `reduce`, (E, O) values in [0, 1] that the forward pass
-            multiplied by: sigmoid or softmax of alpha, rows and columns as in `space`.
+        gates: For `normal` and `reduce`, (E, O) values in [0, 1], the factors of the operations
+            in the forward pass: sigmoid or softmax of alpha, rows and columns as in `space`.
         config: Rule and threshold.
         space: Names of the rows and columns.
     Raises:
@@ -250,7 +254,7 @@ def _checked_gates(
 
 
 def cell_gates(flat: Sequence[float], space: CellSpace = S1) -> dict[str, list[list[float]]]:
-    """Flat gates, normal cell first, row by row, as (E, O) rows of each cell kind."""
+    """Gates in one row (normal cell first, edge by edge) as the (E, O) rows of each cell."""
     width = len(space.operations)
     rows = [list(flat[start : start + width]) for start in range(0, len(flat), width)]
     num_edges = len(space.edges)

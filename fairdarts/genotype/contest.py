@@ -17,9 +17,12 @@ class Derivation(Generic[GenotypeT]):
     genotype: GenotypeT
     """As the rule gives it."""
     pruned: GenotypeT
-    """Without what does nothing: the one to count and retrain."""
+    """Without the parts that have no effect: the genotype to count and to retrain."""
     margins: dict[str, float | None]
-    """`normal` and `reduce`, or `layers`, to the distance of its closest call; None: no contest."""
+    """Of `normal` and `reduce`, or of `layers`: the smallest margin of all contests there.
+
+    None: no contest has one, see `contest`.
+    """
 
 
 def check_gates(gates: Iterable[float], owner: str) -> None:
@@ -47,11 +50,18 @@ def places_and_threshold(config: DeriveConfig) -> tuple[int, float]:
 
 
 def contest(gates: Sequence[float], places: int, threshold: float) -> tuple[list[int], list[float]]:
-    """Indices that win a place, best first, and the margin: a list of one, or of none.
+    """Let candidates compete for places by their gates; a tie goes to the lower index.
 
-    The margin is the gate of the last kept minus that of the first dropped: near 0, noise decided.
+    Args:
+        gates: Of all candidates.
+        places: How many candidates may stay.
+        threshold: The lowest gate that may stay.
+    Returns:
+        Indices of the candidates that stay, best first; and the margin, the lowest gate that stays
+        minus the highest that does not: a list of one, or empty if all stay or none.
     """
-    ranking = sorted(range(len(gates)), key=lambda index: -gates[index])  # stable: ties by index
+    # Sorting is stable: equal gates keep the order of their indices.
+    ranking = sorted(range(len(gates)), key=lambda index: -gates[index])
     kept = [index for index in ranking[:places] if gates[index] >= threshold]
     if not kept or len(kept) == len(gates):
         return kept, []

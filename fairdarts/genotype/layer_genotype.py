@@ -2,7 +2,7 @@
 
 As text a genotype is a word for every layer, its choices joined by `+`: `E3K3 E6K5+skip skip ...`.
 A layer with a skip and a block is a block with residual (MBE in the paper), two blocks are summed,
-and a skip alone is no layer at all.
+and a skip alone means that the network does without this layer.
 """
 
 import json
@@ -27,8 +27,8 @@ class LayerGenotype:
     """The choices of every layer, in the order of `CHOICES`: equal architectures are equal objects.
 
     Raises:
-        GenotypeError: If a choice is not one of S2, or stands twice in a layer, or no network has
-            so many layers.
+        GenotypeError: If a choice is not one of S2, or stands twice in a layer, or no network of
+            S2 has this number of layers.
     """
 
     space: ClassVar = S2.name
@@ -62,11 +62,14 @@ class LayerGenotype:
         return S2.layers(len(self.layers))
 
     def blocks(self, index: int) -> tuple[str, ...]:
-        """Inverted bottlenecks of a layer."""
+        """Inverted bottlenecks of a layer, without the skip."""
         return tuple(choice for choice in self.layers[index] if choice != LAYER_SKIP)
 
     def pruned(self) -> Self:
-        """The genotype with a skip in place of nothing, where that is the same: an identity."""
+        """The genotype with a skip in every layer that keeps no choice and does not change shapes.
+
+        Both stand for the identity; one word for it makes equal networks equal genotypes.
+        """
         return type(self)(
             tuple(
                 choices or (() if layer.changes_shape else (LAYER_SKIP,))
@@ -155,18 +158,19 @@ def derive_layers(
 ) -> Derivation[LayerGenotype]:
     """Read a genotype off the gates of S2, as `fairdarts.genotype.cell_genotype.derive` does in S1.
 
-    A layer is an edge: `threshold_edge` keeps its two best choices at or above `op_threshold`,
-    `threshold` the best one if it is, `darts` the best one. Ties go to the lower index. Then a
-    layer that changes the shape and kept no block is given its best one alone, and any other that
-    kept nothing is removed: this is the pruned genotype. The margin is the smallest of all layers.
+    A layer plays the part of an edge. `threshold_edge` keeps its two best choices at or above
+    `op_threshold`, `threshold` the best one if it reaches `op_threshold`, `darts` the best one in
+    any case. Ties go to the lower index. The pruned genotype differs where a layer kept no block:
+    if the layer changes the shape, it gets its best block alone, and if it kept nothing and does
+    not change the shape, it is removed. The margin is the smallest of all layers.
 
     Args:
-        flat_gates: Of all choices, layer by layer, what the forward pass multiplied by.
+        flat_gates: Of all choices, layer by layer: their factors in the forward pass.
         config: Rule and threshold.
         space: Names of the choices.
     Raises:
-        GenotypeError: If there are not so many gates, or one is outside [0, 1] (NaN after a
-            diverged search).
+        GenotypeError: If no network of the space has this number of gates, or one is outside
+            [0, 1] (NaN after a diverged search).
     Source:
         Fair DARTS, arXiv:1911.12126, Section 5.3.
     """
@@ -186,6 +190,7 @@ def derive_layers(
         gaps += gap
         choices = tuple(names[winner] for winner in winners)
         kept.append(choices)
+        # Without a block here there would be no network; blocks come first among the choices.
         if layer.changes_shape and not set(choices) - {LAYER_SKIP}:
             best = max(range(len(BLOCKS)), key=gates.__getitem__)  # the first of equals
             choices = (BLOCKS[best],)

@@ -54,7 +54,8 @@ def published(name: str) -> PublishedGenotype:
     """The published genotype of that name.
 
     Raises:
-        GenotypeError: If there is none; it names the closest, or else all.
+        GenotypeError: If no published genotype has that name; the message has the closest names,
+            or else all.
     """
     if name not in PUBLISHED:
         names = {known.lower(): known for known in PUBLISHED}

@@ -1,4 +1,4 @@
-"""From a genotype of any space to the network that a recipe trains."""
+"""From a genotype of S1 or S2 to the network that a recipe trains."""
 
 from fairdarts.config import RetrainConfig
 from fairdarts.genotype.any_genotype import AnyGenotype

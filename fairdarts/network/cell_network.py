@@ -19,14 +19,15 @@ from fairdarts.vocabulary import DropPathMode, Stem
 
 
 class DerivedCell(nn.Module):
-    """One cell of a genotype; its output concatenates the live nodes.
+    """One cell of a genotype; its output concatenates its live nodes.
 
     Args:
         genotype: Pruned, so that every edge leaves a live node or an input.
-        kind: `normal`, or `reduce`: operations on the cell's inputs halve H and W.
+        kind: `normal`, or `reduce`, where operations on the cell's inputs halve H and W.
         in_channels: Channels of the outputs of cells k-2 and k-1.
         channels: Channels of every node.
-        halve_older: Whether cell k-1 reduced, so that the output of cell k-2 is twice as large.
+        halve_older: Whether cell k-1 is a reduction cell: the output of cell k-2 is then twice as
+            large.
         drop_path_mode: See `DerivedNetwork`.
     """
 
@@ -72,15 +73,17 @@ class DerivedCell(nn.Module):
         return concatenate([states[node] for node in self.live_nodes])
 
     def _drop_operation(self, operation: nn.Module, output: Tensor, prob: float) -> Tensor:
+        # The code of DARTS never drops an identity.
         if self.drop_path_mode == "node" or isinstance(operation, nn.Identity):
             return output
         return drop_path(output, prob) if self.training else output
 
 
 def drop_path(x: Tensor, prob: float) -> Tensor:
-    """Zero each image of (B, C, H, W) with probability `prob`, and scale up the others.
+    """Zero each image of (B, C, H, W) with probability `prob`.
 
-    Unlike timm's it can be compiled once for all probabilities, which grow epoch by epoch.
+    The other images are scaled by 1 / (1 - prob), which keeps the mean. The probability grows epoch
+    by epoch; unlike timm's function this one is compiled once for all of them.
     """
     if prob == 0:
         return x
@@ -91,13 +94,14 @@ def drop_path(x: Tensor, prob: float) -> Tensor:
 class AuxiliaryHead(nn.Sequential):
     """Second classifier at two thirds of the depth, used in training only.
 
-    Global pooling before the classifier is a departure from DARTS: it changes nothing at the
-    smallest size of an image and makes larger ones work.
+    DARTS has no global pooling before the classifier. Here it lets larger images work; at the
+    smallest size there is one position left, and pooling changes nothing.
 
     Args:
-        in_channels: Those of the cell before it.
+        in_channels: Channels of the cell that it follows.
         num_classes: K.
-        stem: Of the network: after `cifar` pooling has stride 3 (from 8 x 8), else 2 (from 7 x 7).
+        stem: That of the network. Pooling has stride 3 after `cifar` (which leaves 8 x 8 pixels
+            here) and 2 after `imagenet` (7 x 7).
     """
 
     def __init__(self, in_channels: int, num_classes: int, stem: Stem) -> None:
@@ -124,7 +128,7 @@ def _cifar_stem(image_channels: int, channels: int) -> nn.Sequential:
 
 
 def _imagenet_stem(image_channels: int, channels: int) -> nn.Sequential:
-    """Quarter of the image; with the second stem an eighth."""
+    """To a quarter of the image; `_second_imagenet_stem` goes on to an eighth."""
     return nn.Sequential(
         nn.Conv2d(image_channels, channels // 2, 3, stride=2, padding=1, bias=False),
         nn.BatchNorm2d(channels // 2),
@@ -146,7 +150,7 @@ class DerivedNetwork(nn.Module):
     """Stem, `num_cells` cells and a linear classifier.
 
     Args:
-        genotype: Pruned here, so that a raw one will do.
+        genotype: Raw or pruned; the network is that of the pruned one.
         num_classes: K.
         init_channels: C of the first cell.
         num_cells: At least 3; see `fairdarts.spaces.reduction_cells`.
@@ -188,6 +192,7 @@ class DerivedNetwork(nn.Module):
         reductions = reduction_cells(num_cells)
         self.auxiliary_after = reductions[-1]
         self.auxiliary_head: AuxiliaryHead | None = None
+        # The second stem halves what the first one put out, like a reduction cell.
         follows_reduction = self.second_stem is not None
         for index in range(num_cells):
             reduces = index in reductions

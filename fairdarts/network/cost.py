@@ -100,7 +100,8 @@ def derived_network_cost(
         GenotypeError: If the genotype builds no network.
         ConfigError: If the network cannot take images of this size.
     """
-    # Faster than building on the meta device; the fork keeps the caller's random numbers.
+    # Faster than building on the meta device. The fork leaves the caller's random numbers alone:
+    # building draws weights.
     with torch.random.fork_rng(devices=[]):
         network = DerivedNetwork(
             genotype, num_classes, init_channels, num_cells, auxiliary, stem=stem

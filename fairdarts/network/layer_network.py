@@ -1,6 +1,7 @@
 """The network of one genotype of S2, trained from scratch.
 
-Shapes: B batch, C channels, H W space, K classes. Five strides of 2: any size of image will do.
+Shapes: B batch, C channels, H W space, K classes. Images may have any size; H and W are halved five
+times, rounded up.
 """
 
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from fairdarts.spaces import LAYER_SKIP, S2, Layer
 
 
 class DerivedLayer(nn.Module):
-    """The choices of one layer, summed; without a block an identity.
+    """The sum of the choices of one layer; a layer without a block is an identity.
 
     Args:
         choices: Their names.
@@ -62,19 +63,19 @@ class LayerNetwork(nn.Module):
     """Stem, the layers of a genotype, 1x1 convolution, pooling and a linear classifier.
 
     Args:
-        genotype: Pruned here, so that a raw one will do.
+        genotype: Raw or pruned; the network is that of the pruned one.
         num_classes: K.
         width: What all channels are multiplied by.
         squeeze_excite: Whether the blocks of the layers have squeeze-and-excitation.
-        activation: timm's name of that of the whole network: `relu6`, `swish`.
-        dropout: Probability, before the classifier.
+        activation: timm's name of the activation of the whole network: `relu6`, `swish`.
+        dropout: Probability of dropping a feature before the classifier.
         image_channels: Channels of an image.
     Raises:
         GenotypeError: If a layer that changes the shape has no block.
     """
 
     auxiliary_head = None
-    """There is none; a network of cells may have one."""
+    """Always None: only networks of cells may have one."""
 
     def __init__(
         self,

@@ -63,6 +63,7 @@ class RetrainState:
                 self.optimizer, config.lr_decay_epochs, config.warmup_epochs
             )
         self.average: ModelEmaV3 | None = None
+        # Copied before compiling: the copy is only measured, which needs no compiled code.
         if config.ema_decay:
             self.average = ModelEmaV3(self.network, config.ema_decay)
         if config.compile:
@@ -72,7 +73,7 @@ class RetrainState:
 
     @property
     def measured_network(self) -> AnyNetwork:
-        """The one whose accuracy counts: that of the averaged weights, if there are any."""
+        """The network whose accuracy counts: with averaged weights if there are any."""
         if self.average is None:
             return self.network
         averaged: AnyNetwork = self.average.module
@@ -96,6 +97,7 @@ class RetrainState:
 
 
 def _optimizer(network: nn.Module, config: RetrainConfig) -> torch.optim.Optimizer:
+    # In timm's words; `rmsproptf` is that of TensorFlow, with which MnasNet was trained.
     own: dict[str, dict[str, Any]] = {
         "sgd": {"opt": "momentum"},
         "rmsprop": {"opt": "rmsproptf", "alpha": 0.9, "eps": 1e-3},
@@ -153,11 +155,13 @@ def evaluate(
     """Cross-entropy and top-1 in percent over a set of images.
 
     Args:
-        network: Whose first output are the logits.
+        network: Its first output must be the logits.
         images: Images in memory on the device of the network, or stored ones.
         names: What to call the two, such as `TEST_METRICS`.
         config: Memory format and precision.
         loader_workers: Processes that decode stored images.
+    Returns:
+        The two values by name; `network` is changed in place: it stays in evaluation mode.
     """
     network.eval()
     device = next(network.parameters()).device
@@ -199,7 +203,7 @@ def retrain(
         checkpoint: `RetrainState.to_bytes()` of an unfinished retraining of the same configuration.
         loader_workers: Processes that decode stored images.
     Raises:
-        GenotypeError: If the genotype leaves a cell without any live node.
+        GenotypeError: If the genotype builds no network, see its `invalid_reason`.
         DataError: If too few images are left to train on.
         CheckpointError: If the checkpoint belongs to another configuration.
     """
@@ -241,6 +245,7 @@ def _retrain_epoch(
 ) -> RetrainEpoch:
     started = time.monotonic()
     epoch = state.epoch
+    # By epoch: a resumed retraining drops the same paths as one that was never interrupted.
     seed_everything(config.seed, "drop_path", epoch)
     state.schedule.step(epoch)
     state.network.train()

@@ -33,7 +33,7 @@ def register_operation(name: str) -> Callable[[OperationFactory], OperationFacto
 
 
 def build_operation(name: str, channels: int, stride: int, affine: bool) -> nn.Module:
-    """The operation of that name; `stride` is 1, or 2 on the inputs of a reduction cell."""
+    """A fresh operation of that name; `stride` is 1, or 2 on the inputs of a reduction cell."""
     return OPERATIONS[name](channels, stride, affine)
 
 
@@ -49,7 +49,7 @@ class ReLUConvBN(nn.Sequential):
 
 
 class FactorizedReduce(nn.Module):
-    """Halve H and W: 1x1 convolutions of the even pixels and of the odd ones, half of C each."""
+    """Halve H and W: half of the channels are 1x1 convolutions of even pixels, half of odd ones."""
 
     def __init__(self, in_channels: int, out_channels: int, affine: bool) -> None:
         super().__init__()
@@ -62,8 +62,8 @@ class FactorizedReduce(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C_in, H, W) to (B, C_out, H / 2, W / 2); H and W must be even."""
         x = self.relu(x)
-        # Not by strided convolutions, whose sums these are: of fewer than 16 channels, channels
-        # last, a strided 1x1 convolution corrupts memory on a CPU (oneDNN issue 6035).
+        # The sums of two strided convolutions, computed otherwise: in channels-last memory, with
+        # fewer than 16 channels, those corrupt memory on a CPU (oneDNN issue 6035).
         even = self.conv_even(every_second_pixel(x, 0))
         odd = self.conv_odd(every_second_pixel(x, 1))
         reduced: Tensor = self.norm(torch.cat([even, odd], dim=1))

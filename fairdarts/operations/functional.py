@@ -1,8 +1,9 @@
 """Functions that equal torch's, with gradients that a CPU computes faster.
 
-oneDNN's gradients of dilated, strided and 5x5 depthwise convolutions reach 1-6 GFLOP/s, its forward
-30-60. Here every gradient is a convolution of the fast kinds: the same sums, in another order. And
-gradients keep the memory format and are dense, without which those before them are slow.
+oneDNN computes the gradients of dilated, strided and 5x5 depthwise convolutions at 1-6 GFLOP/s, but
+forward passes at 30-60. Here every gradient is a convolution of a fast kind: the same sums, in
+another order. Gradients are also dense and keep the memory format; otherwise the gradients of the
+layers before would be slow.
 
 Shapes: B batch, C channels, H W space, k kernel size (odd).
 """
@@ -27,7 +28,7 @@ def depthwise_conv(x: Tensor, weight: Tensor, stride: int, dilation: int) -> Ten
     """
     if x.device.type != "cpu":
         return _conv(x, weight, stride, dilation)
-    if stride == 2 and dilation == 2:  # reads only every second pixel, in its input as well
+    if stride == 2 and dilation == 2:  # it reads every second pixel only
         x, stride, dilation = every_second_pixel(x, 0), 1, 1
     output: Tensor = _DepthwiseConv.apply(x, weight, stride, dilation)
     return output
@@ -64,21 +65,22 @@ class _DepthwiseConv(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         x, weight = ctx.saved_tensors
         grad = grads[0]
-        if ctx.stride == 2:  # the gradient of stride 1, of which every second pixel is used
+        if ctx.stride == 2:  # as with stride 1, where the pixels left out have gradient 0
             grad = _spread(grad, x)
         grad_x = grad_weight = None
         if ctx.needs_input_grad[0]:
-            # Padded to keep the size, the transposed convolution is the one with a turned kernel.
+            # With padding that keeps the size, this is a convolution with the kernel turned round.
             grad_x = _conv(grad, weight.flip(2, 3), 1, ctx.dilation)
         if ctx.needs_input_grad[1]:
-            if ctx.dilation == 2:  # on every second row and column it is a dense convolution
+            if ctx.dilation == 2:  # without dilation on every second row and column
                 x, grad = _lattices(x), _lattices(grad)
             grad_weight = _weight_gradient(x, grad, weight.shape[-1])
         return grad_x, grad_weight, None, None
 
 
 class _EverySecondPixel(torch.autograd.Function):
-    # Not by slicing: its gradient comes in NCHW whatever x is, and turns all before it to NCHW.
+    # Not by slicing: the gradient of a slice is in NCHW whatever x is, and so are all gradients
+    # of the layers before it.
     @staticmethod
     def forward(ctx: Any, x: Tensor, first: int) -> Tensor:
         ctx.save_for_backward(x)
@@ -93,7 +95,8 @@ class _EverySecondPixel(torch.autograd.Function):
 
 
 class _DenseGradient(torch.autograd.Function):
-    # Concatenation hands back strips of its gradient, on which batch norm's gradient is slow.
+    # Concatenation hands each input a strip of one large gradient, on which the gradient of batch
+    # norm is slow.
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
         ctx.memory_format = _memory_format(x)
@@ -117,7 +120,7 @@ def _spread(grad: Tensor, x: Tensor, first: int = 0) -> Tensor:
 
 
 def _lattices(x: Tensor) -> Tensor:
-    """(B, C, H, W) to (4 B, C, H / 2, W / 2): pixels of even and odd rows and columns apart."""
+    """(B, C, H, W) to (4 B, C, H / 2, W / 2): even and odd rows and columns, separated."""
     height, width = x.shape[-2:]
     if height % 2 or width % 2:
         x = F.pad(x, (0, width % 2, 0, height % 2))
@@ -128,8 +131,8 @@ def _weight_gradient(x: Tensor, grad: Tensor, kernel_size: int) -> Tensor:
     """Gradient of an undilated (C, 1, k, k) kernel, k = 3 or 5, from x and grad (B, C, H, W)."""
     if kernel_size == 3:
         return _native_weight_gradient(x, grad, 3)
-    # oneDNN is fast for three columns: the gradients of columns 0-2 and 2-4, each from an image
-    # that a column of zeros shifts. It also wants no fewer rows than the kernel has.
+    # oneDNN is fast for kernels of three columns. So compute columns 0-2 and columns 2-4, each from
+    # images that a column of zeros shifts. Images must also have as many rows as the kernel.
     rows = max(0, kernel_size - x.shape[-2])
     left = _native_weight_gradient(F.pad(x, (1, 0, 0, rows)), F.pad(grad, (0, 1, 0, rows)), 5)
     right = _native_weight_gradient(F.pad(x, (0, 1, 0, rows)), F.pad(grad, (1, 0, 0, rows)), 5)

@@ -29,13 +29,14 @@ class InvertedBottleneck(nn.Sequential):
         in_channels: C_in.
         out_channels: C_out.
         stride: Of the depthwise convolution.
-        expansion: C_in times this many channels are convolved; 1 leaves the first convolution out.
+        expansion: The depthwise convolution has this many times C_in channels; 1: the first 1x1
+            convolution is left out.
         kernel_size: Of the depthwise convolution.
         squeeze_excite: Whether channels are weighted before the projection, through a quarter of
             C_in (EfficientNet, arXiv:1905.11946).
-        activation: timm's name of one; none follows the projection.
+        activation: timm's name of the activation; none follows the projection.
     Source:
-        MobileNetV2, arXiv:1801.04381. Its residual is left out, as a skip is a choice by itself
+        MobileNetV2, arXiv:1801.04381. Its residual is left out, as a skip is a choice of its own
         (Fair DARTS, arXiv:1911.12126, supplementary Section 3.2).
     """
 
@@ -71,9 +72,9 @@ class Projection(ConvNormAct):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        """As the class says; see `InvertedBottleneck` for shapes."""
-        # Not by a strided convolution, whose sums these are: of fewer than 16 channels, channels
-        # last, it corrupts memory on a CPU (oneDNN issue 6035).
+        """(B, C_in, H, W) to (B, C_out, H / s, W / s)."""
+        # The sums of a strided convolution, computed otherwise: in channels-last memory, with fewer
+        # than 16 channels, that corrupts memory on a CPU (oneDNN issue 6035).
         pixels = x if self.stride == 1 else every_second_pixel(x, 0)
         output: Tensor = super().forward(pixels)  # type: ignore[no-untyped-call]
         return output
@@ -99,7 +100,7 @@ def build_choice(
 def build_stem(
     space: LayerSpace, width: float, image_channels: int = 3, activation: str = ACTIVATION
 ) -> nn.Sequential:
-    """All before the first layer: a 3x3 convolution of stride 2, a bottleneck that expands not."""
+    """All before the first layer: a 3x3 convolution of stride 2, a bottleneck without expansion."""
     stem, first = scaled(space.stem_channels, width), scaled(space.first_channels, width)
     return nn.Sequential(
         ConvNormAct(image_channels, stem, 3, stride=2, act_layer=activation),

@@ -11,7 +11,7 @@ Channels = slice | EllipsisType
 
 
 class Norm(nn.Module):
-    """Batch norm without affine parameters, of some of its channels."""
+    """Batch norm without affine parameters, which can be applied to some of its channels alone."""
 
     running_mean: Tensor
     running_var: Tensor

@@ -14,13 +14,15 @@ from fairdarts.training.recompute import StatisticsKept
 
 
 def largest_eigenvalue(supernet: Supernet, batch: Batch) -> float:
-    """By Lanczos' method with exact Hessian-vector products; weights and statistics stay.
+    """Find it by Lanczos' method with exact Hessian-vector products.
+
+    Weights, alphas and running statistics stay as they are.
 
     Args:
-        supernet: In training mode, as it is searched.
+        supernet: In training mode, as in the search.
         batch: Images and labels of the alphas' half.
     Returns:
-        NaN if the search has diverged or the method does not converge.
+        The eigenvalue; NaN if the search has diverged or the method does not converge.
     Source:
         RobustDARTS, arXiv:1909.09656, Section 4.1.
     """
@@ -33,13 +35,15 @@ def largest_eigenvalue(supernet: Supernet, batch: Batch) -> float:
         if not flat.isfinite().all():
             return math.nan
 
+        # The Hessian is not built: its product with a vector is the gradient of slopes @ vector.
         def product(vector: np.ndarray) -> np.ndarray:
             direction = torch.from_numpy(np.asarray(vector)).to(flat).flatten()
             columns = torch.autograd.grad(flat @ direction, alphas, retain_graph=True)
             return torch.cat([column.flatten() for column in columns]).double().cpu().numpy()
 
         hessian = LinearOperator((len(flat), len(flat)), matvec=product, dtype=np.float64)
-        # Always the same start, and not constant: softmax gates do not feel a constant.
+        # Always the same start, so that a resumed search measures the same. Not a constant one:
+        # softmax gates do not change when a constant is added to all alphas.
         start = np.random.default_rng(0).standard_normal(len(flat))
         try:
             (largest,) = eigsh(

@@ -31,18 +31,18 @@ class SearchEpoch:
 
     epoch: int
     metrics: dict[str, float]
-    """Means over the epoch: `WEIGHT_METRICS`, and `ARCH_METRICS` of the half that trains alphas."""
+    """Means over the epoch: `WEIGHT_METRICS`, and `ARCH_METRICS` on the half that trains alphas."""
     alphas: list[float]
-    """Of all groups after the epoch: both cells, normal first, row by row, or layer by layer."""
+    """After the epoch, of both cells (normal first, edge by edge) or of all layers, in one row."""
     gates: list[float]
-    """What the operations are multiplied by, in the same order."""
+    """The factors of the operations, in the same order."""
     lr: float
     num_images: int
     wall_s: float
     stopping_value: float | None
     """What the stopping rule measured after the epoch."""
     chosen_epoch: int | None
-    """Whose alphas to derive from, if the rule ended the search with this epoch."""
+    """The epoch whose alphas to derive from, if the stopping rule ended the search here."""
 
 
 def search(
@@ -111,7 +111,7 @@ def _search_epoch(
     arch_meter = EpochMeter(ARCH_METRICS, state.device)
     take_step: Step = partial(search_step, state, config=config)
     if config.cuda_graph and state.device.type == "cuda":
-        take_step = CapturedStep(take_step)
+        take_step = CapturedStep(take_step)  # once an epoch: it keeps the learning rate
     for step in range(epoch * len(train), (epoch + 1) * len(train)):
         # The halves may differ in size: the alphas' stream cycles at its own pace.
         train_batch = train.batch(step)
@@ -128,7 +128,7 @@ def _search_epoch(
         arch_meter.add(len(val_batch[1]), *arch_metrics)
     stopping_value = None
     if config.stopping is not None:
-        batch = val.batch(epoch * len(val))  # the first of a pass: a full one
+        batch = val.batch(epoch * len(val))  # the first batch of a pass, which is a full one
         stopping_value = RULES[config.stopping].measure(state, batch)
         state.stopping_values.values[epoch] = stopping_value
     state.epoch = epoch + 1

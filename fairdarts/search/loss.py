@@ -10,13 +10,13 @@ def zero_one_loss(gates: Tensor, form: ZeroOneForm = "l2") -> Tensor:
     """Push every gate towards 0 or 1 (Eq. 7), or its control (Eq. 9).
 
     Args:
-        gates: What the operations are multiplied by, any shape, N values of all cells together.
+        gates: The factors of the operations, any shape, N values of all cells together.
         form: `l2`, or `l1` for the control.
     Returns:
         Scalar, unweighted. `l2`: -mean((gate - 0.5)^2), 0 at gates of 0.5, -0.25 at gates of 0 and
-        1. Its gradient is 0 at 0.5, so a gate can wander before it is drawn to an end. `l1`:
-        -mean(|gate - 0.5|), down to -0.5, which draws every gate alike: the end that it happens to
-        be nearer to early on is where it stays.
+        1. Its gradient is 0 at 0.5, so a gate can move freely before it is pulled to one end. `l1`:
+        -mean(|gate - 0.5|), down to -0.5. It pulls every gate equally hard, so a gate goes to the
+        end that it happens to be nearer to early on.
     Source:
         Fair DARTS, arXiv:1911.12126, Eq. 7 and 9.
     """
@@ -34,7 +34,7 @@ def architecture_loss(
         labels: Shape (B,).
         gates: All gates, shape (N,).
         zero_one_weight: w_{0-1}; 0 leaves the second term out.
-        form: Of the zero-one loss.
+        form: That of the zero-one loss.
     Returns:
         (total, cross-entropy, zero-one loss), scalars.
     """

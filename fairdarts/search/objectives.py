@@ -18,7 +18,7 @@ ARCH_METRICS = ("arch_loss", "arch_top1_pct", "zero_one_loss")
 def weight_objective(
     state: SearchState, perturbation: Perturbation | None, batch: Batch
 ) -> tuple[Tensor, list[Tensor]]:
-    """L_train of Eq. 4, and `WEIGHT_METRICS`: scalars on the device."""
+    """L_train of Eq. 4 on one batch; and `WEIGHT_METRICS`, scalars on the device."""
     images, labels = batch
     logits = state.supernet(images, state.supernet.gates(perturbation), perturbation)
     loss = F.cross_entropy(logits, labels)
@@ -28,7 +28,7 @@ def weight_objective(
 def alpha_objective(
     state: SearchState, config: SearchConfig, perturbation: Perturbation | None, batch: Batch
 ) -> tuple[Tensor, list[Tensor]]:
-    """L_val + w L_{0-1} of Eq. 8, and `ARCH_METRICS`: scalars on the device."""
+    """L_val + w L_{0-1} of Eq. 8 on one batch; and `ARCH_METRICS`, scalars on the device."""
     images, labels = batch
     gates = state.supernet.gates(perturbation)
     logits = state.supernet(images, gates, perturbation)

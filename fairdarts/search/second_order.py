@@ -22,7 +22,7 @@ def step_alphas_ahead(
     config: SearchConfig,
     perturbation: Perturbation | None = None,
 ) -> list[Tensor]:
-    """Upper level of second order, see `unrolled_gradient`; leaves running statistics alone.
+    """Upper level of second order, see `unrolled_gradient`; running statistics stay.
 
     Returns:
         `ARCH_METRICS` at the weights one step ahead, scalars on the device; the alphas of
@@ -42,6 +42,7 @@ def step_alphas_ahead(
         return total
 
     def step_of(slopes: Sequence[Tensor]) -> list[Tensor]:
+        # What SGD would do next, written out: the optimiser itself must not move yet.
         steps = []
         for weight, slope in zip(weights, slopes, strict=True):
             velocity = state.weight_optimizer.state[weight].get("momentum_buffer")
@@ -69,7 +70,7 @@ def unrolled_gradient(
     """Gradient in alpha of L_val(w - lr * step, alpha), the step a function of w and alpha.
 
     The product with the Hessian of L_train, d^2 L_train / (d alpha d w) v, is a central difference
-    at w +- eps v with eps = radius / |v|. Weights are changed on the way and come back bit by bit.
+    at w +- eps v with eps = radius / |v|.
 
     Args:
         train_loss: L_train at the present weights and alphas, a scalar.
@@ -80,6 +81,9 @@ def unrolled_gradient(
             them, before the learning rate.
         lr: Learning rate of the weights.
         radius: Of the difference, in the norm of the weights.
+    Returns:
+        The gradient of each of the alphas. The weights are changed on the way and restored bit by
+        bit; alphas and gradients (`grad`) are not touched.
     Source:
         DARTS, arXiv:1806.09055, Eq. 7 and 8.
     """

@@ -18,7 +18,8 @@ def step_both(
     """One step of alphas and weights on the same images (Eq. 10).
 
     Returns:
-        `WEIGHT_METRICS` and `ARCH_METRICS`, scalars on the device; `state` is changed in place.
+        `WEIGHT_METRICS` and `ARCH_METRICS`, scalars on the device; weights and alphas of `state`
+        are changed in place.
     """
     objective = partial(alpha_objective, state, config, perturbation)
     state.alpha_optimizer.zero_grad()

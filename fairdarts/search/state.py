@@ -1,4 +1,4 @@
-"""The state of a search: supernet, optimisers, and the epoch it has reached."""
+"""The state of a search: supernet, optimisers, and the number of finished epochs."""
 
 import torch
 from torch import Tensor, nn
@@ -65,7 +65,7 @@ def build_supernet(config: SearchConfig, num_classes: int) -> Supernet:
 
 
 class _Values(nn.Module):
-    """What a stopping rule measured after each epoch so far, as part of the saved state."""
+    """What a stopping rule measured after each epoch; a module, to be saved with the others."""
 
     values: Tensor
 

@@ -45,7 +45,7 @@ def step_alphas(
     """Upper level: one Adam step on alpha for L_val + w L_{0-1} (Eq. 8); weights stay.
 
     Returns:
-        `ARCH_METRICS`, scalars on the device.
+        `ARCH_METRICS`, scalars on the device; the alphas of `state` are changed in place.
     """
     objective = partial(alpha_objective, state, config, perturbation)
     state.alpha_optimizer.zero_grad()
@@ -61,7 +61,7 @@ def step_weights(
     """Lower level: one SGD step on the supernet weights for L_train (Eq. 4); alphas stay.
 
     Returns:
-        `WEIGHT_METRICS`, scalars on the device.
+        `WEIGHT_METRICS`, scalars on the device; the weights of `state` are changed in place.
     """
     objective = partial(weight_objective, state, perturbation)
     state.weight_optimizer.zero_grad()

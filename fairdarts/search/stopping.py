@@ -1,4 +1,4 @@
-"""Rules that end a search before its last epoch: cures of others for the collapse of DARTS.
+"""Rules that end a search before its last epoch: cures of other papers for DARTS's collapse.
 
 Each is a small class and an entry of `RULES`, and `fairdarts.cures` has its name for the settings.
 """
@@ -17,13 +17,13 @@ from fairdarts.supernet.base import flat
 
 
 class StoppingRule(Protocol):
-    """What is measured after every epoch, and when it says to stop."""
+    """What is measured after every epoch, and at which values the search ends."""
 
     def measure(self, state: SearchState, batch: Batch) -> float:
-        """A number about the supernet after an epoch; `batch` is of the alphas' half."""
+        """A number that describes the supernet; `batch` comes from the half that trains alphas."""
 
     def chosen_epoch(self, values: Sequence[float]) -> int | None:
-        """Whose alphas to derive from, of epochs 0.. so far measured; None: go on searching."""
+        """The epoch whose alphas to derive from, given the values so far; None: search on."""
 
 
 class TwoSkips:
@@ -36,12 +36,12 @@ class TwoSkips:
     def measure(self, state: SearchState, batch: Batch) -> float:
         """Skip connections in the normal cell by the `darts` rule."""
         space = state.supernet.space
-        assert isinstance(space, CellSpace)  # `SearchConfig` sees to it
+        assert isinstance(space, CellSpace)  # `SearchConfig` refuses any other
         gates = cell_gates(flat(state.supernet.gates()).tolist(), space)
         return derive(gates, DeriveConfig(rule="darts"), space).genotype.num_skips("normal")
 
     def chosen_epoch(self, values: Sequence[float]) -> int | None:
-        """The last epoch."""
+        """The last epoch, once two skips are reached."""
         return len(values) - 1 if values and values[-1] >= 2 else None
 
 
@@ -63,7 +63,7 @@ class Eigenvalue:
         return largest_eigenvalue(state.supernet, batch)
 
     def chosen_epoch(self, values: Sequence[float]) -> int | None:
-        """The epoch a window ago."""
+        """The epoch one window back, once the mean has grown too fast."""
         if len(values) < 2 * self.WINDOW:
             return None
         now = fmean(values[-self.WINDOW :])

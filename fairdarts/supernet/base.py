@@ -1,7 +1,7 @@
 """What the supernets of all spaces have in common: groups of alphas, and their gates.
 
-A group is what competes under softmax, or a matrix of such rows: a cell kind (E, O) in S1, a layer
-(O,) in S2.
+A group is one tensor of alphas: that of a cell kind (E, O) in S1, of a layer (O,) in S2. The
+candidates along its last axis compete where the relaxation is softmax.
 """
 
 from collections.abc import Mapping
@@ -16,16 +16,16 @@ from fairdarts.supernet.perturbation import Perturbation
 from fairdarts.training.precision import autocast
 
 Gates = Mapping[str, Tensor]
-"""By group, each of the shape of its alphas."""
+"""Name of a group to its gates, which have the shape of its alphas."""
 
 
 class Supernet(nn.Module):
-    """Holds every candidate; a child builds them and computes `logits`."""
+    """A network that holds every candidate; subclasses build them and compute `logits`."""
 
     def __init__(
         self, config: SearchConfig, space: Space, groups: Mapping[str, tuple[int, ...]]
     ) -> None:
-        """Draw the alphas: a function of the seed alone.
+        """Draw the alphas, which depend on the seed alone.
 
         Args:
             config: Of the search.
@@ -39,12 +39,13 @@ class Supernet(nn.Module):
         self.recompute = config.recompute
         draw = generator("cpu", config.seed, "alphas")
         self.alphas = nn.ParameterDict()
-        for name, shape in groups.items():  # one by one: given a dictionary it sorts the names
+        # One by one: a ParameterDict made from a dictionary sorts its names.
+        for name, shape in groups.items():
             alphas = config.alpha_init_std * torch.randn(shape, generator=draw)
             self.alphas[name] = nn.Parameter(alphas)
 
     def gates(self, perturbation: Perturbation | None = None) -> dict[str, Tensor]:
-        """What each operation is multiplied by.
+        """The factor of each operation.
 
         `sigmoid` gates are independent (Eq. 6), `softmax` ones share each edge or layer (Eq. 2, 5).
         """
@@ -64,7 +65,7 @@ class Supernet(nn.Module):
         return logits.to(images.dtype)
 
     def logits(self, images: Tensor, gates: Gates, perturbation: Perturbation | None) -> Tensor:
-        """As `forward`, in the precision of the search."""
+        """The work of `forward`, in the precision of the search."""
         raise NotImplementedError
 
     def architecture_parameters(self) -> list[nn.Parameter]:
@@ -72,7 +73,8 @@ class Supernet(nn.Module):
         return list(self.alphas.values())
 
     def weight_parameters(self) -> list[nn.Parameter]:
-        """Every parameter that is no alpha."""
+        """Every parameter that is not an alpha."""
+        # By identity: `in` would compare the values of tensors.
         alphas = {id(alpha) for alpha in self.alphas.values()}
         return [weight for weight in self.parameters() if id(weight) not in alphas]
 

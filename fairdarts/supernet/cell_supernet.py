@@ -50,9 +50,15 @@ class SearchCell(nn.Module):
         gates: list[Tensor],
         perturbation: Perturbation | None = None,
     ) -> Tensor:
-        """Outputs of cells k-2 and k-1 to (B, num_nodes * C, H', W').
+        """Add up the mixed operations on the way into each node.
 
-        `gates` has those of the edges that leave each node, (edges, O).
+        Args:
+            older: Output of cell k-2.
+            newer: Output of cell k-1.
+            gates: For each node but the last, the gates (edges, O) of the edges that leave it.
+            perturbation: What disturbs the operations.
+        Returns:
+            All intermediate nodes in one tensor (B, num_nodes * C, H', W').
         """
         nodes = {0: self.fit_older(older), 1: self.fit_newer(newer)}
         # Edges leave a node only for later ones: when its turn comes, its sum is complete.
@@ -60,6 +66,7 @@ class SearchCell(nn.Module):
             mixed = mixed_ops(nodes[source], gates[source], perturbation)
             for destination, features in zip(self.destinations[source], mixed, strict=True):
                 if destination in nodes:
+                    # In place: each edge's features are a tensor that nothing else reads.
                     nodes[destination].add_(features)
                 else:
                     nodes[destination] = features

@@ -16,7 +16,7 @@ from fairdarts.supernet.perturbation import Perturbation
 from fairdarts.training.recompute import recomputed
 
 PROJECTION = "projection"
-"""What a perturbation is told of a skip that is no identity."""
+"""The name that perturbations see for a skip that changes the shape, so is not an identity."""
 
 
 class GatedChoice(nn.Module):

@@ -17,7 +17,7 @@ from fairdarts.supernet.perturbation import Perturbation
 from fairdarts.supernet.stacked_ops import POOLS, SEPARATE, SharedPool
 
 CPU_CACHE_BYTES = 2 << 20
-"""A CPU computes so many bytes of features at once: the next operation finds them in its cache."""
+"""A CPU computes about this many bytes of features at once, so that they stay in its cache."""
 
 
 class MixedOps(nn.Module):
@@ -27,7 +27,7 @@ class MixedOps(nn.Module):
         super().__init__()
         self.channels = channels
         self.num_edges = num_edges
-        self.shared = nn.ModuleDict()  # no weights: the same result on every edge
+        self.shared = nn.ModuleDict()  # no weights: one result serves every edge
         self.separate = nn.ModuleDict()  # weights of its own on every edge
         for name in space.operations:
             if name in POOLS:
@@ -50,6 +50,7 @@ class MixedOps(nn.Module):
         """
         gate_of = dict(zip(self.operations, gates.unbind(dim=1), strict=True))
         shared = {name: operation(x) for name, operation in self.shared.items()}
+        # What no perturbation touches stays the same on every edge and is summed at the end.
         alike = [name for name in shared if not self._touched(name, perturbation)]
         # Contiguous: batch norm's CPU gradient reads beyond a weight of stride 0.
         scales = {
@@ -90,9 +91,8 @@ class MixedOps(nn.Module):
             if self._touched(name, perturbation):
                 yield gated(name, operation(stacked, part))
             else:
-                yield operation(
-                    stacked, part, scales[name][part]
-                )  # the gate is batch norm's weight
+                # The gate goes in as the weight of batch norm, which multiplies anyway.
+                yield operation(stacked, part, scales[name][part])
         for name, features in shared.items():
             if self._touched(name, perturbation):
                 yield gated(name, _repeat(features, num_edges))
@@ -101,7 +101,7 @@ class MixedOps(nn.Module):
         return perturbation is not None and perturbation.touches(name, self.stride)
 
     def _parts(self, x: Tensor) -> list[tuple[int, Channels]]:
-        """Edges to compute at once: how many, and which of the stacked channels are theirs."""
+        """The parts to compute one by one: the number of edges in each, and their channels."""
         together = self.num_edges
         if x.device.type == "cpu":  # a GPU wants few, large kernels
             together = min(max(1, CPU_CACHE_BYTES // x.nbytes), self.num_edges)
@@ -115,7 +115,7 @@ class MixedOps(nn.Module):
 
 
 def gated_sums(gates: Tensor, features: list[Tensor]) -> tuple[Tensor, ...]:
-    """Gates (E, S) and S features of one shape and memory format to E sums of them."""
+    """Gates (E, S), and S features of the same shape and memory format, to E weighted sums."""
     first = features[0]
     channels_last = first.is_contiguous(memory_format=torch.channels_last)
     # One matrix product over the features as they lie in memory.
@@ -130,7 +130,13 @@ def _repeat(features: Tensor, times: int) -> Tensor:
 
 
 def sum_in_place(terms: Iterator[Tensor]) -> Tensor:
-    """Add each term to the first, whose values no gradient may need."""
+    """Add up terms of the same shape.
+
+    Args:
+        terms: One or more. The first is overwritten: no gradient may need its values.
+    Returns:
+        The first term, changed in place.
+    """
     total = next(terms)
     for term in terms:
         total.add_(term)

@@ -1,4 +1,4 @@
-"""What disturbs the supernet while it is trained: the noise ablation and cures of others.
+"""What may disturb the supernet while it is trained: noise, and the cures of other papers.
 
 Each is a small class and an entry of `PERTURBATION_CLASSES`, and `fairdarts.cures` has its name for
 the settings; `docs/extending.md` adds one step by step.
@@ -15,22 +15,22 @@ from torch import Tensor
 from fairdarts.spaces import LAYER_SKIP, SKIP
 
 IDENTITIES = (SKIP, LAYER_SKIP)
-"""Operations that hand features on as they are where the stride is 1."""
+"""Operations that return their features unchanged where the stride is 1."""
 
 
 @dataclass(frozen=True)
 class Perturbation:
-    """Disturbs nothing; each perturbation overrides what it changes."""
+    """The base of all perturbations: it changes nothing, and each overrides what it disturbs."""
 
     strength: float
     """`search.perturbation_strength`."""
     progress: float
     """Share of the epochs that are finished, 0 to less than 1."""
     chance: torch.Generator
-    """On the device of the search, seeded for the step: a resumed search draws the same."""
+    """On the device of the search, seeded for the step: a resumed search draws the same numbers."""
 
     def touches(self, operation: str, stride: int) -> bool:
-        """Whether `on_output` changes what this operation puts out."""
+        """Whether `on_output` changes the output of this operation."""
         return False
 
     def on_output(self, operation: str, features: Tensor) -> Tensor:
@@ -62,7 +62,7 @@ def _cosine_decay(progress: float) -> float:
 
 
 class SkipNoise(Perturbation):
-    """Gaussian noise on the features of skip connections, less of it by and by.
+    """Gaussian noise on the features of skip connections, which fades out along a cosine.
 
     Source:
         Fair DARTS, arXiv:1911.12126, Section 6.3 (experiment 12): N(0, 1) with cosine decay.
@@ -76,14 +76,14 @@ class SkipNoise(Perturbation):
 
 
 class AlphaNoise(Perturbation):
-    """The same noise on the architecture parameters themselves."""
+    """Noise like that of `SkipNoise`, on the architecture parameters themselves."""
 
     def on_alphas(self, alphas: Tensor) -> Tensor:  # noqa: D102
         return alphas + self.strength * _cosine_decay(self.progress) * self.normal(alphas)
 
 
 class SkipDropout(Perturbation):
-    """Dropout of the features of skip connections; its rate falls linearly to 0.
+    """Dropout on the features of skip connections; its rate falls linearly to 0.
 
     Source:
         P-DARTS, arXiv:1904.12760, Section 3.3, which sets 0.1, 0.4 or 0.7 at the start of a stage.
@@ -97,7 +97,7 @@ class SkipDropout(Perturbation):
 
 
 class DropPath(Perturbation):
-    """Drop any operation on any edge for single images; the rate grows linearly to its strength.
+    """Drop operations at random, for each edge and image; the rate grows linearly to its strength.
 
     Source:
         After RobustDARTS, arXiv:1909.09656, Section 5.1, with strengths 0.2, 0.4 and 0.6; there a

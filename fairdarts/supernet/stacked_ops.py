@@ -1,7 +1,7 @@
 """Candidate operations of S1 on all E edges that leave one node: their channels are stacked.
 
-They compute what `fairdarts.operations.cell_operations` does for one edge, without affine
-parameters; their input is rectified already, and what they put out is scaled by the gates.
+They compute what `fairdarts.operations.cell_operations` computes for one edge, without affine
+parameters. Their input has been through a ReLU already, and the gates scale their output.
 
 Shapes: B batch, C channels of an edge, C' stacked channels of some edges, H W space.
 """
@@ -20,7 +20,7 @@ from fairdarts.spaces import SKIP
 
 
 class SharedPool(nn.Module):
-    """Pooling and batch norm: pooling has no norm of its own, and gates compare scales."""
+    """Pooling, then batch norm: without it the scale of the output would sway the gate."""
 
     def __init__(self, pool: Callable[[int], nn.Module], channels: int, stride: int) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ POOLS: dict[str, Callable[[int], nn.Module]] = {
 
 
 class StackedConv(nn.Module):
-    """Depthwise and 1x1 convolution and batch norm of E edges (the input is rectified already)."""
+    """Depthwise convolution, 1x1 convolution and batch norm of E edges."""
 
     def __init__(
         self, kernel: int, dilation: int, channels: int, num_edges: int, stride: int
@@ -105,7 +105,7 @@ SEPARATE: dict[str, Callable[[int, int, int], nn.Module]] = {
 
 
 def _conv_weight(out_channels: int, in_channels: int, kernel: int) -> nn.Parameter:
-    """Drawn as torch's convolutions are, whose fan-in is that of one edge's convolution."""
+    """A fresh weight, drawn as torch draws that of the convolution of a single edge."""
     weight = nn.Parameter(torch.empty(out_channels, in_channels, kernel, kernel))
     nn.init.kaiming_uniform_(weight, a=math.sqrt(5))
     return weight

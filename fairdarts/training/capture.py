@@ -1,4 +1,4 @@
-"""A search step recorded as a CUDA graph: one launch in place of thousands."""
+"""A search step recorded as a CUDA graph: one launch instead of thousands."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -10,18 +10,18 @@ from fairdarts.data.stream import Batch
 
 Step = Callable[[Batch, Batch], tuple[list[Tensor], list[Tensor]]]
 NUM_EAGER_STEPS = 3
-"""Steps of a shape before it is recorded: libraries choose kernels and workspaces in them."""
+"""Steps of a shape before it is recorded; in them libraries choose kernels and workspaces."""
 
 
 class CapturedStep:
-    """Record a step when its batches have come often enough in one shape, then replay it.
+    """A step that is recorded when a shape of its batches has come often enough, then replayed.
 
-    What the step reads from Python is fixed when it is recorded, learning rates above all: make a
-    new one for every epoch.
+    A recording keeps the values that the step read from Python, above all the learning rates: make
+    a new object for every epoch.
     """
 
     def __init__(self, step: Step) -> None:
-        """Keep the step; it must be free of host reads, and its optimisers capturable."""
+        """Keep a step that reads nothing back to the host, and whose optimisers are capturable."""
         self._step = step
         self._num_eager: Counter[tuple[torch.Size, ...]] = Counter()
         self._graph: torch.cuda.CUDAGraph | None = None
@@ -30,7 +30,7 @@ class CapturedStep:
         self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
 
     def __call__(self, train: Batch, val: Batch) -> tuple[list[Tensor], list[Tensor]]:
-        """The step's metrics, valid until the next call."""
+        """Take the step; the next call overwrites the metrics that are returned."""
         batches = (*train, *val)
         shapes = tuple(tensor.shape for tensor in batches)
         if self._graph is not None and shapes == self._shapes:

@@ -1,6 +1,6 @@
 """Training state to bytes and back: safetensors, so that loading can execute nothing.
 
-Where the bytes go, and the sha256 that is verified before they come here, is the caller's.
+The caller decides where the bytes go, and checks their sha256 before they come back.
 """
 
 import torch
@@ -40,12 +40,12 @@ def state_to_bytes(
 def restore_state(
     content: bytes, modules: dict[str, nn.Module], optimizers: dict[str, Optimizer]
 ) -> int:
-    """Put a serialised state back into modules and optimisers built from the same configuration.
+    """Put a serialised state back into modules and optimisers of the same configuration.
 
     Returns:
-        The number of finished epochs.
+        The number of finished epochs; the modules and optimisers are changed in place.
     Raises:
-        CheckpointError: If the bytes are no such state or belong to another configuration.
+        CheckpointError: If the bytes are not such a state or belong to another configuration.
     """
     try:
         tensors = load(content)
@@ -72,7 +72,8 @@ def _restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None
         index, moment = key.split("/")
         parameter = parameters[int(index)]
         if value.shape == parameter.shape:
-            # The layout of the parameter, lest vectorised updates round differently after a resume.
+            # In the memory layout of the parameter: in another one vectorised updates would round
+            # differently, and a resumed run would differ from an uninterrupted one.
             value = torch.empty_like(parameter).copy_(value)
         elif value.dim():
             shapes = f"{tuple(value.shape)}, not {tuple(parameter.shape)}"

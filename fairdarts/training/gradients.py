@@ -14,7 +14,7 @@ Loss = Callable[[Batch], tuple[Tensor, list[Tensor]]]
 
 @contextmanager
 def frozen(parameters: Iterable[nn.Parameter]) -> Iterator[None]:
-    """Compute no gradient of these parameters inside the block."""
+    """Inside the block, compute no gradients of these parameters, which saves their cost."""
     parameters = list(parameters)
     for parameter in parameters:
         parameter.requires_grad_(False)
@@ -28,15 +28,17 @@ def frozen(parameters: Iterable[nn.Parameter]) -> Iterator[None]:
 def accumulate(loss: Loss, batch: Batch, micro_batches: int) -> list[Tensor]:
     """Add the gradients of the mean loss over a batch, computed one micro-batch at a time.
 
-    Each counts by its share of the images, so that the sum is the gradient of the whole batch; but
-    batch norm normalises each by its own statistics, and updates running ones once for each.
+    Each micro-batch counts by its share of the images, so the sum is the gradient of the whole
+    batch. But batch norm normalises each by its own statistics, and updates the running ones each
+    time.
 
     Args:
-        loss: Of any part of the batch.
-        batch: Split as evenly as can be.
-        micro_batches: How many parts; fewer if any of them would have only one image.
+        loss: Computes the loss and the metrics of any part of the batch.
+        batch: Images and labels, which are split as evenly as possible.
+        micro_batches: Number of parts; fewer if a part would have only one image.
     Returns:
-        The metrics of the whole batch.
+        The metrics of the whole batch. The gradients (`grad`) of the parameters are changed in
+        place.
     """
     images, labels = batch
     num_parts = max(1, min(micro_batches, len(labels) // 2))

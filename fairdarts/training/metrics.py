@@ -5,7 +5,7 @@ from torch import Tensor
 
 
 class EpochMeter:
-    """Sums of named per-image quantities; reading them is the one host synchronisation."""
+    """Sums of named per-image quantities; only reading them makes the host wait for the device."""
 
     def __init__(self, names: tuple[str, ...], device: torch.device) -> None:
         self.names = names
@@ -13,7 +13,7 @@ class EpochMeter:
         self.num_images = 0
 
     def add(self, batch_size: int, *means: Tensor) -> None:
-        """Add the means over one batch, scalars in the order of the names."""
+        """Add the means over one batch, scalars in the order of the names; the sums change."""
         self.sums += torch.stack([mean.detach().double() for mean in means]) * batch_size
         self.num_images += batch_size
 
@@ -24,5 +24,5 @@ class EpochMeter:
 
 
 def top1_pct(logits: Tensor, labels: Tensor) -> Tensor:
-    """Share of images whose highest logit is the label, a scalar in [0, 100]."""
+    """Percentage of images whose highest logit is at the label, a scalar in [0, 100]."""
     return 100 * (logits.argmax(dim=1) == labels).double().mean()

@@ -1,4 +1,4 @@
-"""Activation checkpointing: a module computed again in the backward pass instead of remembered."""
+"""Activation checkpointing: the backward pass computes features again instead of keeping them."""
 
 from contextlib import nullcontext
 from typing import Any
@@ -10,9 +10,14 @@ from fairdarts.operations.norm import Norm
 
 
 def recomputed(module: nn.Module, *inputs: Any, draws: bool = False) -> Any:
-    """`module(*inputs)`, of which only the inputs are kept for the gradient.
+    """`module(*inputs)`, which keeps only the inputs for the gradient.
 
-    A module that draws random numbers must say so (`draws`), to draw the same the second time.
+    Args:
+        module: Computed in the forward pass, and once more in the backward pass.
+        inputs: Its arguments.
+        draws: Whether it draws random numbers; they are then drawn again the same.
+    Returns:
+        What the module returns; its running statistics are updated once, in the forward pass.
     """
     return checkpoint(
         module,
@@ -24,9 +29,9 @@ def recomputed(module: nn.Module, *inputs: Any, draws: bool = False) -> Any:
 
 
 class StatisticsKept:
-    """Inside, a forward in training mode leaves running means and variances as they are.
+    """Inside, a forward pass in training mode leaves running means and variances as they are.
 
-    A class: torch enters it anew for each backward through what it recomputes.
+    A class and not a generator: torch enters the same object again for every backward pass.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -35,7 +40,7 @@ class StatisticsKept:
 
     def __enter__(self) -> None:
         for norm in self._norms:
-            norm.momentum = 0.0
+            norm.momentum = 0.0  # the share of the new statistics in the running ones
 
     def __exit__(self, *exception: object) -> None:
         for norm, momentum in zip(self._norms, self._momenta, strict=True):

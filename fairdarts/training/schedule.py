@@ -1,4 +1,4 @@
-"""Learning rates as functions of the epoch (timm's schedules): nothing to save."""
+"""Learning rates as functions of the epoch (timm's schedules), so checkpoints need none of it."""
 
 from timm.scheduler import CosineLRScheduler, StepLRScheduler
 from timm.scheduler.scheduler import Scheduler
@@ -10,12 +10,12 @@ EXPONENTIAL_DECAY = 0.97
 def cosine(
     optimizer: Optimizer, num_epochs: int, end: float = 0.0, warmup_epochs: int = 0
 ) -> Scheduler:
-    """Cosine from the rate of the optimiser to `end`, which the epoch after the last would have.
+    """A cosine from the rate of the optimiser to `end`, the rate of the epoch after the last one.
 
-    Call `step(epoch)` before each epoch; in whatever order, it sets the rate of that epoch.
+    Call `step(epoch)` before each epoch; it sets the rate of that epoch, whatever came before.
 
     Args:
-        optimizer: Whose rate to set.
+        optimizer: Its rate is the first one, and is changed in place by every `step`.
         num_epochs: Epochs in all.
         end: Lowest rate.
         warmup_epochs: Epochs at the start in which the rate grows linearly.
@@ -44,7 +44,7 @@ def exponential(optimizer: Optimizer, decay_epochs: float, warmup_epochs: int = 
 
 
 def current_lr(optimizer: Optimizer) -> float:
-    """The rate of an optimiser all of whose groups have the same."""
+    """The rate of an optimiser whose groups all have the same rate."""
     rate: float = optimizer.param_groups[0]["lr"]
     return rate
 
