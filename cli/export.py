@@ -1,5 +1,6 @@
 """`fairdarts arch export`: a network as a file that other programs read."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ from cli.options import DEFAULT_STORE, SetOption, StoreOption
 from cli.output import check_output, write_output
 
 if TYPE_CHECKING:
+    from fairdarts.export.description import Description
     from fairdarts.network.build import AnyNetwork
 
 
@@ -29,6 +31,15 @@ def export(
         int | None,
         typer.Option(min=1, help="Of an untrained network; default: 10, or 1000 for S2."),
     ] = None,
+    uint8: Annotated[
+        bool,
+        typer.Option(
+            "--uint8",
+            help="ONNX: take RGB pixels, uint8 (batch, height, width, 3) as Pillow and NumPy have "
+            "them, and normalise them inside; default: normalised float32 (batch, 3, height, "
+            "width).",
+        ),
+    ] = False,
     set_: SetOption = None,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
@@ -37,65 +48,104 @@ def export(
     The id of a trial whose retraining is finished gives the trained network. Anything else gives
     one with random weights, in the size of the recipe of its search space; --set changes it, such
     as --set recipe=imagenet-transfer. An ONNX model is checked with onnxruntime before it is
-    written.
+    written. The metadata of the file say how images are resized and normalised, the names of the
+    classes and the trial; examples/predict.py and `fairdarts.timm_models.load_exported` read them.
 
     Examples:
 
     \b
-        fairdarts arch export FairDARTS_a -o random.onnx
+        fairdarts arch export 2ab06ff84962f250 -o trained.onnx --uint8
         fairdarts arch export 2ab06ff84962f250 -o trained.safetensors
+        fairdarts arch export FairDARTS_a -o random.onnx
     """
+    from dataclasses import replace
+
     from fairdarts.errors import ConfigError
     from results.store.store import Store
 
     if output.suffix not in (".onnx", ".safetensors"):
         raise ConfigError(f"--output (={str(output)!r}) must end in .onnx or .safetensors.")
+    if uint8 and output.suffix != ".onnx":
+        raise ConfigError("--uint8 is for ONNX models: weights alone take no images.")
     check_output(output)
     id_ = stored_id(genotype, store)
     if id_ and Store.open(store).read("retrains", [id_]).num_rows:
         from orchestrate.stages.trained import trained_network
 
-        network, trained_size = trained_network(Store.open(store), id_)
-        weights = "trained"
+        if num_classes is not None or set_:
+            option = "--num-classes" if num_classes is not None else "--set"
+            raise ConfigError(
+                f"{option} cannot apply: trial {id_} is trained, and its network is exported "
+                "as it is; give its genotype instead to export one with random weights."
+            )
+        network, description = trained_network(Store.open(store), id_)
     else:
-        network, trained_size = _untrained(genotype, num_classes, set_, store)
-        weights = "random"
-    size = image_size or trained_size
+        network, description = _untrained(genotype, num_classes, set_, store)
+        print(f"warning: the weights are RANDOM: {_why_random(id_)}", file=sys.stderr)
+    description = replace(description, image_size=image_size or description.image_size)
     if output.suffix == ".onnx":
         from fairdarts.export.onnx import to_onnx
 
-        content = to_onnx(network, size)
+        content = to_onnx(network, description, uint8=uint8)
     else:
-        from safetensors.torch import save
+        from fairdarts.export.weights import to_safetensors
 
-        content = save({name: value.contiguous() for name, value in network.state_dict().items()})
+        content = to_safetensors(network, description)
     write_output(output, content)
-    print(f"{output}: {weights} weights, images of 3 x {size} x {size}, normalised as in training.")
+    weights, size = description.metadata()["weights"], description.image_size
+    given = "uint8 pixels" if uint8 else "normalised as in training"
+    print(f"{output}: {weights} weights, images of 3 x {size} x {size}, {given}.")
+
+
+def _why_random(id_: str | None) -> str:
+    if id_:
+        return (
+            f"{id_} is not a trial whose retraining is finished (`fairdarts show {id_}` says what "
+            "it is)."
+        )
+    return (
+        "a genotype says how a network is built, not what it learned. Give the id of a trial whose "
+        "retraining is finished to export what it learned."
+    )
 
 
 def _untrained(
     text: str, num_classes: int | None, assignments: list[str] | None, store: Path
-) -> "tuple[AnyNetwork, int]":
+) -> "tuple[AnyNetwork, Description]":
     import torch
 
     from cli.genotypes import CELL_SCALE, LAYER_SCALE
     from fairdarts.config import RetrainConfig
+    from fairdarts.errors import ConfigError
+    from fairdarts.export.description import Description, published_statistics
     from fairdarts.genotype.layer_genotype import LayerGenotype
     from fairdarts.network.build import build_network
     from orchestrate.planning.settings import full_name, parse_assignment, resolve
 
     _, architecture = read_genotype(text, store)
     pairs = dict(parse_assignment(text) for text in assignments or [])
-    layers = [
-        {"search.space": architecture.space},
-        {full_name(name): value for name, value in pairs.items()},
-    ]
+    settings = {full_name(name): value for name, value in pairs.items()}
+    for name in settings:
+        if name != "seed" and not name.startswith("retrain."):
+            raise ConfigError(f"--set {name} cannot apply: a network is built by retrain settings.")
+    layers = [{"search.space": architecture.space}, settings]
     # The augmentation of images that nobody reads here.
     layers.append({"retrain.color_jitter": False, "retrain.auto_augment": False})
     config = resolve("fairdarts", layers)["retrain"]
     assert isinstance(config, RetrainConfig)
     scale = LAYER_SCALE if isinstance(architecture, LayerGenotype) else CELL_SCALE
     size = 224 if config.stem == "imagenet" else scale["image_size"]
+    num_classes = num_classes or scale["num_classes"]
     torch.manual_seed(config.seed)
-    network = build_network(architecture, config, num_classes or scale["num_classes"])
-    return network, size
+    network = build_network(architecture, config, num_classes)
+    mean, std = published_statistics(config, architecture)
+    description = Description(
+        genotype=architecture.pruned(),
+        config=config,
+        num_classes=num_classes,
+        image_size=size,
+        mean=mean,
+        std=std,
+        crop_mode="center" if size == LAYER_SCALE["image_size"] else "squash",
+    )
+    return network, description

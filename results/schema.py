@@ -19,6 +19,8 @@ I32 = pa.int32()
 I64 = pa.int64()
 F64 = pa.float64()
 VECTOR = pa.list_(pa.float32())
+CHANNELS = pa.list_(pa.float64())
+TEXTS = pa.list_(pa.string())
 TIME = pa.timestamp("us", tz="UTC")
 
 UNIT = b"unit"
@@ -210,6 +212,9 @@ RETRAINS = Table(
         Column("val_test_top1_pct", F64, "test accuracy of `val_epoch`; null: none held out", "%"),
         Column("val_epoch", I32, "epoch of the best accuracy on held-out training images, from 0"),
         Column("trained_as", STR, "stage that trained the same genotype alike; null: this one"),
+        Column("image_mean", CHANNELS, "mean of red, green, blue that images are normalised with"),
+        Column("image_std", CHANNELS, "standard deviation, likewise; both of pixels in 0..1"),
+        Column("class_names", TEXTS, "names of the classes, in the order of the outputs"),
     ),
 )
 

@@ -45,9 +45,14 @@ def training_view(size: int, how: Augmentation, mean: Channels) -> View:
     return view
 
 
+def resized_side(size: int) -> int:
+    """Pixels of the short side of an image before a centre of `size` pixels a side is cut out."""
+    return round(size / TEST_SHARE)
+
+
 def centre_view(size: int) -> View:
     """The centre of the image, `size` pixels a side."""
-    resize = v2.Resize(round(size / TEST_SHARE))
+    resize = v2.Resize(resized_side(size))
     view: View = v2.Compose([_without_ends, resize, v2.CenterCrop(size), v2.PILToTensor()])
     return view
 

@@ -1,12 +1,17 @@
 """A network as an ONNX model, which other programs run without torch."""
 
 import logging
+import os
 import warnings
+from typing import Any
 
+import onnx
 import torch
 from torch import Tensor, nn
 
+from fairdarts.data.images import Channels
 from fairdarts.errors import ExportError
+from fairdarts.export.description import Description
 from fairdarts.seeding import generator
 
 TOLERANCE = 1e-4
@@ -22,30 +27,49 @@ class Logits(nn.Module):
         self.network = network
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images (B, 3, H, W) to logits (B, K)."""
+        """Normalised images (B, 3, H, W) to logits (B, K)."""
         logits: Tensor = self.network(images)[0]
         return logits
 
 
-def to_onnx(network: nn.Module, image_size: int) -> bytes:
+class LogitsOfPixels(Logits):
+    """The same, of uint8 images (B, H, W, 3)."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, network: nn.Module, mean: Channels, std: Channels) -> None:
+        super().__init__(network)
+        for name, values in (("mean", mean), ("std", std)):
+            self.register_buffer(name, torch.tensor(values).view(3, 1, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Pixels to logits (B, K)."""
+        pixels = images.permute(0, 3, 1, 2).float() / 255
+        return super().forward((pixels - self.mean) / self.std)
+
+
+def to_onnx(network: nn.Module, description: Description, *, uint8: bool = False) -> bytes:
     """The network in evaluation mode as an ONNX model, and proof that it computes the same.
 
-    Its input `images` are normalised, float32, (batch, 3, H, W), its output `logits` (batch, K);
-    the batch may have any size.
+    Its input `images` are normalised, float32, (batch, 3, H, W), or else pixels; its output is
+    `logits`, (batch, K); the batch may have any size. Its metadata are those of the description.
 
     Args:
         network: A derived network on a CPU.
-        image_size: H and W in pixels.
+        description: Of the network; it says how large an image is.
+        uint8: Whether images are RGB pixels as Pillow and NumPy have them, uint8, (batch, H, W, 3),
+            and the model normalises them.
     Raises:
         ExportError: If onnxruntime's logits on a CPU differ from torch's.
         ConfigError: If the network cannot take images of this size.
     """
-    model = Logits(network).eval()
-    draw = generator("cpu", 0, "export")
-    images = torch.randn(CHECKED_IMAGES, 3, image_size, image_size, generator=draw)
+    mean, std = description.mean, description.std
+    model = (LogitsOfPixels(network, mean, std) if uint8 else Logits(network)).eval()
+    images = _some_images(description.image_size, uint8)
     with torch.no_grad():
         expected = model(images)
-    content = _exported(model, images[:2])
+    content = _exported(model, images[:2], description)
     difference = (_computed(content, images) - expected).abs().max().item()
     allowed = TOLERANCE * max(1.0, expected.abs().max().item())
     if not difference <= allowed:
@@ -56,7 +80,15 @@ def to_onnx(network: nn.Module, image_size: int) -> bytes:
     return content
 
 
-def _exported(model: nn.Module, images: Tensor) -> bytes:
+def _some_images(size: int, uint8: bool) -> Tensor:
+    draw = generator("cpu", 0, "export")
+    if uint8:
+        shape = (CHECKED_IMAGES, size, size, 3)
+        return torch.randint(256, shape, dtype=torch.uint8, generator=draw)
+    return torch.randn(CHECKED_IMAGES, 3, size, size, generator=draw)
+
+
+def _exported(model: nn.Module, images: Tensor, description: Description) -> bytes:
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Of torch's own exporter, about its own code.
@@ -70,13 +102,23 @@ def _exported(model: nn.Module, images: Tensor) -> bytes:
             verbose=False,
         )
     assert program is not None
-    content: bytes = program.model_proto.SerializeToString()
+    proto = program.model_proto
+    onnx.helper.set_model_props(proto, description.metadata())
+    content: bytes = proto.SerializeToString()
     return content
 
 
 def _computed(content: bytes, images: Tensor) -> Tensor:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    session = _onnxruntime().InferenceSession(content, providers=["CPUExecutionProvider"])
     (logits,) = session.run(["logits"], {"images": images.numpy()})
     return torch.from_numpy(logits)
+
+
+def _onnxruntime() -> Any:
+    """The module, told to keep to itself: when imported it writes an id into the home folder, and
+    it reports every model to its makers."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime
+
+    onnxruntime.disable_telemetry_events()
+    return onnxruntime

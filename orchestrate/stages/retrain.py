@@ -59,6 +59,9 @@ def run_retrain(run: StageRun) -> StageResult:
         "params_with_auxiliary": cost.params_with_auxiliary,
         "multadds": cost.multadds,
         "image_size": train.image_size,
+        "image_mean": train.mean,
+        "image_std": train.std,
+        "class_names": train.class_names,
         "wall_s": sum(row["wall_s"] for row in history.rows),
     }
     if isinstance(genotype, Genotype):

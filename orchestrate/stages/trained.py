@@ -1,9 +1,14 @@
-"""The network that a finished retraining left, with its weights."""
+"""The network that a finished retraining left, with its weights, and what its images were."""
+
+from typing import Any
 
 import torch
 from safetensors.torch import load
 
-from fairdarts.config import RetrainConfig
+from fairdarts.config import DataConfig, RetrainConfig
+from fairdarts.data.images import Channels
+from fairdarts.data.sources import load_train
+from fairdarts.export.description import Description, crop_mode_of
 from fairdarts.genotype.any_genotype import genotype_from_json
 from fairdarts.network.build import AnyNetwork
 from fairdarts.network.retrain import RetrainState
@@ -14,8 +19,8 @@ from results.store.files import read_json
 from results.store.store import Store
 
 
-def trained_network(store: Store, key: str) -> tuple[AnyNetwork, int]:
-    """The network of a finished retraining, on the CPU, and the size of its images in pixels.
+def trained_network(store: Store, key: str) -> tuple[AnyNetwork, Description]:
+    """The network of a finished retraining, on the CPU, and what to know about it.
 
     Its weights are those that accuracy was measured with: averaged ones, where there are any.
 
@@ -24,6 +29,8 @@ def trained_network(store: Store, key: str) -> tuple[AnyNetwork, int]:
         key: Id of the trial, which is the key of its retraining.
     Raises:
         NotTrained: If it is not finished, or its last checkpoint is gone or damaged.
+        DataError: If it is of a version that did not record what its images were normalised with,
+            and they are gone.
     """
     rows = store.read("retrains", [key]).to_pylist()
     if not rows:
@@ -35,10 +42,33 @@ def trained_network(store: Store, key: str) -> tuple[AnyNetwork, int]:
     if checkpoint is None or checkpoint.epoch != row["epochs"]:
         raise NotTrained(f"the last checkpoint of retraining {key} is gone or damaged in {folder}.")
     (derived,) = store.read("genotypes", [spec["parent"]]).to_pylist()
+    genotype = genotype_from_json(derived["genotype_json"])
     config = RetrainConfig.build(spec["config"]["retrain"] | {"compile": False}, "retrain")
     num_classes = len(load(checkpoint.content)["network/classifier.bias"])
-    state = RetrainState(
-        genotype_from_json(derived["genotype_json"]), config, num_classes, torch.device("cpu")
-    )
+    state = RetrainState(genotype, config, num_classes, torch.device("cpu"))
     state.restore(checkpoint.content)
-    return state.measured_network, row["image_size"]
+    fields = {name: spec["config"]["data"].get(name) for name in DataConfig.model_fields}
+    given = {name: value for name, value in fields.items() if value is not None}
+    data = DataConfig.build(given, "data")
+    mean, std, class_names = _recorded(row, data)
+    description = Description(
+        genotype=genotype,
+        config=config,
+        num_classes=num_classes,
+        image_size=row["image_size"],
+        mean=mean,
+        std=std,
+        crop_mode=crop_mode_of(data),
+        class_names=class_names,
+        trial=key,
+        test_top1_pct=row["test_top1_pct"],
+    )
+    return state.measured_network, description
+
+
+def _recorded(row: dict[str, Any], data: DataConfig) -> tuple[Channels, Channels, tuple[str, ...]]:
+    if row["image_mean"] is None:  # An older version did not record them.
+        images = load_train(data)
+        return images.mean, images.std, images.class_names
+    mean, std, names = (tuple(row[name]) for name in ("image_mean", "image_std", "class_names"))
+    return mean, std, names

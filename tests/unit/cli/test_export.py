@@ -1,24 +1,42 @@
 """`fairdarts arch export`, run as a person runs it."""
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import onnxruntime
+import onnx
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
+from torch import nn
 from typer.testing import CliRunner
 
 from cli.app import app
-from fairdarts.config import DataConfig
+from fairdarts.config import DataConfig, RetrainConfig
 from fairdarts.data.augment import normalise
 from fairdarts.data.sources import load
 from fairdarts.errors import ConfigError, ExportError
-from fairdarts.export.onnx import to_onnx
+from fairdarts.export.description import Description
+from fairdarts.export.onnx import _onnxruntime, to_onnx
 from fairdarts.genotype.layer_genotype import LayerGenotype
 from fairdarts.network.layer_network import LayerNetwork
+from results.store.store import Store
 
 S2 = " ".join(["E3K3", "E3K3+skip", "E3K5+E6K3"] * 2)
+SMALL = ["--set", "retrain.init_channels=4", "--set", "retrain.num_cells=3"]
+SETTINGS = {
+    "data.num_train": 40,
+    "data.num_test": 20,
+    "retrain.init_channels": 2,
+    "retrain.num_cells": 3,
+    "retrain.epochs": 2,
+    "retrain.batch_size": 20,
+}
 
 
 def run(*arguments: object) -> str:
@@ -28,16 +46,33 @@ def run(*arguments: object) -> str:
     return result.output
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A store with one trained trial on digits, and its row."""
+    store = tmp_path_factory.mktemp("trained") / "runs"
+    changes = [part for name, value in SETTINGS.items() for part in ("--set", f"{name}={value}")]
+    run("retrain", "FairDARTS_a", "--store", store, *changes)
+    (row,) = Store.open(store).read("retrains").to_pylist()
+    return store, row
+
+
 def logits(path: Path, images: torch.Tensor) -> np.ndarray:
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = _onnxruntime().InferenceSession(str(path), providers=["CPUExecutionProvider"])
     (found,) = session.run(["logits"], {"images": images.numpy()})
     return np.asarray(found)
+
+
+def metadata(path: Path) -> dict[str, str]:
+    if path.suffix == ".onnx":
+        return {entry.key: entry.value for entry in onnx.load(path).metadata_props}
+    with safe_open(path, framework="pt") as file:
+        return dict(file.metadata())
 
 
 @pytest.mark.parametrize(
     ("genotype", "changes"),
     [
-        ("FairDARTS_a", ["--set", "retrain.init_channels=4", "--set", "retrain.num_cells=3"]),
+        ("FairDARTS_a", SMALL),
         (S2, ["--set", "retrain.width=0.25", "--set", "retrain.squeeze_excite=true"]),
     ],
 )
@@ -47,31 +82,68 @@ def test_a_model_takes_any_number_of_images(
     path = tmp_path / "model.onnx"
     text = run("arch", "export", genotype, "-o", path, "--image-size", 32, *changes)
     assert "random weights, images of 3 x 32 x 32" in text
+    assert "warning: the weights are RANDOM" in text
     num_classes = 1000 if genotype == S2 else 10
     for number in (1, 5):
         assert logits(path, torch.randn(number, 3, 32, 32)).shape == (number, num_classes)
+    assert metadata(path)["weights"] == "random"
+    assert "class_names" not in metadata(path)
 
 
-def test_a_trained_network_has_its_accuracy_elsewhere_too(tmp_path: Path) -> None:
-    settings = {
-        "data.num_train": 40,
-        "data.num_test": 20,
-        "retrain.init_channels": 2,
-        "retrain.num_cells": 3,
-        "retrain.epochs": 2,
-        "retrain.batch_size": 20,
-    }
-    changes = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
-    run("retrain", "FairDARTS_a", "--store", tmp_path / "runs", *changes)
-    from results.store.store import Store
-
-    (row,) = Store.open(tmp_path / "runs").read("retrains").to_pylist()
+@pytest.mark.parametrize("uint8", [False, True])
+def test_a_trained_network_has_its_accuracy_elsewhere_too(
+    tmp_path: Path, trained: tuple[Path, dict[str, Any]], uint8: bool
+) -> None:
+    store, row = trained
     path = tmp_path / "model.onnx"
-    text = run("arch", "export", row["stage_key"], "-o", path, "--store", tmp_path / "runs")
+    options = ["--uint8"] if uint8 else []
+    text = run("arch", "export", row["stage_key"], "-o", path, "--store", store, *options)
     assert "trained weights" in text
+    assert "RANDOM" not in text
     _, test = load(DataConfig(source="digits", num_train=40, num_test=20))
-    found = logits(path, normalise(test.images, test.mean, test.std)).argmax(axis=1)
+    pixels = test.images.permute(0, 2, 3, 1).contiguous()
+    images = pixels if uint8 else normalise(test.images, test.mean, test.std)
+    found = logits(path, images).argmax(axis=1)
     assert 100 * (found == test.labels.numpy()).mean() == pytest.approx(row["test_top1_pct"])
+    check_metadata(path, row)
+
+
+def test_weights_say_how_they_are_fed_and_where_they_come_from(
+    tmp_path: Path, trained: tuple[Path, dict[str, Any]]
+) -> None:
+    store, row = trained
+    path = tmp_path / "model.safetensors"
+    run("arch", "export", row["stage_key"], "-o", path, "--store", store)
+    check_metadata(path, row)
+
+
+def check_metadata(path: Path, row: dict[str, Any]) -> None:
+    train, _ = load(DataConfig(source="digits", num_train=40, num_test=20))
+    found = metadata(path)
+    assert found["trial"] == row["stage_key"]
+    assert json.loads(found["class_names"]) == list("0123456789")
+    assert json.loads(found["mean"]) == list(train.mean)
+    assert json.loads(found["std"]) == list(train.std)
+    assert (found["image_size"], found["crop_mode"]) == ("32", "squash")
+    assert json.loads(found["test_top1_pct"]) == row["test_top1_pct"]
+
+
+def test_what_an_older_version_did_not_record_is_read_off_the_images(
+    tmp_path: Path, trained: tuple[Path, dict[str, Any]]
+) -> None:
+    store, row = trained
+    older = Store.open(store)
+    key = row["stage_key"]
+    (name,) = [path.stem for path in (store / "live" / "retrains").glob(f"{key}*")]
+    missing = {"image_mean": None, "image_std": None, "class_names": None}
+    older.write_rows("retrains", name, [row | missing])
+    path = tmp_path / "model.safetensors"
+    try:
+        run("arch", "export", key, "-o", path, "--store", store)
+    finally:
+        older.write_rows("retrains", name, [row])
+    assert json.loads(metadata(path)["mean"]) == row["image_mean"]
+    assert json.loads(metadata(path)["class_names"]) == row["class_names"]
 
 
 def test_weights_have_the_names_of_the_network_in_timm(tmp_path: Path) -> None:
@@ -81,13 +153,49 @@ def test_weights_have_the_names_of_the_network_in_timm(tmp_path: Path) -> None:
     network.load_state_dict(load_file(path))
 
 
-def test_another_format_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"must end in \.onnx or \.safetensors"):
-        run("arch", "export", "FairDARTS_a", "-o", tmp_path / "model.pb")
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (["FairDARTS_a", "-o", "model.pb"], r"must end in \.onnx or \.safetensors"),
+        (["FairDARTS_a", "-o", "model.safetensors", "--uint8"], "--uint8 is for ONNX models"),
+        (["FairDARTS_a", "-o", "model.onnx", "--set", "search.epochs=3"], "search.epochs cannot"),
+        (["TRIAL", "-o", "model.onnx", "--num-classes", "5"], "--num-classes cannot apply"),
+        (["TRIAL", "-o", "model.onnx", *SMALL], "--set cannot apply: trial"),
+    ],
+)
+def test_an_option_that_cannot_apply_is_refused(
+    tmp_path: Path, trained: tuple[Path, dict[str, Any]], arguments: list[str], fault: str
+) -> None:
+    store, row = trained
+    given = [row["stage_key"] if text == "TRIAL" else text for text in arguments]
+    given[2] = str(tmp_path / given[2])
+    with pytest.raises(ConfigError, match=fault):
+        run("arch", "export", *given, "--store", store)
+    assert list(tmp_path.iterdir()) == []
+
+
+class NoNumbers(nn.Module):
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return images.mean(dim=(2, 3)) * float("nan"), None
 
 
 def test_a_network_whose_logits_are_no_numbers_is_not_exported() -> None:
-    network = LayerNetwork(LayerGenotype.from_text(S2), num_classes=2, width=0.25)
-    torch.nn.init.constant_(network.classifier.bias, float("nan"))
+    description = Description(
+        genotype=LayerGenotype.from_text(S2),
+        config=RetrainConfig(),
+        num_classes=3,
+        image_size=8,
+        mean=(0.5, 0.5, 0.5),
+        std=(0.5, 0.5, 0.5),
+        crop_mode="squash",
+    )
     with pytest.raises(ExportError, match="differ"):
-        to_onnx(network, 32)
+        to_onnx(NoNumbers(), description)
+
+
+def test_onnxruntime_leaves_nothing_in_the_home_folder(tmp_path: Path) -> None:
+    program = "from fairdarts.export.onnx import _onnxruntime; print(_onnxruntime().__version__)"
+    environment = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"}
+    environment |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True)
+    assert list(tmp_path.rglob("*onnxruntime*")) == []
