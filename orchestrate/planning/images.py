@@ -20,7 +20,7 @@ def check_images(config: dict[str, Any], identify: Identify) -> DataConfig:
     Raises:
         WrongImages: If they are not, or not there.
     """
-    data = _settings(config)
+    data = data_settings(config)
     for split, planned in config["fingerprints"].items():
         try:
             found = identify(data, split)
@@ -57,8 +57,8 @@ def _with_current_images(trial: TrialSpec, identify: Identify) -> TrialSpec:
     for stage in trial.stages:
         config, parent = stage.config, new_keys.get(stage.parent, stage.parent)
         if "data" in config:
-            data = config["data"]
-            current = {split: identify(_settings(data), split) for split in data["fingerprints"]}
+            data, read = config["data"], data_settings(config["data"])
+            current = {split: identify(read, split) for split in data["fingerprints"]}
             config = config | {"data": data | {"fingerprints": current}}
         if (config, parent) != (stage.config, stage.parent):
             new_keys[stage.key] = stage_key(stage.kind, config, parent)
@@ -70,5 +70,6 @@ def _with_current_images(trial: TrialSpec, identify: Identify) -> TrialSpec:
     return replace(trial, stages=tuple(stages), group_id=group)
 
 
-def _settings(config: dict[str, Any]) -> DataConfig:
+def data_settings(config: dict[str, Any]) -> DataConfig:
+    """What a stage's section `data` says, apart from the fingerprints in it."""
     return DataConfig.build({k: v for k, v in config.items() if k != "fingerprints"}, "data")

@@ -13,6 +13,7 @@ from fairdarts.genotype.any_genotype import genotype_from_json
 from fairdarts.network.build import AnyNetwork
 from fairdarts.network.retrain import RetrainState
 from orchestrate.errors import NotTrained
+from orchestrate.planning.images import data_settings
 from orchestrate.stages.checkpoints import load_checkpoint
 from orchestrate.stages.paths import StagePaths
 from results.store.files import read_json
@@ -47,9 +48,7 @@ def trained_network(store: Store, key: str) -> tuple[AnyNetwork, Description]:
     num_classes = len(load(checkpoint.content)["network/classifier.bias"])
     state = RetrainState(genotype, config, num_classes, torch.device("cpu"))
     state.restore(checkpoint.content)
-    fields = {name: spec["config"]["data"].get(name) for name in DataConfig.model_fields}
-    given = {name: value for name, value in fields.items() if value is not None}
-    data = DataConfig.build(given, "data")
+    data = data_settings(spec["config"]["data"])
     mean, std, class_names = _recorded(row, data)
     description = Description(
         genotype=genotype,
