@@ -49,7 +49,7 @@ def test_help_names_only_options_that_the_command_has(name: str) -> None:
     command = COMMANDS[name]
     texts = [command.help, *(getattr(parameter, "help", "") or "" for parameter in command.params)]
     # What stands in backticks is another command, with options of its own.
-    named = re.findall(r"--[a-z-]+", re.sub(r"`[^`]*`", "", " ".join(texts)))
+    named = re.findall(r"--[a-z0-9-]+", re.sub(r"`[^`]*`", "", " ".join(texts)))
     assert set(named) <= {opt for parameter in command.params for opt in parameter.opts}
 
 
@@ -66,7 +66,7 @@ def test_commands_that_are_named_exist_with_the_options_named(path: Path) -> Non
         names = [name for name in COMMANDS if line == name or line.startswith(f"{name} ")]
         is_group = any(name.startswith(line.rstrip()) for name in COMMANDS)
         assert names or is_group, line
-        options = re.findall(r"(?<=\s)--[a-z-]+", line)
+        options = re.findall(r"(?<=\s)--[a-z0-9-]+", line)
         known = {opt for name in names for param in COMMANDS[name].params for opt in param.opts}
         assert set(options) <= known | {"--help"}, line
 
