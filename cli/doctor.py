@@ -12,7 +12,7 @@ from cli.formats import Format, FormatOption, counted, indented, print_json
 from cli.images import Images
 from cli.interrupt import tidying
 from cli.options import DEFAULT_STORE, AddressOption, ScaleOption, SetOption, StoreOption
-from cli.planned import checked
+from cli.planned import planned
 from cli.progress import working
 
 MIN_FREE_DISK_GIB = 5
@@ -224,7 +224,6 @@ def _memory(
     import psutil
     import torch
 
-    from orchestrate.planning.plan import plan
     from orchestrate.planning.resources import this_machine, trial_share
     from orchestrate.planning.sweep_file import load_sweep
     from orchestrate.running.forecast import forecasts
@@ -239,9 +238,7 @@ def _memory(
     else:
         available, per_device = psutil.virtual_memory().available, at_once
         where = "available here"
-    for forecast in forecasts(
-        checked(plan(loaded, Images(store).identify)), on_gpu=bool(share.gpus)
-    ):
+    for forecast in forecasts(planned(loaded, Images(store)), on_gpu=bool(share.gpus)):
         parts = [f"retraining {_gib(forecast.retrain)}"]
         if forecast.search is not None:
             parts.insert(0, f"search {_gib(forecast.search)}")

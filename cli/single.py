@@ -136,7 +136,11 @@ def _run(command: str, trial: "TrialSpec", threads: int, store: Path) -> "Store"
 
             (status,) = run_here(results, submission, retry_failed=True)
         if status.status == Status.RUNNING:
-            print(f"{status.state.holder} computes it")
+            print(
+                f"Nothing was done: another process ({status.state.holder}) computes this "
+                f"{status.stage.kind} in {results.root}. `fairdarts show {trial.trial_id}` says "
+                "how far it is; the same command prints the result once it is done."
+            )
     if status.status != Status.DONE:
         raise typer.Exit(1)
     return results

@@ -16,7 +16,7 @@ from cli.formats import Format, FormatOption, counted, indented, print_json, ter
 from cli.images import Images
 from cli.interrupt import tidying
 from cli.options import DEFAULT_STORE, AddressOption, ScaleOption, SetOption, StoreOption
-from cli.planned import checked
+from cli.planned import planned
 from cli.progress import working
 from orchestrate.statuses import Status
 
@@ -35,6 +35,9 @@ SweepArgument = Annotated[
         metavar="SWEEP", help="A packaged sweep (`fairdarts sweep list`) or a TOML file."
     ),
 ]
+
+MAX_SHOWN = 200
+"""Trials of a plan that are printed."""
 
 
 @app.command("list")
@@ -82,12 +85,11 @@ def plan(
         fairdarts sweep plan quickstart --set 'seed=[0, 1, 2]' --format json
     """
     from orchestrate.errors import ClusterError
-    from orchestrate.planning.plan import plan as plan_trials
     from orchestrate.planning.resources import this_machine
     from orchestrate.planning.sweep_file import load_sweep
 
     loaded = load_sweep(sweep, set_, scale)
-    trials = checked(plan_trials(loaded, Images(store).identify))
+    trials = planned(loaded, Images(store))
     known = _statuses_if_store(store, trials)
     if format_ is Format.JSON:
         from cli.sweep_json import plan_document
@@ -100,9 +102,11 @@ def plan(
         print_json(plan_document(loaded.name, trials, known, here))
         return
     statuses = [_status_text(status) for status in known]
-    width = max(len(trial.label) for trial in trials)
-    for trial, status in zip(trials, statuses, strict=True):
+    width = max(len(trial.label) for trial in trials[:MAX_SHOWN])
+    for trial, status in list(zip(trials, statuses, strict=True))[:MAX_SHOWN]:
         print(f"{trial.trial_id}  {trial.label:<{width}}  {status}")
+    if len(trials) > MAX_SHOWN:
+        print(f"... and {len(trials) - MAX_SHOWN:,} more; --format json prints all of them")
     print(_summary(loaded.name, statuses))
     try:
         print(_resources_line(loaded.resources, this_machine()))
@@ -129,7 +133,6 @@ def run(
         fairdarts sweep run quickstart
         fairdarts sweep run quickstart --set 'seed=[0, 1, 2, 3]'
     """
-    from orchestrate.planning.plan import plan as plan_trials
     from orchestrate.planning.resources import this_machine, trial_share
     from orchestrate.planning.submission import submit
     from orchestrate.planning.sweep_file import load_sweep
@@ -137,7 +140,7 @@ def run(
 
     loaded = load_sweep(sweep, set_, scale)
     images = Images(store)
-    trials = checked(plan_trials(loaded, images.identify))
+    trials = planned(loaded, images)
     if address is None:
         # Before anything is written: a trial that fits nowhere is no plan.
         trial_share(loaded.resources, [this_machine()])

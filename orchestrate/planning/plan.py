@@ -75,22 +75,17 @@ class TrialSpec:
         return cls(**(value | {"stages": stages}))
 
 
-def plan(
-    sweep: Sweep,
-    identify: Identify = fingerprint,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
-) -> list[TrialSpec]:
+def plan(sweep: Sweep, identify: Identify = fingerprint) -> list[TrialSpec]:
     """Every trial of a sweep, in the order of the file, each setting checked.
 
     Args:
         sweep: What to plan.
         identify: What takes the fingerprint of the images.
-        on_progress: Called after every trial with how many are planned, and of how many.
     Raises:
         SweepError, ConfigError: If a combination cannot be used, or there are too many.
         DataError: If a data set is not there.
     """
-    total = _num_trials(sweep)
+    num_trials(sweep)  # refuses too many
     identify = functools.cache(identify)  # A thousand trials share their images.
     trials: list[TrialSpec] = []
     seen: dict[str, str] = {}
@@ -105,7 +100,6 @@ def plan(
                     f"the trials {twin!r} and {trial.label!r} are the same computation: an axis of "
                     "[matrix], or a [[random]] group, changes nothing that they use."
                 )
-            on_progress(len(trials), total)
     except (FairDartsError, SweepError) as error:
         setting = error.setting if isinstance(error, ConfigError) else None
         place = sweep.place(setting)
@@ -113,7 +107,7 @@ def plan(
     return trials
 
 
-def _num_trials(sweep: Sweep) -> int:
+def num_trials(sweep: Sweep) -> int:
     """How many trials a sweep has.
 
     Raises:
