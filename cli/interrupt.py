@@ -65,8 +65,10 @@ def tidying(message: str = "Interrupted.") -> Iterator[None]:
             signalled.set()
             for number, handler in before.items():
                 signal.signal(number, handler)
-    except BaseException:  # KeyboardInterrupt, or what somebody made of it.
-        if not came:
+    except KeyboardInterrupt:
+        came = True  # Also where somebody else's handler raised it.
+    except BaseException:
+        if not came:  # Otherwise it is what somebody made of the interrupt.
             raise
     if came:
         print(message, file=sys.stderr)

@@ -7,6 +7,7 @@ import typer
 
 from cli.formats import Format, print_json
 from cli.genotypes import count as count_cost
+from cli.progress import working
 
 
 def sample(
@@ -44,12 +45,16 @@ def sample(
         "max_multadds_m": max_multadds,
         "seed": seed,
     }
-    drawn = [
+    with working("drawing genotypes"):
+        genotypes = samples(SampleConfig.build(values, "random"), count)
+    drawn = (
         {"seed": seed, "index": index, **asdict(count_cost(one)), "genotype": one.to_dict()}
-        for index, one in enumerate(samples(SampleConfig.build(values, "random"), count))
-    ]
+        for index, one in enumerate(genotypes)
+    )
     if format_ is Format.JSON:
-        print_json(drawn)
+        with working("counting"):
+            document = list(drawn)
+        print_json(document)
         return
     for line in drawn:
         print(json.dumps(line))

@@ -73,13 +73,14 @@ def cluster(address: str | None) -> Iterator[list[dict[str, float]]]:
             target = f"join the cluster at {address}"
             remedy = "its token must be on this machine too (`ray get-auth-token` on the head)"
         raise ClusterError(f"cannot {target} ({first_line(error)}): {remedy}.") from error
+    except SystemExit:  # A SIGTERM meanwhile: Ray puts a handler of its own in the place of ours.
+        raise KeyboardInterrupt from None
     finally:
         os.umask(old_umask)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, old_handler)
     for name in ("ray.tune", "ray.train"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    # Ray puts its own handler of SIGTERM in the place of ours.
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, old_handler)
     nodes = ray.nodes()  # type: ignore[no-untyped-call]
     try:
         yield [dict(node["Resources"]) for node in nodes if node["Alive"]]

@@ -34,7 +34,8 @@ def end(process: "subprocess.Popen[str]", *numbers: int) -> tuple[int, str]:
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_command_that_prints_is_ended(number: int) -> None:
-    assert end(start("sample", "--count", "100000"), number) == (130, "Interrupted.\n")
+    # More than a pipe holds: nobody reads on, so it cannot come to its end.
+    assert end(start("sample", "--count", "500"), number) == (130, "Interrupted.\n")
 
 
 def test_a_command_that_is_still_being_imported_is_ended() -> None:
@@ -65,6 +66,16 @@ def test_tidying_ends_with_its_message_whatever_becomes_of_the_exception(then: s
     process = start_python(TIDYING.format(grace_s=60, then=then))
 
     assert end(process, signal.SIGINT) == (130, "It can be continued.\n")
+
+
+def test_an_interrupt_that_another_handler_raised_ends_tidying_alike() -> None:
+    then = "finally: raise KeyboardInterrupt"
+    code = TIDYING.format(grace_s=60, then=then).replace(".wait()", ".wait(0)")
+
+    process = start_python(code)
+
+    assert process.communicate(timeout=60) == ("ready\n", "It can be continued.\n")
+    assert process.returncode == 130
 
 
 def test_tidying_that_takes_too_long_is_ended() -> None:
