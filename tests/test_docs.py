@@ -7,9 +7,14 @@ from pathlib import Path
 import pytest
 from repository import ROOT
 
+from cli.app import BAD_INPUT, READER_GONE
+from cli.interrupt import EXIT_CODE
 from cli.reference import commands, examples, page
 from orchestrate.planning.settings import full_name
 from orchestrate.planning.sweep_file import load_sweep, packaged_sweeps
+from orchestrate.statuses import Outcome, Status
+from results.report.render import INCOMPLETE
+from results.statuses import TrialOutcome
 
 README = (ROOT / "README.md").read_text("utf-8")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -69,6 +74,14 @@ def test_commands_that_are_named_exist_with_the_options_named(path: Path) -> Non
         options = re.findall(r"(?<=\s)--[a-z0-9-]+", line)
         known = {opt for name in names for param in COMMANDS[name].params for opt in param.opts}
         assert set(options) <= known | {"--help"}, line
+
+
+def test_the_readme_explains_every_word_of_a_status_and_every_exit_code() -> None:
+    tables = README[README.index("| word |") : README.index("**Interrupted?**")]
+    for word in (*Status, *Outcome, *TrialOutcome, INCOMPLETE):
+        assert re.search(rf"(?<![a-z]){word}(?![a-z])", tables), word
+    for code in (0, 1, BAD_INPUT, EXIT_CODE, READER_GONE):
+        assert f"| {code} |" in tables
 
 
 def test_the_reference_is_what_the_commands_say_now() -> None:
