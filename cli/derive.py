@@ -6,7 +6,7 @@ import typer
 
 from cli.formats import Format, FormatOption, counted, print_json
 from cli.genotypes import describe, trial_rows
-from cli.options import DEFAULT_STORE, StoreOption
+from cli.options import DEFAULT_STORE, StoreOption, settings_named_as
 from cli.progress import working
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ def derive(
     search_key, method, space = _find_search(opened, id_)
     given = {"rule": rule, "op_threshold": threshold}
     values = {name: value for name, value in given.items() if value is not None}
-    config = DeriveConfig.build(presets(method, space)["derive"] | values, "derive")
+    with settings_named_as(rule="--rule", op_threshold="--threshold"):
+        config = DeriveConfig.build(presets(method, space)["derive"] | values)
     if config.rule == "darts" and threshold is not None:
         raise ConfigError(
             f"--threshold (={threshold:g}) does nothing by the rule darts, which has no threshold: "

@@ -1,5 +1,8 @@
 """Options that several commands share."""
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -28,3 +31,21 @@ AddressOption = Annotated[
     ),
 ]
 DEFAULT_STORE = Path("runs")
+
+
+@contextmanager
+def settings_named_as(**options: str) -> Iterator[None]:
+    """Inside, an error about a setting names the option that it was given by.
+
+    Args:
+        options: Name of a setting, without its section, to the option.
+    """
+    from fairdarts.errors import ConfigError
+
+    try:
+        yield
+    except ConfigError as error:
+        text = str(error)
+        for setting, option in options.items():
+            text = re.sub(rf"(?<![\w-])(\w+\.)?{setting}(?= \(?=)", option, text)
+        raise ConfigError(text) from None

@@ -7,6 +7,7 @@ import typer
 
 from cli.formats import Format, print_json
 from cli.genotypes import count as count_cost
+from cli.options import settings_named_as
 from cli.progress import working
 
 
@@ -45,8 +46,14 @@ def sample(
         "max_multadds_m": max_multadds,
         "seed": seed,
     }
-    with working("drawing genotypes"):
-        genotypes = samples(SampleConfig.build(values, "random"), count)
+    names = {
+        "num_skips": "--num-skips",
+        "min_multadds_m": "--min-multadds",
+        "max_multadds_m": "--max-multadds",
+        "seed": "--seed",
+    }
+    with working("drawing genotypes"), settings_named_as(**names):
+        genotypes = samples(SampleConfig.build(values), count)
     drawn = (
         {"seed": seed, "index": index, **asdict(count_cost(one)), "genotype": one.to_dict()}
         for index, one in enumerate(genotypes)

@@ -252,8 +252,8 @@ def test_sample_prints_distinct_genotypes_with_their_counts(run: Run) -> None:
             ["--threshold (=0.5)"],
         ),
         (["derive", SAMPLED], [SAMPLED, "random"]),
-        (["derive", SEARCH, "--threshold", "1.5"], ["op_threshold (=1.5)"]),
-        (["derive", SEARCH, "--threshold", "0"], ["op_threshold (=0.0)"]),
+        (["derive", SEARCH, "--threshold", "1.5"], ["error: --threshold (=1.5) should"]),
+        (["derive", SEARCH, "--threshold", "0"], ["error: --threshold (=0.0) should"]),
         (["derive", SEARCH, "--rule", "best"], ["'best'", "threshold_edge"]),
         (["derive", SEARCH, "--epoch", "4"], ["--epoch (=4)", "0 to 3"]),
     ],
@@ -274,9 +274,10 @@ def test_bad_input_is_refused_in_one_sentence(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--num-skips", "9"], ["num_skips (=9)"]),
-        (["--min-multadds", "-1"], ["min_multadds_m (=-1.0)"]),
-        (["--seed", "-1"], ["seed (=-1)"]),
+        (["--num-skips", "9"], ["--num-skips (=9)"]),
+        (["--min-multadds", "-1"], ["--min-multadds (=-1.0)"]),
+        (["--seed", "-1"], ["--seed (=-1)"]),
+        (["--num-skips", "8", "--min-multadds", "900"], ["--min-multadds = 900", "280.8M"]),
     ],
 )
 def test_a_sample_that_cannot_be_is_refused(
