@@ -197,7 +197,7 @@ def _matched(train: Labels, other: Labels) -> Labels:
         faults += [f"lacks {_few(lacking)}"] if lacking else []
         raise DataError(
             f"{other.path} and the training images ({train.path}) must have the same classes, but "
-            f"it {' and '.join(faults)}: correct the names, or choose other splits."
+            f"it {', and '.join(faults)}: correct the names, or choose other splits."
         )
     for labels in (train, other):
         name, count = Counter(labels.class_names).most_common(1)[0]

@@ -92,7 +92,7 @@ def _notes(group: "pd.DataFrame") -> tuple[str, ...]:
     if len(damaged):
         most = damaged.sort_values("num_damaged", ascending=False).iloc[0]
         notes.append(
-            f"{len(damaged)} without damaged images (up to {most['num_damaged']}, named in the "
-            f"logs of trial {most['trial_id']})"
+            f"{len(damaged)} of {len(group)} left out damaged images (up to "
+            f"{most['num_damaged']}, named in the logs of trial {most['trial_id']})"
         )
     return tuple(notes)

@@ -78,7 +78,7 @@ def test_the_first_classes_are_those_of_the_training_files(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("names", "sentence"),
     [
-        (["ant", "cat"], "it has cat, which these lack and lacks bee"),
+        (["ant", "cat"], "it has cat, which these lack, and lacks bee:"),
         (["ant"], r"same classes, but it lacks bee:"),
         (["ant", "bee", *"uvwxyz"], "it has u, v, w, x, y and 1 more, which these lack:"),
         (["bee", "ant", "ant"], "names 2 classes 'ant'"),

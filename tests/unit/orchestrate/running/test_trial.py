@@ -476,7 +476,7 @@ def test_damaged_images_are_named_in_the_log_counted_in_the_row_and_noted_in_the
     (group,) = aggregate(trial_outcomes(store)).to_dict("records")
     assert group["complete"]
     assert group["notes"] == (
-        f"1 without damaged images (up to 3, named in the logs of trial {damaged.trial_id})",
+        f"1 of 1 left out damaged images (up to 3, named in the logs of trial {damaged.trial_id})",
     )
 
 

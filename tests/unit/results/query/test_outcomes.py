@@ -164,4 +164,4 @@ def test_damaged_images_are_counted_over_all_attempts_and_stages(store: Store) -
     store.write_rows("retrains", live_name(second.retrain_key, 1), [row])
     assert trial_outcomes(store)["num_damaged"].tolist() == [5, 5]
     (note,) = aggregate(trial_outcomes(store))["notes"].iloc[0]
-    assert note.startswith("2 without damaged images (up to 5, named in the logs of trial ")
+    assert note.startswith("2 of 2 left out damaged images (up to 5, named in the logs of trial ")
