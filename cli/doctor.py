@@ -1,13 +1,13 @@
 """`fairdarts doctor`: what this machine and the cluster offer, what is missing, how to fix it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.doctor_data import Finding, check_contact_sheet, data_findings
 from cli.formats import Format, FormatOption, counted, indented, print_json
 from cli.images import Images
 from cli.interrupt import tidying
@@ -15,20 +15,11 @@ from cli.options import DEFAULT_STORE, AddressOption, ScaleOption, SetOption, St
 from cli.planned import planned
 from cli.progress import working
 
+if TYPE_CHECKING:
+    from fairdarts.config import DataConfig
+
 MIN_FREE_DISK_GIB = 5
 MIN_MEMORY_GIB = 4
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the report."""
-
-    what: str
-    value: str
-    remedy: str = ""
-    """What to do about it; empty: nothing is wrong."""
-    figures: dict[str, float] = field(default_factory=dict)
-    """The numbers in `value`, for scripts; names end in their units."""
 
 
 def doctor(
@@ -38,8 +29,13 @@ def doctor(
         list[str] | None,
         typer.Option(
             metavar="SOURCE",
-            help="Check this data set too, e.g. parquet:DIR; can be given several times.",
+            help="Look at this data set too, e.g. parquet:DIR, as --set data.* has it; can be "
+            "given several times.",
         ),
+    ] = None,
+    contact_sheet: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw 4 x 8 images of the --data set: FILE.png."),
     ] = None,
     sweep: Annotated[
         str | None,
@@ -60,17 +56,24 @@ def doctor(
 
     Checks this machine, the cluster and the data sets, and whether the trials of a sweep (--sweep)
     find the memory they need; every fault comes with its remedy. Exit code 1 if there is one. As
-    JSON: a list of what, ok, value and remedy, and the numbers of a value, such as free_gib.
+    JSON: a list of what, ok, value and remedy, and what a value says, such as free_gib.
 
     Examples:
 
     \b
         fairdarts doctor
-        fairdarts doctor --data folder:photos --sweep quickstart
+        fairdarts doctor --data folder:photos --contact-sheet photos.png
+        fairdarts doctor --data parquet:cifar100 --set data.label_column=coarse_label
+        fairdarts doctor --sweep quickstart
     """
+    configs = _data_configs(data or [], set_ or [], sweep)
+    if contact_sheet is not None:
+        check_contact_sheet(contact_sheet, len(configs))
     if download is not None:
         _download(download)
-    findings = _findings(store, address, data or [])
+    findings = _findings(store, address)
+    for name, config in configs.items():
+        findings = chain(findings, data_findings(config, name, contact_sheet))
     if sweep is not None:
         findings = chain(findings, _memory(store, sweep, scale, set_))
     found = []
@@ -110,10 +113,10 @@ def _document(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _findings(store: Path, address: str | None, data: list[str]) -> Iterator[Finding]:
+def _findings(store: Path, address: str | None) -> Iterator[Finding]:
     yield from _software()
     yield from _machine(store)
-    yield from _data_sets(data)
+    yield from _named_data()
     yield from _ray(address)
 
 
@@ -172,21 +175,17 @@ def _machine(store: Path) -> Iterator[Finding]:
     )
 
 
-def _data_sets(sources: list[str]) -> Iterator[Finding]:
+def _named_data() -> Iterator[Finding]:
+    """The data sets that need no folder; none of CIFAR's has to be there."""
     from fairdarts.config import DataConfig
     from fairdarts.data.sources import load
-    from fairdarts.errors import FairDartsError
+    from fairdarts.errors import DataError
 
-    for source in ("digits", "cifar10", "cifar100", *sources):
+    for source in ("digits", "cifar10", "cifar100"):
         try:
-            # Never decoded as a whole.
-            how = {"augmentation": "resized_crop"} if source == "imagenet" else {}
-            train, test = load(DataConfig.build({"source": source} | how, "data"))
-        except FairDartsError as error:
-            if source in ("cifar10", "cifar100"):  # Not everybody needs them.
-                yield Finding(source, f"not here; `fairdarts doctor --download {source}` gets it")
-            else:
-                yield Finding(source, "not usable", str(error))
+            train, test = load(DataConfig(source=source))
+        except DataError:
+            yield Finding(source, f"not here; `fairdarts doctor --download {source}` gets it")
             continue
         yield Finding(
             source,
@@ -199,6 +198,39 @@ def _data_sets(sources: list[str]) -> Iterator[Finding]:
                 "num_classes": train.num_classes,
             },
         )
+
+
+def _data_configs(
+    sources: list[str], assignments: list[str], sweep: str | None
+) -> "dict[str, DataConfig]":
+    """The settings of each data set, by what the user called it.
+
+    Raises:
+        ConfigError: If a setting can be used, or is to be used, by nothing here.
+    """
+    from fairdarts.config import DataConfig
+    from fairdarts.errors import ConfigError
+    from orchestrate.planning.settings import full_name, parse_assignment
+
+    given = {}
+    for name, value in map(parse_assignment, assignments):
+        if sweep is not None and name.startswith(("resources.", "random.")):
+            continue  # A sweep has more settings than a data set.
+        section, _, field = full_name(name).partition(".")
+        if section == "data" and sources:
+            given[field] = value
+        elif sweep is None:
+            what = "--data" if section == "data" else "--sweep"
+            raise ConfigError(
+                f"--set {name} changes nothing here: give {what} too, or leave it out."
+            )
+    return {source: DataConfig.build(_of(source) | given, "data") for source in sources}
+
+
+def _of(source: str) -> dict[str, Any]:
+    # ImageNet is never decoded as a whole.
+    how = {"augmentation": "resized_crop"} if source == "imagenet" else {}
+    return how | {"source": source}
 
 
 def _ray(address: str | None) -> Iterator[Finding]:

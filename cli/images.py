@@ -67,6 +67,7 @@ class _Reading:
         self._bar.update(task, completed=done, total=total or None)
 
     def _start(self) -> "Progress":
+        from rich.markup import escape
         from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
         console = rich_console(stderr=True)
@@ -75,6 +76,6 @@ class _Reading:
             console.print(what, markup=False, soft_wrap=True)
         columns = ("{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn())
         bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-        bar.add_task(what, total=None)
+        bar.add_task(escape(what), total=None)
         bar.start()
         return bar

@@ -10,7 +10,7 @@ from cli.console import StdoutError
 STDOUT = Path("-")
 
 
-def check_output(path: Path) -> None:
+def check_output(path: Path, option: str = "--output") -> None:
     """Refuse a place that cannot be written, before any work is done for it.
 
     Raises:
@@ -21,10 +21,10 @@ def check_output(path: Path) -> None:
     if path == STDOUT:
         return
     if path.is_dir():
-        raise ConfigError(f"--output (={str(path)!r}) is a folder: give the name of a file in it.")
+        raise ConfigError(f"{option} (={str(path)!r}) is a folder: give the name of a file in it.")
     if not path.exists() and not (folder := path.resolve().parent).is_dir():
         raise ConfigError(
-            f"--output (={str(path)!r}) is in a folder that does not exist: create {folder}, or "
+            f"{option} (={str(path)!r}) is in a folder that does not exist: create {folder}, or "
             "correct the name."
         )
 

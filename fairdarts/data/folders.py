@@ -198,18 +198,18 @@ class _Scan:
     def _also(self, folder: Path) -> str:
         """What was skipped in `folder`, for an error."""
         here = [skipped for skipped in self.skipped if folder in skipped.path.parents]
-        return f" ({describe(here)})" if here else ""
+        return f" (skipped: {describe(here)})" if here else ""
 
 
 def describe(skipped: list[Skipped], num_names: int = 3) -> str:
-    """Counts and first names by reason, as in "skipped: 2 hidden (.a, .b), 1 of no split (x)"."""
+    """Counts and first names by reason, as in "2 hidden (.a, .b), 1 of no split (x)"."""
     parts = []
     for reason in Reason:
         names = [one.path.name for one in skipped if one.reason == reason]
         if names:
             more = ", ..." if len(names) > num_names else ""
             parts.append(f"{len(names)} {reason} ({', '.join(names[:num_names])}{more})")
-    return f"skipped: {', '.join(parts)}"
+    return ", ".join(parts)
 
 
 def _is_hidden(entry: os.DirEntry[str]) -> bool:

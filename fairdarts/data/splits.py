@@ -32,11 +32,18 @@ class Encoded(NamedTuple):
         Raises:
             DataError: If it cannot be read or is damaged.
         """
+        return open_image(self.content(), self.where)
+
+    def content(self) -> bytes:
+        """The bytes of the file.
+
+        Raises:
+            DataError: If it cannot be read.
+        """
         if self.data is not None:
-            return open_image(self.data, self.where)
+            return self.data
         with reading(Path(self.where)):
-            data = Path(self.where).read_bytes()
-        return open_image(data, self.where)
+            return Path(self.where).read_bytes()
 
 
 class StoredSplit(ABC):

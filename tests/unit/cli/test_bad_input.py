@@ -180,6 +180,9 @@ def test_a_faulty_sweep_file_is_refused_and_nothing_is_written(
         (["retrain", "FairDARTS_z"], ["FairDARTS_z", "closest"]),
         (["retrain", "missing.json"], ["missing.json"]),
         (["doctor", "--download", "imagenet"], ["imagenet", "cifar10"]),
+        (["doctor", "--set", "search.epochs=5"], ["search.epochs", "give --sweep"]),
+        (["doctor", "--set", "image_size=32"], ["image_size", "give --data"]),
+        (["doctor", "--contact-sheet", "sheet.png"], ["--contact-sheet", "give --data once"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

@@ -56,7 +56,7 @@ def test_what_is_no_image_by_its_name_is_left_out_with_a_reason(top: Path) -> No
         "a/no_suffix": Reason.OTHER_NAME,
     }
     assert describe(list(files(top).skipped), num_names=1) == (
-        "skipped: 5 hidden (.ipynb_checkpoints, ...), 2 not named as an image (Thumbs.db, ...), "
+        "5 hidden (.ipynb_checkpoints, ...), 2 not named as an image (Thumbs.db, ...), "
         "1 in no class folder (0.png)"
     )
 

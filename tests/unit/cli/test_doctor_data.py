@@ -1,0 +1,77 @@
+from pathlib import Path
+
+import pytest
+from jpeg_files import jpeg, write_folder
+from PIL import Image
+
+from cli.doctor_data import Finding, check_contact_sheet, data_findings
+from fairdarts.config import DataConfig
+from fairdarts.errors import ConfigError
+
+
+def findings(top: Path, sheet: Path | None = None, **settings: object) -> list[Finding]:
+    config = DataConfig.build({"source": f"folder:{top}"} | settings, "data")
+    return list(data_findings(config, "folder:mine", sheet))
+
+
+def values(found: list[Finding]) -> dict[str, str]:
+    return {one.what.strip(): one.value for one in found}
+
+
+def test_a_sound_data_set_has_no_faults(tmp_path: Path) -> None:
+    write_folder(tmp_path, {"ant": 2, "bee": 3})
+    (tmp_path / "train" / "bee" / "Thumbs.db").touch()
+    sheet = tmp_path / "sheet.png"
+    found = findings(tmp_path, sheet, image_size=32)
+    assert [one.remedy for one in found if one.remedy] == []
+    shown = values(found)
+    assert shown["folder:mine"] == "2 classes: ant, bee"
+    assert shown["train"] == "5 images; ant 2, bee 3"
+    assert shown["train images"].endswith("pixels; 5 RGB (all decoded)")
+    assert shown["skipped"] == "1 not named as an image (Thumbs.db)"
+    assert Image.open(sheet).format == "PNG"
+    figures = {one.what.strip(): one.figures for one in found}
+    assert figures["train"] == {"num_images": 5, "images_per_class": {"ant": 2, "bee": 3}}
+    assert figures["folder:mine"] == {"classes": ["ant", "bee"], "num_classes": 2}
+
+
+def test_faults_come_with_a_remedy(tmp_path: Path) -> None:
+    write_folder(tmp_path, {"ant": 2, "bee": 2})
+    (tmp_path / "train" / "ant" / "cut.jpg").write_bytes(jpeg(0)[:200])
+    remedies = [one.remedy for one in findings(tmp_path) if one.remedy]
+    assert remedies[0] == "repair or remove them"
+    assert "set data.image_size" in remedies[-1]
+    streamed = findings(tmp_path, augmentation="resized_crop")
+    assert [one.remedy for one in streamed if one.remedy] == [
+        "repair or remove them, or set data.damaged=skip"
+    ]
+
+
+def test_many_classes_are_summed_up(tmp_path: Path) -> None:
+    write_folder(tmp_path, {f"c{number:02}": 1 + (number == 7) for number in range(12)})
+    shown = values(findings(tmp_path, image_size=32))
+    assert shown["folder:mine"].startswith("12 classes: c00, c01, ")
+    assert shown["folder:mine"].endswith("c09 and 2 more")
+    assert shown["train"] == "13 images; 1 (c00) to 2 (c07) of a class"
+
+
+def test_a_data_set_that_is_not_there_says_so(tmp_path: Path) -> None:
+    (found,) = findings(tmp_path / "nowhere")
+    assert (found.what, found.value) == ("folder:mine", "not usable")
+    assert "no directory" in found.remedy
+
+
+@pytest.mark.parametrize(
+    ("name", "num_data_sets", "sentence"),
+    [
+        ("sheet.png", 0, "give --data once"),
+        ("sheet.png", 2, "give --data once"),
+        ("sheet.jpg", 1, r"must end in \.png"),
+        ("nowhere/sheet.png", 1, r"--contact-sheet .* does not exist"),
+    ],
+)
+def test_a_contact_sheet_that_cannot_be_is_refused_before_any_work(
+    tmp_path: Path, name: str, num_data_sets: int, sentence: str
+) -> None:
+    with pytest.raises(ConfigError, match=sentence):
+        check_contact_sheet(tmp_path / name, num_data_sets)
