@@ -14,6 +14,7 @@ from cli.genotypes import GenotypeArgument, cost_line, count, describe, millions
 from cli.options import DEFAULT_STORE, StoreOption
 from cli.output import check_output, write_output
 from cli.progress import working
+from results.text import clean_text
 
 if TYPE_CHECKING:
     from fairdarts.genotype.any_genotype import AnyGenotype
@@ -143,7 +144,7 @@ def show(
             raise ConfigError("--format darts does not fit this genotype: S2 has no cells.")
         print(to_darts(architecture))
         return
-    print(f"{name}\n{describe(architecture)}")
+    print(f"{clean_text(name)}\n{describe(architecture)}")
     if reason := architecture.invalid_reason():
         print(f"It builds no network: {reason}.")
         return
@@ -237,7 +238,6 @@ def draw(
     """
     from fairdarts.errors import ConfigError
     from fairdarts.genotype.layer_genotype import LayerGenotype
-    from results.text import clean_text
 
     format_ = PICTURE_FORMATS.get(output.suffix.lower())
     if format_ is None:

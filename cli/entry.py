@@ -3,13 +3,11 @@
 It imports little, so that Ctrl-C is heeded before the rest of the program has been imported.
 """
 
-from typing import NoReturn
-
 from cli import interrupt
 
 
-def main() -> NoReturn:
-    """Heed signals, take over the console and run the command line."""
+def main() -> None:
+    """Heed signals, take over the console and run the command line, which exits."""
     interrupt.install()
     from cli import app, console
 

@@ -9,6 +9,7 @@ import typer
 from cli.genotypes import GenotypeArgument, read_genotype, stored_id
 from cli.options import DEFAULT_STORE, SetOption, StoreOption
 from cli.output import check_output, write_output
+from cli.progress import working
 
 if TYPE_CHECKING:
     from fairdarts.export.description import Description
@@ -83,14 +84,15 @@ def export(
         network, description = _untrained(genotype, num_classes, set_, store)
         print(f"warning: the weights are RANDOM: {_why_random(id_)}", file=sys.stderr)
     description = replace(description, image_size=image_size or description.image_size)
-    if output.suffix == ".onnx":
-        from fairdarts.export.onnx import to_onnx
+    with working("exporting the network"):
+        if output.suffix == ".onnx":
+            from fairdarts.export.onnx import to_onnx
 
-        content = to_onnx(network, description, uint8=uint8)
-    else:
-        from fairdarts.export.weights import to_safetensors
+            content = to_onnx(network, description, uint8=uint8)
+        else:
+            from fairdarts.export.weights import to_safetensors
 
-        content = to_safetensors(network, description)
+            content = to_safetensors(network, description)
     write_output(output, content)
     weights, size = description.metadata()["weights"], description.image_size
     given = "uint8 pixels" if uint8 else "normalised as in training"
@@ -109,6 +111,7 @@ def _why_random(id_: str | None) -> str:
     )
 
 
+@working("building the network")
 def _untrained(
     text: str, num_classes: int | None, assignments: list[str] | None, store: Path
 ) -> "tuple[AnyNetwork, Description]":

@@ -122,3 +122,13 @@ def test_every_command_refuses_a_missing_folder_before_it_works(tmp_path: Path) 
 
         assert done.returncode == 2
         assert f"create {tmp_path / 'missing'}" in done.stderr
+
+
+def test_drawing_writes_nothing_into_the_home_folder(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+
+    done = run("arch", "draw", "FairDARTS_a", "-o", tmp_path / "a.svg", env={"HOME": str(home)})
+
+    assert done.returncode == 0
+    assert list(home.iterdir()) == []
