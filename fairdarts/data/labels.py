@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from fairdarts.config import DataConfig
-from fairdarts.data.files import Split
+from fairdarts.config import NAMES_IN_FILES, DataConfig
+from fairdarts.data.files import Split, reading
 from fairdarts.data.parquet_columns import (
     MISSING,
     class_names,
@@ -78,11 +79,25 @@ def parquet_labels(config: DataConfig, split: Split) -> Labels:
     train = parquet_files(config, "train")
     with opened(train[0]) as file:
         column = label_column(train[0], file.schema_arrow, config.label_column)
-    labels = _of_training(_parts(train, column, config, "train"))
+    names = config.model_dump(include=NAMES_IN_FILES.keys() | {"source"})
+    labels = _training_labels(DataConfig(**names), column, tuple(map(_look, train)))
     if split == "test":
         parts = _parts(parquet_files(config, "test"), column, config, "test")
         labels = _joined([_matched(labels, part) for part in parts])
     return labels
+
+
+# Those of ImageNet take three seconds, and a test split needs them too.
+@lru_cache(maxsize=2)
+def _training_labels(config: DataConfig, column: str, looks: tuple[object, ...]) -> Labels:
+    """The labels of the training files, whose states are `looks`."""
+    return _of_training(_parts(parquet_files(config, "train"), column, config, "train"))
+
+
+def _look(path: Path) -> tuple[int, int, int]:
+    with reading(path):
+        status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def class_orders(config: DataConfig, split: Split) -> list[tuple[str, ...]]:
