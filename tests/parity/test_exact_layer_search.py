@@ -1,21 +1,19 @@
 """The search step in S2 computes what the plain one does, in float64, every tensor."""
 
 import copy
-from collections.abc import Iterator
 
 import pytest
 import torch
-from torch import Tensor
 
 from benchmarks.plain import PlainState, plain_step
 from benchmarks.plain_layers import same_numbers
 from fairdarts.config import SearchConfig
-from fairdarts.data.stream import Batch
 from fairdarts.presets import presets
 from fairdarts.search.state import SearchState
 from fairdarts.search.step import search_step
+from tests.support.exact_search import assert_same, batches, in_format
 
-NUM_CLASSES = 5
+NUM_CLASSES = 10
 
 
 def config_of(method: str, space: str = "s2", **changes: object) -> SearchConfig:
@@ -36,25 +34,6 @@ def states(config: SearchConfig) -> tuple[SearchState, PlainState]:
     return fast, plain
 
 
-def batches(num: int, seed: int = 0) -> Iterator[Batch]:
-    draw = torch.Generator().manual_seed(seed)
-    for _ in range(num):
-        images = torch.randn(4, 3, 64, 64, dtype=torch.float64, generator=draw)
-        yield images, torch.randint(NUM_CLASSES, (4,), generator=draw)
-
-
-def in_format(batch: Batch, config: SearchConfig) -> Batch:
-    last = torch.channels_last if config.channels_last else torch.contiguous_format
-    return batch[0].contiguous(memory_format=last), batch[1]
-
-
-def assert_same(actual: Tensor, expected: Tensor, name: str) -> None:
-    """Within 1e-9 of the largest entry."""
-    scale = max(1.0, expected.abs().max().item())
-    error = (actual - expected).abs().max().item() / scale
-    assert error <= 1e-9, f"{name}: {error:.1e}"
-
-
 @pytest.mark.parametrize(
     ("method", "changes"),
     [
@@ -72,7 +51,7 @@ def test_logits_and_all_gradients_are_those_of_the_plain_supernet(
 ) -> None:
     config = config_of(method, **changes)
     fast, plain = states(config)
-    (batch,) = batches(1)
+    (batch,) = batches(64, 1)
     logits = fast.supernet(in_format(batch, config)[0], fast.supernet.gates())
     expected = plain.supernet(batch[0], plain.supernet.gates())
     assert_same(logits, expected, "logits")
@@ -107,7 +86,7 @@ def test_two_whole_steps_are_those_of_the_plain_search(
     config = config_of(method, **changes)
     fast, plain = states(config)
     before = copy.deepcopy(fast.supernet.state_dict())
-    for train, val in zip(batches(2), batches(2, seed=1), strict=True):
+    for train, val in zip(batches(64, 2), batches(64, 2, seed=1), strict=True):
         weight_metrics, arch_metrics = search_step(
             fast, in_format(train, config), in_format(val, config), config
         )

@@ -31,9 +31,9 @@ from fairdarts.network.retrain import (
 )
 from fairdarts.presets import RECIPES
 from fairdarts.training.metrics import EpochMeter
+from tests.support.random_images import NUM_CLASSES, random_batch, random_images
 
 CPU = torch.device("cpu")
-NUM_CLASSES = 4
 GENOTYPE = Genotype(
     normal=(Edge("sep_conv_3x3", 0, 2), Edge("skip_connect", 1, 2), Edge("dil_conv_3x3", 2, 3)),
     reduce=(Edge("skip_connect", 0, 2), Edge("max_pool_3x3", 1, 3), Edge("skip_connect", 2, 3)),
@@ -45,11 +45,8 @@ def tiny_config(**changes: object) -> RetrainConfig:
     return RetrainConfig.build(tiny | changes)
 
 
-def tiny_images(count: int, size: int = 32, seed: int = 1) -> ImageSet:
-    draw = torch.Generator().manual_seed(seed)
-    images = torch.randint(256, (count, 3, size, size), dtype=torch.uint8, generator=draw)
-    labels = torch.randint(NUM_CLASSES, (count,), generator=draw)
-    return ImageSet(images, labels, ("a", "b", "c", "d"), (0.5,) * 3, (0.25,) * 3, mirror=True)
+def tiny_images(count: int, seed: int = 1) -> ImageSet:
+    return random_images(count, 32, seed)
 
 
 @dataclass(frozen=True)
@@ -94,9 +91,7 @@ def double_state(config: RetrainConfig) -> RetrainState:
 
 
 def double_batch(seed: int = 0) -> tuple[Tensor, Tensor]:
-    draw = torch.Generator().manual_seed(seed)
-    images = torch.randn(4, 3, 32, 32, dtype=torch.float64, generator=draw)
-    return images, torch.randint(NUM_CLASSES, (4,), generator=draw)
+    return random_batch(4, 32, seed, torch.float64)
 
 
 def test_train_step_descends_both_heads_by_sgd_with_clip_decay_and_momentum() -> None:
@@ -256,7 +251,7 @@ def test_every_epoch_is_measured_on_the_whole_test_set_without_touching_the_stat
 def test_evaluation_averages_over_batches_of_different_sizes() -> None:
     config = tiny_config(auxiliary_weight=0.0)
     state = RetrainState(GENOTYPE, config, NUM_CLASSES, CPU)
-    images = tiny_images(256 + 3, size=8)
+    images = random_images(256 + 3, 8)
     with torch.no_grad():
         logits, _ = state.network.eval()(normalise(images.images, images.mean, images.std))
         loss = F.cross_entropy(logits, images.labels).item()

@@ -1,6 +1,5 @@
 """Searches in S2: settings, resuming, recomputation and micro-batches."""
 
-from dataclasses import replace
 from functools import lru_cache
 
 import pytest
@@ -9,17 +8,16 @@ from torch import Tensor
 
 from fairdarts.config import SearchConfig
 from fairdarts.cures import PERTURBATIONS
-from fairdarts.data.images import ImageSet
 from fairdarts.data.stream import Batch
 from fairdarts.errors import ConfigError
 from fairdarts.presets import METHODS, presets
-from fairdarts.search.loop import SearchEpoch, search
 from fairdarts.search.state import SearchState
 from fairdarts.search.step import search_step, step_alphas, step_weights
 from fairdarts.supernet.base import Supernet
+from tests.support.random_images import NUM_CLASSES, random_batch
+from tests.support.recorded_search import RecordedSearch, recorded_search
 
 CPU = torch.device("cpu")
-NUM_CLASSES = 4
 
 
 def config_of(method: str = "fairdarts", space: str = "s2", **changes: object) -> SearchConfig:
@@ -31,33 +29,15 @@ def config_of(method: str = "fairdarts", space: str = "s2", **changes: object) -
     return SearchConfig.build(presets(method, space)["search"] | tiny | changes)
 
 
-def tiny_images(count: int) -> ImageSet:
-    draw = torch.Generator().manual_seed(1)
-    images = torch.randint(256, (count, 3, 32, 32), dtype=torch.uint8, generator=draw)
-    labels = torch.randint(NUM_CLASSES, (count,), generator=draw)
-    return ImageSet(images, labels, ("a", "b", "c", "d"), (0.5,) * 3, (0.25,) * 3, mirror=True)
-
-
-def run(
-    config: SearchConfig, checkpoint: bytes | None = None
-) -> tuple[list[SearchEpoch], list[bytes]]:
-    epochs, saved = [], []
-
-    def on_epoch(epoch: SearchEpoch, state: SearchState) -> None:
-        epochs.append(replace(epoch, wall_s=0))
-        saved.append(state.to_bytes())
-
-    search(config, tiny_images(11), device=CPU, on_epoch=on_epoch, checkpoint=checkpoint)
-    return epochs, saved
+def run(config: SearchConfig, checkpoint: bytes | None = None) -> RecordedSearch:
+    return recorded_search(config, 32, checkpoint)
 
 
 uninterrupted = lru_cache(run)
 
 
 def batch_of(seed: int, num: int = 6, dtype: torch.dtype = torch.float32, size: int = 32) -> Batch:
-    draw = torch.Generator().manual_seed(seed)
-    images = torch.randn(num, 3, size, size, dtype=dtype, generator=draw)
-    return images, torch.randint(NUM_CLASSES, (num,), generator=draw)
+    return random_batch(num, size, seed, dtype)
 
 
 @pytest.mark.parametrize(
@@ -79,13 +59,14 @@ def test_search_resumed_after_an_epoch_equals_the_uninterrupted_one_bit_for_bit(
     method: str, changes: dict[str, object]
 ) -> None:
     config = config_of(method, **changes)
-    epochs, saved = uninterrupted(config)
+    whole = uninterrupted(config)
     torch.manual_seed(1)  # a new process has other global generators
-    assert run(config, checkpoint=saved[0]) == (epochs[1:], saved[1:])
+    rest = run(config, checkpoint=whole.saved[0])
+    assert (rest.epochs, rest.saved) == (whole.epochs[1:], whole.saved[1:])
 
 
 def test_epoch_reports_the_gates_of_all_layers() -> None:
-    epochs, _ = uninterrupted(config_of())
+    epochs = uninterrupted(config_of()).epochs
     assert len(epochs[-1].gates) == len(epochs[-1].alphas) == 6 * 7
     assert len(set(epochs[-1].gates)) > 20
 

@@ -1,7 +1,6 @@
 import copy
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import pytest
@@ -23,9 +22,10 @@ from fairdarts.search.state import SearchState
 from fairdarts.search.step import search_step, step_alphas, step_weights
 from fairdarts.supernet.base import Supernet
 from fairdarts.training.metrics import EpochMeter, top1_pct
+from tests.support.random_images import NUM_CLASSES, random_batch, random_images
+from tests.support.recorded_search import RecordedSearch, recorded_search
 
 CPU = torch.device("cpu")
-NUM_CLASSES = 4
 
 
 def tiny_config(method: str = "fairdarts", **changes: object) -> SearchConfig:
@@ -34,33 +34,14 @@ def tiny_config(method: str = "fairdarts", **changes: object) -> SearchConfig:
 
 
 def tiny_images(count: int) -> ImageSet:
-    draw = torch.Generator().manual_seed(1)
-    images = torch.randint(256, (count, 3, 8, 8), dtype=torch.uint8, generator=draw)
-    labels = torch.randint(NUM_CLASSES, (count,), generator=draw)
-    return ImageSet(images, labels, ("a", "b", "c", "d"), (0.5,) * 3, (0.25,) * 3, mirror=True)
+    return random_images(count, 8)
 
 
-@dataclass(frozen=True)
-class Run:
-    """What a search reported, without wall times, and the state it saved after each epoch."""
-
-    epochs: list[SearchEpoch]
-    saved: list[bytes]
+def run(config: SearchConfig, checkpoint: bytes | None = None) -> RecordedSearch:
+    return recorded_search(config, 8, checkpoint)
 
 
-def run(config: SearchConfig, checkpoint: bytes | None = None) -> Run:
-    """Search on 5 images for the weights (one batch a pass) and 6 for the alphas (two)."""
-    finished = Run([], [])
-
-    def on_epoch(epoch: SearchEpoch, state: SearchState) -> None:
-        finished.epochs.append(replace(epoch, wall_s=0))
-        finished.saved.append(state.to_bytes())
-
-    search(config, tiny_images(11), device=CPU, on_epoch=on_epoch, checkpoint=checkpoint)
-    return finished
-
-
-uninterrupted: Callable[[SearchConfig], Run] = lru_cache(run)
+uninterrupted: Callable[[SearchConfig], RecordedSearch] = lru_cache(run)
 
 
 def double_state(config: SearchConfig) -> SearchState:
@@ -71,9 +52,7 @@ def double_state(config: SearchConfig) -> SearchState:
 
 
 def double_batch(seed: int = 0) -> Batch:
-    draw = torch.Generator().manual_seed(seed)
-    images = torch.randn(4, 3, 8, 8, dtype=torch.float64, generator=draw)
-    return images, torch.randint(NUM_CLASSES, (4,), generator=draw)
+    return random_batch(4, 8, seed, torch.float64)
 
 
 def values(parameters: list[nn.Parameter]) -> list[Tensor]:
@@ -311,7 +290,7 @@ def test_resume_at_another_epoch_would_differ() -> None:
 
 def test_finished_search_resumes_to_nothing() -> None:
     config = tiny_config()
-    assert run(config, checkpoint=uninterrupted(config).saved[-1]) == Run([], [])
+    assert run(config, checkpoint=uninterrupted(config).saved[-1]) == RecordedSearch([], [])
 
 
 def replayed(
