@@ -43,7 +43,7 @@ class CellSpace:
 
     @property
     def edges_from(self) -> tuple[tuple[int, ...], ...]:
-        """Numbers of the edges that leave each node, for all nodes but the last."""
+        """Numbers of the edges that leave each node but the last: they are computed together."""
         sources = range(NUM_INPUTS + self.num_nodes - 1)
         return tuple(
             tuple(number for number, (src, _) in enumerate(self.edges) if src == source)
@@ -142,6 +142,7 @@ class LayerSpace:
             for channels, num_in_stage, stride in self.stages
             for position in range(min(num_in_stage, most))
         ]
+        # Each layer reads what the one before put out; nothing reads the output of the last.
         inputs = [self.first_channels, *(channels for channels, _ in outputs)]
         return tuple(
             Layer(in_channels, *output)
@@ -161,6 +162,7 @@ class LayerSpace:
         Raises:
             ConfigError: If no depth has this number of values.
         """
+        # No two depths have the same number of choices.
         for depth in self.depths:
             sizes = [len(names) for names in self.choices(depth)]
             if sum(sizes) == len(flat):

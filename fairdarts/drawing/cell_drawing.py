@@ -103,6 +103,7 @@ class _CellPicture:
         self.corner = corner
         self.layout = layout
         self.output = max(layout.nodes)
+        # A cell without a live node has no output either.
         reached = {*live, self.output} if live else set()
         self.isolated = set(range(NUM_INPUTS, self.output + 1)) - reached
 
@@ -149,6 +150,7 @@ class _CellPicture:
 
     def _path(self, arrow: Arrow) -> Path:
         points = [self._point(*point) for point in arrow.points]
+        # Pieces take turns: a bend, which leaves and arrives level, and a straight piece.
         vertices, codes = [points[0]], [Path.MOVETO]
         for index, (start, end) in enumerate(itertools.pairwise(points)):
             if index % 2:

@@ -96,11 +96,12 @@ def _columns(genotype: LayerGenotype, image_size: int) -> Iterator[_Column]:
     def fixed(name: str, label: str, fill: str, shape: tuple[int, int] | None) -> _Column:
         return _Column(((name, label, BOX_HEIGHT, fill),), shape)
 
-    size = -(-image_size // 2)
+    size = -(-image_size // 2)  # rounded up, as padded convolutions of stride 2 do
     yield fixed("stem", "CONV_K3", INPUT_FILL, (S2.stem_channels, size))
     yield fixed("first", "BOTTLE_K3", KERNEL_FILLS["3"], (S2.first_channels, size))
     for index, layer in enumerate(genotype.plan):
         size = -(-size // layer.stride)
+        # The skip is the residual of the first block; a second one is only added to them.
         names = iter(["MBE"] if LAYER_SKIP in genotype.layers[index] else [])
         boxes = tuple(
             (

@@ -36,6 +36,7 @@ def _load() -> Mapping[str, PublishedGenotype]:
     text = (
         resources.files("fairdarts.genotype").joinpath("published.json").read_text(encoding="utf-8")
     )
+    # Read-only: everybody shares it.
     return MappingProxyType(
         {
             name: PublishedGenotype(

@@ -56,6 +56,7 @@ class DerivedLayer(nn.Module):
             if self.training:
                 outputs = [drop_path(output, drop_path_prob) for output in outputs]
             outputs = [self.skip(x), *outputs]
+        # Not sum(outputs), which would first add the number 0 to the features.
         return sum(outputs[1:], outputs[0])
 
 
@@ -120,6 +121,7 @@ class LayerNetwork(nn.Module):
         """The output of the stem, (B, C, H / 2, W / 2), then of each layer; see `forward`."""
         x = self.stem(images)
         yield x
+        # As in EfficientNet: never in the first layer, with the full probability in the last.
         deepest = len(self.genotype.layers) - 1
         for index, layer in enumerate(self.layers):
             x = self.compute_layer(layer, x, drop_path_prob * index / deepest)

@@ -21,6 +21,7 @@ def weight_objective(
     """L_train of Eq. 4 on one batch; and `WEIGHT_METRICS`, scalars on the device."""
     images, labels = batch
     logits = state.supernet(images, state.supernet.gates(perturbation), perturbation)
+    # No zero-one loss here: it depends on the alphas alone, which this level leaves as they are.
     loss = F.cross_entropy(logits, labels)
     return loss, [loss.detach(), top1_pct(logits, labels)]
 

@@ -17,6 +17,7 @@ class SearchState:
     """Supernet, its two optimisers and the number of finished epochs."""
 
     def __init__(self, config: SearchConfig, num_classes: int, device: torch.device) -> None:
+        # Weights are drawn from the global generators, alphas from one of their own.
         seed_everything(config.seed, "supernet")
         memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
         supernet = build_supernet(config, num_classes)
@@ -33,10 +34,12 @@ class SearchState:
             lr=config.alpha_lr,
             betas=(config.alpha_beta1, 0.999),
             weight_decay=config.alpha_weight_decay,
+            # Otherwise Adam counts its steps on the host, where a CUDA graph cannot.
             capturable=config.cuda_graph and device.type == "cuda",
         )
         self.device = device
         self.epoch = 0
+        # Room for every epoch from the start: tensors of a checkpoint keep their shapes.
         self.stopping_values = _Values(config.epochs if config.stopping else 0)
 
     def to_bytes(self) -> bytes:

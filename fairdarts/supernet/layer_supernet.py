@@ -32,6 +32,7 @@ class GatedChoice(nn.Module):
         """(B, C, H, W) and a scalar to (B, C', H', W'); see `fairdarts.operations.layer_blocks`."""
         features: Tensor = self.operation(x)
         if perturbation is not None and perturbation.touches(self.name, self.stride):
+            # Perturbations see edges side by side; here there is one.
             features = perturbation.on_output(self.name, features[:, None]).squeeze(1)
         return gate * features
 

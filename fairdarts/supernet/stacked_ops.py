@@ -57,6 +57,7 @@ class StackedConv(nn.Module):
     def forward(self, x: Tensor, part: Channels, scale: Tensor | None = None) -> Tensor:
         """(B, C', H, W) to (B, C', H / stride, W / stride), C' the stacked channels of `part`."""
         x = depthwise_conv(x, self.depthwise[part], self.stride, self.dilation)
+        # One group for each edge: its channels are mixed with one another only.
         x = F.conv2d(x, self.pointwise[part], groups=x.shape[1] // self.channels)
         normalised: Tensor = self.norm(x, part, scale)
         return normalised
@@ -89,6 +90,7 @@ class StackedReduce(nn.Module):
         """Shapes as in `StackedConv`; C, H and W must be even."""
         even = torch.split(every_second_pixel(x, 0), self.channels, dim=1)
         odd = torch.split(every_second_pixel(x, 1), self.channels, dim=1)
+        # Two groups for each edge: even pixels give half of its channels, odd ones the other half.
         pixels = [half for edge in zip(even, odd, strict=True) for half in edge]
         x = F.conv2d(torch.cat(pixels, dim=1), self.pointwise[part], groups=len(pixels))
         normalised: Tensor = self.norm(x, part, scale)

@@ -41,6 +41,7 @@ def accumulate(loss: Loss, batch: Batch, micro_batches: int) -> list[Tensor]:
         place.
     """
     images, labels = batch
+    # Two images at least in each part: batch norm cannot take one.
     num_parts = max(1, min(micro_batches, len(labels) // 2))
     shares: list[list[Tensor]] = []
     for part in zip(images.tensor_split(num_parts), labels.tensor_split(num_parts), strict=True):
