@@ -3,17 +3,14 @@
 Shapes: B batch, C channels, H W space, K classes.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
-from torch import Tensor, nn
-
 from fairdarts.errors import ConfigError
-from fairdarts.export.timm_interface import TimmInterface
+from fairdarts.export.timm_interface import Stage, TimmInterface
 from fairdarts.genotype.cell_genotype import Genotype
+from fairdarts.image_size import HALVINGS
 from fairdarts.network.cell_network import DerivedNetwork
-from fairdarts.training.recompute import recomputed
-from fairdarts.vocabulary import DropPathMode
+from fairdarts.vocabulary import DropPathMode, Stem
 
 
 class TimmNetwork(TimmInterface, DerivedNetwork):  # type: ignore[misc] # logits alone
@@ -29,6 +26,7 @@ class TimmNetwork(TimmInterface, DerivedNetwork):  # type: ignore[misc] # logits
         drop_rate: Dropout before the classifier.
         drop_path_rate: Probability of dropping a path, the same in every cell and epoch.
         drop_path_mode: See `DerivedNetwork`.
+        stem: Likewise.
     Raises:
         GenotypeError: If a cell of the pruned genotype has no live node.
         ConfigError: If there are fewer than 3 cells.
@@ -45,6 +43,7 @@ class TimmNetwork(TimmInterface, DerivedNetwork):  # type: ignore[misc] # logits
         drop_rate: float = 0.0,
         drop_path_rate: float = 0.0,
         drop_path_mode: DropPathMode = "node",
+        stem: Stem = "cifar",
     ) -> None:
         if num_cells < 3:
             raise ConfigError(
@@ -59,40 +58,30 @@ class TimmNetwork(TimmInterface, DerivedNetwork):  # type: ignore[misc] # logits
             auxiliary=False,
             drop_path_mode=drop_path_mode,
             image_channels=in_chans,
+            stem=stem,
         )
-        self.in_chans = in_chans
-        self.drop_rate = drop_rate
-        self.drop_path_rate = drop_path_rate
         reductions = [index for index, cell in enumerate(self.cells) if cell.kind == "reduce"]
-        self.stage_ends = [*(index - 1 for index in reductions), num_cells - 1]
-        self.feature_info = [
-            {
-                "num_chs": self.cells[end].out_channels,
-                "reduction": 2**stage,
-                "module": f"cells.{end}",
-            }
-            for stage, end in enumerate(self.stage_ends)
+        ends = [*(index - 1 for index in reductions), num_cells - 1]
+        before = 2 ** HALVINGS[stem] // 2 ** len(reductions)
+        channels: list[Any] = [cell.out_channels for cell in self.cells]
+        stages = [
+            Stage(end, channels[end], before * 2**number, f"cells.{end}")
+            for number, end in enumerate(ends)
         ]
-        self.num_features = self.feature_info[-1]["num_chs"]
-        self.reset_classifier(num_classes, global_pool)
-
-    def outputs(self, x: Tensor) -> Iterator[Tensor]:
-        """Images to the output of each cell in turn."""
-        return self.cell_outputs(x, self.drop_path_rate)
+        self.set_up(
+            stages,
+            stages[-1].channels,
+            in_chans=in_chans,
+            num_classes=num_classes,
+            global_pool=global_pool,
+            drop_rate=drop_rate,
+            drop_path_rate=drop_path_rate,
+        )
 
     def keep_outputs(self, number: int) -> None:
-        """Drop the cells after the first so many."""
+        """Drop the cells after the first `number`."""
         self.cells = self.cells[:number]
-
-    def compute_cell(
-        self, cell: nn.Module, older: Tensor, newer: Tensor, drop_path_prob: float
-    ) -> Tensor:
-        """As in `DerivedNetwork`, or keeping only the cell's inputs for the gradient."""
-        if not self.grad_checkpointing:
-            return super().compute_cell(cell, older, newer, drop_path_prob)
-        output: Tensor = recomputed(cell, older, newer, drop_path_prob, draws=True)
-        return output
 
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
         """Patterns of parameter names by depth: the stem, then each cell (`coarse`: the same)."""
-        return {"stem": r"^stem", "blocks": r"^cells\.(\d+)"}
+        return {"stem": r"^(?:second_)?stem", "blocks": r"^cells\.(\d+)"}

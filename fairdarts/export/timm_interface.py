@@ -3,9 +3,9 @@
 Shapes: B batch, C channels, H W space, K classes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from timm.layers.adaptive_avgmax_pool import SelectAdaptivePool2d
 from timm.layers.classifier import create_classifier
@@ -13,36 +13,83 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fairdarts.errors import ConfigError
+from fairdarts.training.recompute import recomputed
+
+
+class Stage(NamedTuple):
+    """The last output of one size in a network."""
+
+    output: int
+    """Its number."""
+    channels: int
+    reduction: int
+    """Pixels of the image, a side, that one of its pixels stands for."""
+    module: str
+    """Name of the module that it leaves."""
 
 
 class TimmInterface(nn.Module):
     """Mixed into a network that is a chain of steps, each of which has an output."""
 
+    outputs: Callable[[Tensor, float], Iterator[Tensor]]
+    """The network's: images and drop-path probability to the output of each step in turn."""
     global_pool: SelectAdaptivePool2d
     classifier: nn.Module
-    drop_rate: float
-    """Dropout before the classifier."""
-    num_features: int
-    """Channels of `forward_features`."""
-    feature_info: list[dict[str, Any]]
-    """Of the last output of each image size, as timm has it."""
-    stage_ends: list[int]
-    """Numbers of these outputs, in the same order."""
     grad_checkpointing = False
 
-    def outputs(self, x: Tensor) -> Iterator[Tensor]:
-        """Images (B, in_chans, H, W) to the output of each step in turn."""
-        raise NotImplementedError
+    def set_up(
+        self,
+        stages: Sequence[Stage],
+        num_features: int,
+        *,
+        in_chans: int,
+        num_classes: int,
+        global_pool: str,
+        drop_rate: float,
+        drop_path_rate: float,
+    ) -> None:
+        """Take what timm gives every model, and build pooling and classifier.
+
+        Args:
+            stages: In the order of their outputs.
+            num_features: Channels of `forward_features`.
+            in_chans: Channels of an image.
+            num_classes: K; 0: no classifier.
+            global_pool: See `reset_classifier`.
+            drop_rate: Dropout before the classifier.
+            drop_path_rate: Probability of dropping a path.
+        """
+        self.in_chans = in_chans
+        self.drop_rate = drop_rate
+        self.drop_path_rate = drop_path_rate
+        self.num_features = num_features
+        self.stage_ends = [stage.output for stage in stages]
+        self.feature_info: list[dict[str, Any]] = [
+            {"num_chs": stage.channels, "reduction": stage.reduction, "module": stage.module}
+            for stage in stages
+        ]
+        self.reset_classifier(num_classes, global_pool)
 
     def keep_outputs(self, number: int) -> None:
-        """Drop the steps after the first so many."""
+        """Drop the steps after the first `number`."""
         raise NotImplementedError
+
+    def finish(self, x: Tensor) -> Tensor:
+        """Output of the last step to what is pooled; a network may have more to do here."""
+        return x
+
+    def compute(self, step: nn.Module, *inputs: Any) -> Tensor:
+        """Output of one step; with checkpointing only its inputs are kept for the gradient."""
+        output: Tensor = (
+            recomputed(step, *inputs, draws=True) if self.grad_checkpointing else step(*inputs)
+        )
+        return output
 
     def forward_features(self, x: Tensor) -> Tensor:
         """Images to what is pooled, (B, num_features, H', W')."""
-        for features in self.outputs(x):
+        for features in self.outputs(x, self.drop_path_rate):
             x = features
-        return x
+        return self.finish(x)
 
     def forward(self, x: Tensor) -> Tensor:
         """Images (B, in_chans, H, W) to logits (B, K)."""
@@ -62,27 +109,29 @@ class TimmInterface(nn.Module):
         output_fmt: str = "NCHW",
         intermediates_only: bool = False,
     ) -> list[Tensor] | tuple[Tensor, list[Tensor]]:
-        """Images to the output of the last step, and to the last one of each image size.
+        """Images to what is pooled, and to the last output of each image size.
 
         Args:
             x: Images.
             indices: Which sizes: the last so many, or positions in `feature_info`; None: all.
             norm: Without effect: no norm follows the last step.
-            stop_early: Leave out the steps after the last one asked for.
+            stop_early: Leave out the steps after the last one asked for: its output is then the
+                first result.
             output_fmt: `NCHW`.
             intermediates_only: Return only the list.
         """
         if output_fmt != "NCHW":
             raise ConfigError(f"output_fmt (={output_fmt!r}) must be 'NCHW'.")
         ends = [self.stage_ends[position] for position in self._positions(indices)]
+        last = max(ends) if stop_early else self.stage_ends[-1]
         intermediates = []
-        for index, features in enumerate(
-            islice(self.outputs(x), max(ends) + 1 if stop_early else None)
-        ):
+        for index, features in enumerate(islice(self.outputs(x, self.drop_path_rate), last + 1)):
             x = features
             if index in ends:
                 intermediates.append(features)
-        return intermediates if intermediates_only else (x, intermediates)
+        if intermediates_only:
+            return intermediates
+        return (self.finish(x) if last == self.stage_ends[-1] else x), intermediates
 
     def prune_intermediate_layers(
         self,

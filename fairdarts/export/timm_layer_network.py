@@ -3,17 +3,15 @@
 Shapes: B batch, C channels, H W space, K classes.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 from torch import Tensor, nn
 
-from fairdarts.export.timm_interface import TimmInterface
+from fairdarts.export.timm_interface import Stage, TimmInterface
 from fairdarts.genotype.layer_genotype import LayerGenotype
 from fairdarts.network.layer_network import LayerNetwork
 from fairdarts.operations.layer_blocks import ACTIVATION, scaled
 from fairdarts.spaces import S2
-from fairdarts.training.recompute import recomputed
 
 
 class TimmLayerNetwork(TimmInterface, LayerNetwork):  # type: ignore[misc] # logits alone
@@ -53,44 +51,33 @@ class TimmLayerNetwork(TimmInterface, LayerNetwork):  # type: ignore[misc] # log
             activation=act_layer,
             image_channels=in_chans,
         )
-        self.in_chans = in_chans
-        self.drop_rate = drop_rate
-        self.drop_path_rate = drop_path_rate
         strides = [layer.stride for layer in self.genotype.plan]
-        self.stage_ends = [*(i for i, stride in enumerate(strides) if stride == 2), len(strides)]
-        self.feature_info = [
-            {
-                "num_chs": self.layers[end - 1].out_channels
-                if end
-                else scaled(S2.first_channels, width),
-                "reduction": 2 ** (stage + 1),
-                "module": f"layers.{end - 1}" if end else "stem",
-            }
-            for stage, end in enumerate(self.stage_ends)
+        ends = [*(index for index, stride in enumerate(strides) if stride == 2), len(strides)]
+        channels: list[Any] = [layer.out_channels for layer in self.layers]
+        channels.insert(0, scaled(S2.first_channels, width))  # of the stem, the first output
+        stages = [
+            Stage(end, channels[end], 2 ** (number + 1), f"layers.{end - 1}" if end else "stem")
+            for number, end in enumerate(ends)
         ]
-        self.num_features = scaled(S2.head_channels, width)
-        self.reset_classifier(num_classes, global_pool)
-
-    def outputs(self, x: Tensor) -> Iterator[Tensor]:
-        """Images to the output of the stem, and of each layer in turn."""
-        return self.layer_outputs(x, self.drop_path_rate)
+        self.set_up(
+            stages,
+            scaled(S2.head_channels, width),
+            in_chans=in_chans,
+            num_classes=num_classes,
+            global_pool=global_pool,
+            drop_rate=drop_rate,
+            drop_path_rate=drop_path_rate,
+        )
 
     def keep_outputs(self, number: int) -> None:
-        """Drop the layers after the first so many outputs, and the convolution before pooling."""
+        """Drop the layers after the first `number` outputs, and the convolution before pooling."""
         self.layers = self.layers[: number - 1]
         self.head = nn.Identity()
 
-    def forward_features(self, x: Tensor) -> Tensor:
-        """Images to the features before pooling, (B, num_features, H / 32, W / 32)."""
-        features: Tensor = self.head(super().forward_features(x))
+    def finish(self, x: Tensor) -> Tensor:
+        """Output of the last layer to the features before pooling, of `num_features` channels."""
+        features: Tensor = self.head(x)
         return features
-
-    def compute_layer(self, layer: nn.Module, x: Tensor, drop_path_prob: float) -> Tensor:
-        """As in `LayerNetwork`, or keeping only the layer's input for the gradient."""
-        if not self.grad_checkpointing:
-            return super().compute_layer(layer, x, drop_path_prob)
-        output: Tensor = recomputed(layer, x, drop_path_prob, draws=True)
-        return output
 
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
         """Patterns of parameter names by depth: stem, then each layer, the last with the head."""

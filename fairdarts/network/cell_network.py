@@ -5,6 +5,7 @@ Cells at a third and two thirds of the depth halve H and W and double the channe
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,11 @@ from fairdarts.operations.cell_operations import FactorizedReduce, ReLUConvBN, b
 from fairdarts.operations.functional import concatenate
 from fairdarts.spaces import NUM_INPUTS, reduction_cells
 from fairdarts.vocabulary import DropPathMode, Stem
+
+# A symbolic tracer (torch.fx) records calls of these instead of following them: they look at sizes.
+torch.fx.wrap("check_size")
+torch.fx.wrap("concatenate")
+torch.fx.wrap("drop_path")
 
 
 class DerivedCell(nn.Module):
@@ -89,6 +95,17 @@ def drop_path(x: Tensor, prob: float) -> Tensor:
         return x
     kept = torch.rand(len(x), 1, 1, 1, dtype=x.dtype, device=x.device) >= prob
     return x * (kept / (1 - prob)).to(x.dtype)
+
+
+def check_size(images: Tensor, stem: Stem, auxiliary: bool) -> None:
+    """Refuse images that a network cannot take; arguments as of `size_fault`.
+
+    Raises:
+        ConfigError: Says which sizes it takes.
+    """
+    height, width = images.shape[2:]
+    if fault := size_fault(height, width, stem, auxiliary):
+        raise ConfigError(f"{fault}.")
 
 
 class AuxiliaryHead(nn.Sequential):
@@ -224,28 +241,22 @@ class DerivedNetwork(nn.Module):
             ConfigError: If H or W cannot be halved twice or is too small for the auxiliary head.
         """
         auxiliary_logits: Tensor | None = None
-        for index, features in enumerate(self.cell_outputs(images, drop_path_prob)):
+        for index, features in enumerate(self.outputs(images, drop_path_prob)):
             if self.training and index == self.auxiliary_after and self.auxiliary_head is not None:
                 auxiliary_logits = self.auxiliary_head(features)
         return self.classifier(features.mean(dim=(2, 3))), auxiliary_logits
 
-    def cell_outputs(self, images: Tensor, drop_path_prob: float = 0.0) -> Iterator[Tensor]:
+    def outputs(self, images: Tensor, drop_path_prob: float = 0.0) -> Iterator[Tensor]:
         """The output of each cell in turn, see `DerivedCell.forward`; arguments as in `forward`."""
-        self._check_size(*images.shape[2:])
+        check_size(images, self.stem_kind, self.auxiliary_head is not None)
         older = newer = self.stem(images)
         if self.second_stem is not None:
             newer = self.second_stem(older)
         for cell in self.cells:
-            older, newer = newer, self.compute_cell(cell, older, newer, drop_path_prob)
+            older, newer = newer, self.compute(cell, older, newer, drop_path_prob)
             yield newer
 
-    def compute_cell(
-        self, cell: nn.Module, older: Tensor, newer: Tensor, drop_path_prob: float
-    ) -> Tensor:
-        """Output of one cell of this network."""
-        output: Tensor = cell(older, newer, drop_path_prob)
+    def compute(self, cell: nn.Module, *inputs: Any) -> Tensor:
+        """Output of one cell of this network; `inputs` are those of `DerivedCell.forward`."""
+        output: Tensor = cell(*inputs)
         return output
-
-    def _check_size(self, height: int, width: int) -> None:
-        if fault := size_fault(height, width, self.stem_kind, self.auxiliary_head is not None):
-            raise ConfigError(f"{fault}.")

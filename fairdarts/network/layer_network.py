@@ -5,8 +5,9 @@ times, rounded up.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
 from fairdarts.errors import GenotypeError
@@ -20,6 +21,8 @@ from fairdarts.operations.layer_blocks import (
     scaled,
 )
 from fairdarts.spaces import LAYER_SKIP, S2, Layer
+
+fx.wrap("drop_path")  # A symbolic tracer records calls of it instead of following them.
 
 
 class DerivedLayer(nn.Module):
@@ -112,22 +115,22 @@ class LayerNetwork(nn.Module):
             Logits (B, K), and None: there is no auxiliary head.
         """
         x = images
-        for output in self.layer_outputs(images, drop_path_prob):
+        for output in self.outputs(images, drop_path_prob):
             x = output
         pooled = F.dropout(self.head(x).mean(dim=(2, 3)), self.dropout, self.training)
         return self.classifier(pooled), None
 
-    def layer_outputs(self, images: Tensor, drop_path_prob: float = 0.0) -> Iterator[Tensor]:
+    def outputs(self, images: Tensor, drop_path_prob: float = 0.0) -> Iterator[Tensor]:
         """The output of the stem, (B, C, H / 2, W / 2), then of each layer; see `forward`."""
         x = self.stem(images)
         yield x
         # As in EfficientNet: never in the first layer, with the full probability in the last.
         deepest = len(self.genotype.layers) - 1
         for index, layer in enumerate(self.layers):
-            x = self.compute_layer(layer, x, drop_path_prob * index / deepest)
+            x = self.compute(layer, x, drop_path_prob * index / deepest)
             yield x
 
-    def compute_layer(self, layer: nn.Module, x: Tensor, drop_path_prob: float) -> Tensor:
-        """Output of one layer of this network."""
-        output: Tensor = layer(x, drop_path_prob)
+    def compute(self, layer: nn.Module, *inputs: Any) -> Tensor:
+        """Output of one layer of this network; `inputs` are those of `DerivedLayer.forward`."""
+        output: Tensor = layer(*inputs)
         return output

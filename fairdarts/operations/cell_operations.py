@@ -15,6 +15,10 @@ from fairdarts.operations.functional import depthwise_conv, every_second_pixel
 OperationFactory = Callable[[int, int, bool], nn.Module]
 OPERATIONS: dict[str, OperationFactory] = {}
 
+# A symbolic tracer (torch.fx) records calls of these instead of following them.
+torch.fx.wrap("depthwise_conv")
+torch.fx.wrap("every_second_pixel")
+
 
 def register_operation(name: str) -> Callable[[OperationFactory], OperationFactory]:
     """Register a factory `(channels, stride, affine) -> nn.Module` under `name`.

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+is_scripting = torch.jit.is_scripting  # type: ignore[attr-defined]
+
 
 def depthwise_conv(x: Tensor, weight: Tensor, stride: int, dilation: int) -> Tensor:
     """Convolve each channel with its own kernel, padded to keep H and W at stride 1.
@@ -26,25 +28,32 @@ def depthwise_conv(x: Tensor, weight: Tensor, stride: int, dilation: int) -> Ten
     Returns:
         (B, C, ceil(H / stride), ceil(W / stride)).
     """
-    if x.device.type != "cpu":
-        return _conv(x, weight, stride, dilation)
-    if stride == 2 and dilation == 2:  # it reads every second pixel only
-        x, stride, dilation = every_second_pixel(x, 0), 1, 1
-    output: Tensor = _DepthwiseConv.apply(x, weight, stride, dilation)
+    # TorchScript knows no gradients but its own. It compiles no branch that it never takes.
+    if is_scripting() or x.device.type != "cpu":
+        output = _conv(x, weight, stride, dilation)
+    else:
+        if stride == 2 and dilation == 2:  # it reads every second pixel only
+            x, stride, dilation = every_second_pixel(x, 0), 1, 1
+        output = _DepthwiseConv.apply(x, weight, stride, dilation)
     return output
 
 
 def every_second_pixel(x: Tensor, first: int) -> Tensor:
     """Rows and columns `first`, `first + 2`, ... of (B, C, H, W), in its memory format."""
-    pixels: Tensor = _EverySecondPixel.apply(x, first)
+    if is_scripting():  # noqa: SIM108 - both sides of an expression would be compiled
+        pixels = x[:, :, first::2, first::2]
+    else:
+        pixels = _EverySecondPixel.apply(x, first)
     return pixels
 
 
 def concatenate(features: list[Tensor]) -> Tensor:
     """Features (B, C, H, W) of one shape in one tensor (B, sum of C, H, W)."""
-    if features[0].device.type != "cpu":
-        return torch.cat(features, dim=1)
-    return torch.cat([_DenseGradient.apply(feature) for feature in features], dim=1)
+    if is_scripting() or features[0].device.type != "cpu":
+        whole = torch.cat(features, dim=1)
+    else:
+        whole = torch.cat([_DenseGradient.apply(feature) for feature in features], dim=1)
+    return whole
 
 
 def _conv(x: Tensor, weight: Tensor, stride: int, dilation: int) -> Tensor:

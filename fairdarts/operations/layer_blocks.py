@@ -8,12 +8,14 @@ from timm.layers.conv_bn_act import ConvNormAct
 from timm.layers.create_act import get_act_layer
 from timm.layers.helpers import make_divisible
 from timm.layers.squeeze_excite import SqueezeExcite
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from fairdarts.operations.functional import every_second_pixel
 from fairdarts.spaces import LAYER_SKIP, Layer, LayerSpace
 
 ACTIVATION = "relu6"
+
+fx.wrap("every_second_pixel")  # A symbolic tracer records calls of it instead of following them.
 
 
 def scaled(channels: int, width: float) -> int:

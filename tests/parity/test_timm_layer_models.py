@@ -89,11 +89,12 @@ def test_out_indices_choose_the_features_and_drop_what_they_do_not_use(
     assert all(parameter.grad is not None for parameter in extractor.parameters())
 
 
-def test_intermediates_end_in_the_last_layer() -> None:
+def test_intermediates_come_with_the_features_that_the_head_takes() -> None:
     model = create()
-    last, intermediates = model.forward_intermediates(images())
-    torch.testing.assert_close(last, intermediates[-1])
-    torch.testing.assert_close(model.head(last), model.forward_features(images()))
+    features, intermediates = model.forward_intermediates(images())
+    torch.testing.assert_close(features, model.forward_features(images()))
+    torch.testing.assert_close(model.head(intermediates[-1]), features)
+    torch.testing.assert_close(model.forward_head(features), model(images()))
     features, (intermediate,) = model.forward_intermediates(images(), [1], stop_early=True)
     assert features is intermediate
 

@@ -60,7 +60,7 @@ def test_imagenet_stem_halves_the_image_three_times_before_the_cells() -> None:
     logits, auxiliary_logits = model(torch.randn(2, 3, 224, 224))
     assert auxiliary_logits is not None
     assert logits.shape == auxiliary_logits.shape == (2, 10)
-    sizes = [features.shape[-1] for features in model.cell_outputs(torch.randn(2, 3, 224, 224))]
+    sizes = [features.shape[-1] for features in model.outputs(torch.randn(2, 3, 224, 224))]
     assert sizes == [28, 14, 7]
     with pytest.raises(ConfigError, match=r"48x48.*divisible by 32.*5 times"):
         model(torch.randn(2, 3, 48, 48))
