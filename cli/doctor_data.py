@@ -105,11 +105,13 @@ def _split(name: str, split: "SplitSurvey", config: "DataConfig") -> Iterator[Fi
     modes = ", ".join(f"{number} {mode}" for mode, number in split.modes.most_common())
     yield Finding(
         f"  {name} images",
-        f"{', '.join(sizes) or 'unknown'} pixels; {modes or 'none read'} ({which} decoded)",
+        f"{', '.join(sizes) or 'unknown'} pixels; {modes or 'none read'} ({which} decoded)"
+        + (f"; {split.num_rotated} marked as rotated, used as stored" if split.num_rotated else ""),
         figures={
             "num_decoded": split.num_sampled,
             "sizes": [[*size, number] for size, number in sorted(split.sizes.items())],
             "modes": dict(split.modes),
+            "num_rotated": split.num_rotated,
         },
     )
     if split.unusable:

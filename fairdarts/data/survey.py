@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 from torch import Tensor
 
 from fairdarts.config import DataConfig
@@ -28,6 +28,8 @@ from fairdarts.errors import DataError
 
 SAMPLE = 256
 """Images of a split that are decoded."""
+UPRIGHT = 1
+"""EXIF's orientation of an image that is stored as it should be seen."""
 THREADS = 8
 THUMBNAIL = 96
 """Pixels a side that examples have at most."""
@@ -53,6 +55,8 @@ class SplitSurvey:
     """Width and height in pixels, as stored."""
     modes: Counter[str]
     """Pillow's names of pixel formats: RGB, L (grey), P (palette), CMYK, ..."""
+    num_rotated: int
+    """Images that EXIF says are to be turned or mirrored; they are used as they are stored."""
     unusable: tuple[str, ...]
     """A sentence about each image that cannot be used."""
     examples: tuple[Shown, ...]
@@ -114,6 +118,7 @@ def _survey(images: Images, num_examples: int) -> SplitSurvey:
         num_sampled=len(looks),
         sizes=Counter(look.size for look in looks if look.size),
         modes=Counter(look.mode for look in looks if look.mode),
+        num_rotated=sum(look.rotated for look in looks),
         unusable=tuple(look.fault for look in looks if look.fault),
         examples=tuple(
             Shown(image, images.class_names[int(labels[number])])
@@ -138,6 +143,7 @@ class _Look:
 
     size: tuple[int, int] | None = None
     mode: str = ""
+    rotated: bool = False
     image: Image.Image | None = None
     """RGB, no larger than a thumbnail; None: it cannot be used."""
     fault: str = ""
@@ -150,18 +156,19 @@ def _looks(images: Images, sample: Tensor) -> list[_Look]:
         with warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as pool:
             return list(pool.map(_look, encoded))
     pixels = images.images[sample].permute(0, 2, 3, 1).contiguous().numpy()
-    return [_Look(image.size, image.mode, image) for image in map(Image.fromarray, pixels)]
+    return [_Look(image.size, image.mode, image=image) for image in map(Image.fromarray, pixels)]
 
 
 def _look(encoded: Encoded) -> _Look:
-    size, mode = None, ""
+    size, mode, rotated = None, "", False
     try:
         data = encoded.content()
         # Of the header alone: the image as it is stored, not yet RGB.
         with contextlib.suppress(Exception), Image.open(io.BytesIO(data)) as image:
             size, mode = image.size, image.mode
+            rotated = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT) != UPRIGHT
         decoded = encoded._replace(data=data).image()
     except DataError as error:
-        return _Look(size, mode, fault=str(error))
+        return _Look(size, mode, rotated, fault=str(error))
     decoded.thumbnail((THUMBNAIL, THUMBNAIL))
-    return _Look(size, mode, decoded)
+    return _Look(size, mode, rotated, decoded)

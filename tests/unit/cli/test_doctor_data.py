@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 from jpeg_files import jpeg, write_folder
-from PIL import Image
+from PIL import ExifTags, Image
 
 from cli.doctor_data import Finding, check_contact_sheet, data_findings
 from fairdarts.config import DataConfig
@@ -45,6 +45,17 @@ def test_faults_come_with_a_remedy(tmp_path: Path) -> None:
     assert [one.remedy for one in streamed if one.remedy] == [
         "repair or remove them, or set data.damaged=skip"
     ]
+
+
+def test_photographs_that_their_camera_rotated_are_counted(tmp_path: Path) -> None:
+    write_folder(tmp_path, {"ant": 2, "bee": 2})
+    for name, orientation in (("turned", 6), ("upright", 1)):
+        exif = Image.Exif()
+        exif[ExifTags.Base.Orientation] = orientation
+        Image.new("RGB", (5, 9)).save(tmp_path / "train" / "ant" / f"{name}.jpg", exif=exif)
+    found = findings(tmp_path, image_size=32)
+    assert values(found)["train images"].endswith("; 1 marked as rotated, used as stored")
+    assert [one.remedy for one in found if one.remedy] == []
 
 
 def test_many_classes_are_summed_up(tmp_path: Path) -> None:
