@@ -66,6 +66,8 @@ def _append(path: Path, content: bytes) -> None:
             file.write(content)
     except BrokenPipeError as error:  # As with standard output, this needs no words.
         raise StdoutError(error) from error
+    except OSError as error:  # It names no file if it was open already.
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _is_descriptor(path: Path) -> bool:

@@ -136,14 +136,16 @@ def run(
     from orchestrate.planning.resources import this_machine, trial_share
     from orchestrate.planning.submission import submit
     from orchestrate.planning.sweep_file import load_sweep
+    from orchestrate.running.cluster import session_folder
     from results.store.store import Store
 
     loaded = load_sweep(sweep, set_, scale)
     images = Images(store)
     trials = planned(loaded, images)
     if address is None:
-        # Before anything is written: a trial that fits nowhere is no plan.
+        # Before anything is written: trials fit here, and Ray's sockets do.
         trial_share(loaded.resources, [this_machine()])
+        session_folder()
     results = Store.create(store)
     images.share(results)
     submission = submit(results, loaded.name, trials, loaded.resources)

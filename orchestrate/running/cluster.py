@@ -48,7 +48,7 @@ def cluster(address: str | None) -> Iterator[list[dict[str, float]]]:
     """
     how: dict[str, Any] = {}
     if address is None:
-        how = {"num_cpus": num_cpus(), "include_dashboard": False, "_temp_dir": _session_folder()}
+        how = {"num_cpus": num_cpus(), "include_dashboard": False, "_temp_dir": session_folder()}
         if not any(map(os.environ.get, TOKEN_VARIABLES)):
             # Otherwise Ray writes one into the home folder.
             os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
@@ -107,7 +107,7 @@ def ray_faults() -> Iterator[None]:
         ) from error
 
 
-def _session_folder() -> str:
+def session_folder() -> str:
     """Where a local Ray keeps its sockets and logs: where it would itself, if names fit there.
 
     Raises:

@@ -86,7 +86,7 @@ def test_a_pipe_whose_reader_goes_away_is_no_fault_of_a_file(tmp_path: Path) -> 
 def test_a_device_is_written_to_and_stays_one(tmp_path: Path) -> None:
     before = Path("/dev/full").stat()
 
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
         write_output(Path("/dev/full"), b"content")
     write_output(Path("/dev/null"), b"content")
 

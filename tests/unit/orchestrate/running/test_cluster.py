@@ -1,7 +1,7 @@
 import pytest
 
 from orchestrate.errors import ClusterError
-from orchestrate.running.cluster import cluster
+from orchestrate.running.cluster import session_folder
 
 
 def test_a_place_for_ray_in_which_its_sockets_do_not_fit_is_refused(
@@ -10,4 +10,4 @@ def test_a_place_for_ray_in_which_its_sockets_do_not_fit_is_refused(
     monkeypatch.setenv("RAY_TMPDIR", "/tmp/" + "x" * 60)
 
     with pytest.raises(ClusterError, match=r"RAY_TMPDIR .* bytes too long .* shorter name"):
-        cluster(None).__enter__()
+        session_folder()
