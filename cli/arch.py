@@ -5,7 +5,7 @@ import tempfile
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,7 @@ from cli.genotypes import GenotypeArgument, cost_line, count, describe, millions
 from cli.options import DEFAULT_STORE, StoreOption
 from cli.output import check_output, write_output
 from cli.progress import working
+from fairdarts.vocabulary import PictureFormat
 from results.text import clean_text
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Look at architectures, count and draw them.", no_args_is_help=True)
 
-PICTURE_FORMATS: dict[str, Literal["svg", "png"]] = {".svg": "svg", ".png": "png"}
+PICTURE_FORMATS: dict[str, PictureFormat] = {".svg": "svg", ".png": "png"}
 
 
 class Cells(StrEnum):
@@ -253,9 +254,7 @@ def draw(
 
 
 @working("drawing")
-def _picture(
-    architecture: "AnyGenotype", title: str, format_: Literal["svg", "png"], cell: Cells
-) -> bytes:
+def _picture(architecture: "AnyGenotype", title: str, format_: PictureFormat, cell: Cells) -> bytes:
     from fairdarts.genotype.layer_genotype import LayerGenotype
 
     if isinstance(architecture, LayerGenotype):

@@ -17,7 +17,7 @@ class Needs:
     needs_cells: bool = False
     """Whether it looks at cells, which S2 does not have."""
     strength_below: float = math.inf
-    """Strengths of a perturbation from here on make no sense; 1 where it is a probability."""
+    """What the strength of a perturbation must be below; 1 where it is a probability."""
 
 
 PERTURBATIONS: dict[str, Needs] = {

@@ -19,7 +19,7 @@ class DataError(FairDartsError):
 
 
 class GenotypeError(FairDartsError):
-    """A genotype that does not describe a cell of the search space."""
+    """A genotype that does not describe an architecture of its search space."""
 
 
 class CheckpointError(FairDartsError):

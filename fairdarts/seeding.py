@@ -1,4 +1,4 @@
-"""Randomness as a function of where it is used, so that no generator state is ever to be saved.
+"""Randomness as a function of where it is used, so that no generator has to be saved.
 
 Every random draw comes from a generator seeded by (seed, what, epoch or step). A run resumed at any
 epoch therefore draws what the uninterrupted one would have drawn.

@@ -112,7 +112,7 @@ class LayerSpace:
     """Channels, layers, and stride of the first layer, which alone changes the shape."""
     stem_channels: int = 32
     first_channels: int = 16
-    """Of the fixed block, whose output is the first layer's input."""
+    """Channels of the fixed block, whose output the first layer reads."""
     head_channels: int = 1280
 
     @property

@@ -1,7 +1,7 @@
-"""Closed sets of words that settings and functions share; what each means is told at the setting.
+"""Closed sets of words that several modules share; the settings of that type say what they mean.
 
-They are plain strings in sweep files, in JSON and in keys; a misspelt one fails in mypy, and as a
-setting when it is read.
+They are plain strings in sweep files, in JSON and in keys. A misspelt word is refused by mypy, and
+by the settings when it is read from a file.
 """
 
 from typing import Literal
@@ -13,3 +13,4 @@ Precision = Literal["float32", "tf32", "bfloat16"]
 DeriveRule = Literal["threshold", "threshold_edge", "darts"]
 Stem = Literal["cifar", "imagenet"]
 DropPathMode = Literal["node", "edge"]
+PictureFormat = Literal["svg", "png"]

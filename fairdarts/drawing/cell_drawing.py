@@ -17,7 +17,6 @@ from fairdarts.drawing.picture import (
     OUTPUT_FILL,
     TITLE_HEIGHT,
     TITLE_PT,
-    Format,
     add_box,
     add_text,
     add_title,
@@ -26,6 +25,7 @@ from fairdarts.drawing.picture import (
 )
 from fairdarts.genotype.cell_genotype import Genotype
 from fairdarts.spaces import CELL_KINDS, NUM_INPUTS, S1, SKIP, CellSpace
+from fairdarts.vocabulary import PictureFormat
 
 CELL_NAMES = {"normal": "normal cell", "reduce": "reduction cell"}
 
@@ -43,7 +43,7 @@ POOL_COLOR = "#6b5b73"
 def draw(
     genotype: Genotype,
     title: str,
-    format: Format,
+    format: PictureFormat,
     kinds: Sequence[str] = CELL_KINDS,
     space: CellSpace = S1,
 ) -> bytes:
@@ -108,7 +108,7 @@ class _CellPicture:
         self.isolated = set(range(NUM_INPUTS, self.output + 1)) - reached
 
     def draw(self) -> None:
-        """Arrows first: nodes and names lie on top."""
+        """Draw arrows first, so that nodes and names lie on top."""
         for arrow in self.layout.arrows:
             self._arrow(arrow)
         for number, box in self.layout.nodes.items():

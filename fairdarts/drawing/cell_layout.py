@@ -23,7 +23,7 @@ PORT_GAP = 0.085
 LABEL_HEIGHT = 0.2
 LABEL_MARGIN = 0.05
 LANE_HEIGHT = 0.1
-"""Of an arrow that passes through a layer."""
+"""Height that an arrow takes where it passes through a layer."""
 BEND = 0.3
 """Width of the gap between two layers, in which arrows bend."""
 BEND_PER_CLIMB = 0.12

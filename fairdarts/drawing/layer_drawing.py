@@ -21,7 +21,6 @@ from fairdarts.drawing.picture import (
     OUTPUT_FILL,
     TITLE_HEIGHT,
     TITLE_PT,
-    Format,
     add_box,
     add_text,
     add_title,
@@ -30,6 +29,7 @@ from fairdarts.drawing.picture import (
 )
 from fairdarts.genotype.layer_genotype import LayerGenotype
 from fairdarts.spaces import LAYER_SKIP, S2
+from fairdarts.vocabulary import PictureFormat
 
 COLUMN_WIDTH = 0.46
 BOX_WIDTH = 0.24
@@ -56,7 +56,7 @@ class _Column:
 
 
 def draw_layers(
-    genotype: LayerGenotype, title: str, format: Format, image_size: int = IMAGE_SIZE
+    genotype: LayerGenotype, title: str, format: PictureFormat, image_size: int = IMAGE_SIZE
 ) -> bytes:
     """The picture of a network of S2.
 

@@ -6,7 +6,7 @@ are in inches, sizes of text in points.
 
 import io
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -16,7 +16,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.textpath import TextPath
 
-Format = Literal["svg", "png"]
+from fairdarts.vocabulary import PictureFormat
 
 DPI = 200
 MARGIN = 0.15
@@ -24,16 +24,18 @@ TITLE_HEIGHT = 0.34
 TITLE_PT = 10
 POINTS_PER_INCH = 72
 FONT = "DejaVu Sans"
-"""It comes with matplotlib: the same on every machine."""
+"""It comes with matplotlib, so it is the same on every machine."""
 
 INK = "#222222"
 FADED = "#a8a8a8"
-"""Of what is left out of the network: its outline and its text."""
+"""Colour of what the network leaves out: of its outline and of its text."""
 FADED_FILL = "#eeeeee"
 INPUT_FILL, OUTPUT_FILL = "#d3e8d0", "#f6e6b8"
 
 
-def picture(width: float, height: float, format: Format, paint: Callable[[Axes], None]) -> bytes:
+def picture(
+    width: float, height: float, format: PictureFormat, paint: Callable[[Axes], None]
+) -> bytes:
     """The content of a file with one picture.
 
     Args:

@@ -1,4 +1,4 @@
-"""The network of one genotype, trained from scratch (that of DARTS, arXiv:1806.09055).
+"""The network of one genotype of S1, built like that of DARTS (arXiv:1806.09055).
 
 Shapes: B batch, C channels of the first cell, H W space, N live nodes of a cell, K classes.
 Cells at a third and two thirds of the depth halve H and W and double the channels.

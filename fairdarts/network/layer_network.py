@@ -1,4 +1,4 @@
-"""The network of one genotype of S2, trained from scratch.
+"""The network of one genotype of S2.
 
 Shapes: B batch, C channels, H W space, K classes. Images may have any size; H and W are halved five
 times, rounded up.

@@ -1,4 +1,4 @@
-"""The loop of a search: batches to steps, epochs to what they measured."""
+"""The loop of a search: a step for every batch, a report after every epoch."""
 
 import time
 from collections.abc import Callable

@@ -52,7 +52,7 @@ class Perturbation:
         return like.new_empty(like.shape).normal_(generator=self.chance)
 
     def survivors(self, drop_prob: float, like: Tensor) -> Tensor:
-        """1 / (1 - drop_prob) where an entry survives and 0 where not, of the shape of a tensor."""
+        """Factors in the shape of a tensor: 1 / (1 - drop_prob) where an entry survives, else 0."""
         draws = like.new_empty(like.shape).uniform_(generator=self.chance)
         return (draws >= drop_prob).to(like.dtype) / (1 - drop_prob)
 

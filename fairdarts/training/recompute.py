@@ -10,7 +10,7 @@ from fairdarts.operations.norm import Norm
 
 
 def recomputed(module: nn.Module, *inputs: Any, draws: bool = False) -> Any:
-    """`module(*inputs)`, which keeps only the inputs for the gradient.
+    """Compute `module(*inputs)` and keep only the inputs for the gradient.
 
     Args:
         module: Computed in the forward pass, and once more in the backward pass.
