@@ -105,7 +105,7 @@ def _print(finding: Finding) -> None:
 
 def _document(finding: Finding) -> dict[str, Any]:
     return {
-        "what": finding.what,
+        "what": finding.what.strip(),
         "ok": not finding.remedy,
         "value": finding.value,
         "remedy": finding.remedy or None,

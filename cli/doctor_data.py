@@ -1,7 +1,7 @@
 """What `fairdarts doctor --data` says about a data set."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +49,11 @@ def data_findings(config: "DataConfig", name: str, sheet: Path | None) -> Iterat
         name: How the user called it.
         sheet: Where a contact sheet is written; None: nowhere.
     """
+    for finding in _findings(config, name, sheet):
+        yield replace(finding, figures={"data": name} | finding.figures)
+
+
+def _findings(config: "DataConfig", name: str, sheet: Path | None) -> Iterator[Finding]:
     from fairdarts.conditions import Setup, refuse, warnings
     from fairdarts.data.contact_sheet import NUM_EXAMPLES, contact_sheet
     from fairdarts.data.facts import facts
