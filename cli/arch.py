@@ -156,21 +156,25 @@ def show(
 def count_(
     genotype: GenotypeArgument,
     init_channels: Annotated[
-        int | None, typer.Option(min=1, help="C of the first cell; default: 36.")
+        int | None, typer.Option(min=1, max=10**9, help="C of the first cell; default: 36.")
     ] = None,
     num_cells: Annotated[
-        int | None, typer.Option(min=3, help="Cells in the network; default: 20.")
+        int | None, typer.Option(min=3, max=1000, help="Cells in the network; default: 20.")
     ] = None,
     width: Annotated[
         float | None, typer.Option(min=0.05, max=4, help="S2: multiplies channels; default: 1.")
     ] = None,
     image_size: Annotated[
         int | None,
-        typer.Option(min=4, help="Height and width in pixels; default: 32, or 224 for S2."),
+        typer.Option(
+            min=4, max=10_000, help="Height and width in pixels; default: 32, or 224 for S2."
+        ),
     ] = None,
     num_classes: Annotated[
         int | None,
-        typer.Option(min=1, help="Outputs of the classifiers; default: 10, or 1000 for S2."),
+        typer.Option(
+            min=1, max=100_000, help="Outputs of the classifiers; default: 10, or 1000 for S2."
+        ),
     ] = None,
     stem: Annotated[
         StemKind | None,

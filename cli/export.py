@@ -12,7 +12,9 @@ from cli.output import check_output, write_output
 from cli.progress import working
 
 if TYPE_CHECKING:
+    from fairdarts.config import RetrainConfig
     from fairdarts.export.description import Description
+    from fairdarts.genotype.cell_genotype import Genotype
     from fairdarts.network.build import AnyNetwork
 
 
@@ -26,11 +28,15 @@ def export(
     ],
     image_size: Annotated[
         int | None,
-        typer.Option(min=4, help="Height and width; default: as trained, or 32, or 224 for S2."),
+        typer.Option(
+            min=4, max=2048, help="Height and width; default: as trained, or 32, or 224 for S2."
+        ),
     ] = None,
     num_classes: Annotated[
         int | None,
-        typer.Option(min=1, help="Of an untrained network; default: 10, or 1000 for S2."),
+        typer.Option(
+            min=1, max=100_000, help="Of an untrained network; default: 10, or 1000 for S2."
+        ),
     ] = None,
     uint8: Annotated[
         bool,
@@ -118,9 +124,11 @@ def _untrained(
     import torch
 
     from cli.genotypes import CELL_SCALE, LAYER_SCALE
+    from fairdarts.conditions import foreign_setting
     from fairdarts.config import RetrainConfig
     from fairdarts.errors import ConfigError
     from fairdarts.export.description import Description, published_statistics
+    from fairdarts.genotype.cell_genotype import Genotype
     from fairdarts.genotype.layer_genotype import LayerGenotype
     from fairdarts.network.build import build_network
     from orchestrate.planning.settings import full_name, parse_assignment, resolve
@@ -139,6 +147,10 @@ def _untrained(
     scale = LAYER_SCALE if isinstance(architecture, LayerGenotype) else CELL_SCALE
     size = 224 if config.stem == "imagenet" else scale["image_size"]
     num_classes = num_classes or scale["num_classes"]
+    if fault := foreign_setting(config, has_cells=not isinstance(architecture, LayerGenotype)):
+        raise ConfigError(f"{fault}.")
+    if isinstance(architecture, Genotype):
+        _check_memory(architecture, config, num_classes)
     torch.manual_seed(config.seed)
     network = build_network(architecture, config, num_classes)
     mean, std = published_statistics(config, architecture)
@@ -152,3 +164,28 @@ def _untrained(
         crop_mode="center" if size == LAYER_SCALE["image_size"] else "squash",
     )
     return network, description
+
+
+def _check_memory(genotype: "Genotype", config: "RetrainConfig", num_classes: int) -> None:
+    """See to it that the network fits, before memory is asked for that the system only promises."""
+    import psutil
+
+    from fairdarts.errors import ConfigError
+    from fairdarts.genotype.cell_cost import cell_network_cost
+
+    cost = cell_network_cost(
+        genotype,
+        init_channels=config.init_channels,
+        num_cells=config.num_cells,
+        image_size=224,  # of no matter to weights, and right for either stem
+        num_classes=num_classes,
+        auxiliary=config.auxiliary_weight > 0,
+        stem=config.stem,
+    )
+    needed, free = 4 * cost.params_with_auxiliary, psutil.virtual_memory().available
+    if needed > free:
+        raise ConfigError(
+            f"a network of {cost.params_with_auxiliary:,} params takes {needed / 2**30:,.0f} GiB, "
+            f"and {free / 2**30:,.0f} GiB are free: lower retrain.init_channels or "
+            "retrain.num_cells."
+        )

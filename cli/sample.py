@@ -18,7 +18,7 @@ def sample(
     ] = None,
     max_multadds: Annotated[float | None, typer.Option(help="Most MultAdds, in millions.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,
-    count: Annotated[int, typer.Option(min=1, help="How many, all distinct.")] = 1,
+    count: Annotated[int, typer.Option(min=1, max=100_000, help="How many, all distinct.")] = 1,
     format_: Annotated[
         Format, typer.Option("--format", help="text: a line of JSON for each; json: one list.")
     ] = Format.TEXT,

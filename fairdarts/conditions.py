@@ -187,11 +187,14 @@ OWN_SETTINGS = {
 
 def setting_of_the_other_kind(setup: Setup) -> str | None:
     """It would do nothing."""
-    if setup.retrain is None:
-        return None
-    own, other = OWN_SETTINGS if setup.has_cells else reversed(OWN_SETTINGS)
+    return None if setup.retrain is None else foreign_setting(setup.retrain, setup.has_cells)
+
+
+def foreign_setting(retrain: RetrainConfig, has_cells: bool) -> str | None:
+    """Why a setting does nothing for networks of cells, or else of layers; None if all do."""
+    own, other = OWN_SETTINGS if has_cells else reversed(OWN_SETTINGS)
     for setting in OWN_SETTINGS[other]:
-        value = getattr(setup.retrain, setting)
+        value = getattr(retrain, setting)
         # 0, as of a head or of dropout, says that there is none, which is so.
         if value and value != RetrainConfig.model_fields[setting].default:
             return (

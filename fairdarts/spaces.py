@@ -186,5 +186,6 @@ def get_space(name: str) -> Space:
         ConfigError: If no space has that name.
     """
     if name not in SPACES:
-        raise ConfigError(f"space (={name!r}) is not known; allowed: {', '.join(SPACES)}.")
+        allowed = ", ".join(SPACES)
+        raise ConfigError(f"space (={name!r}) is not known; allowed: {allowed}.", "search.space")
     return SPACES[name]

@@ -65,8 +65,8 @@ def load_submission(store: Store, sweep: str) -> Submission:
     if not number:
         known = ", ".join(store.sweep_names()) or "none"
         raise SweepError(
-            f"no sweep {sweep!r} was run in {store.root} (there: {known}): start it with "
-            f"`fairdarts sweep run {sweep}`."
+            f"no sweep {sweep!r} was run in {store.root} (there: {known}): name one of them, or "
+            "run it first with `fairdarts sweep run`."
         )
     plan = _read(store, sweep, number)
     return Submission(

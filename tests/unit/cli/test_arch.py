@@ -245,6 +245,22 @@ def test_sample_prints_distinct_genotypes_with_their_counts(run: Run) -> None:
         (["arch", "count", "FairDARTS_a", "--image-size", "30"], ["30x30", "divisible by 4"]),
         (["arch", "draw", "FairDARTS_a", "-o", "x.pdf"], ["x.pdf", ".svg or .png"]),
         (["arch", "show", "nosuch"], ["not a published genotype", "JSON", "an id", "a file"]),
+        (
+            ["arch", "export", "FairDARTS_a", "-o", "x.onnx", "--set", "retrain.width=2.0"],
+            ["retrain.width (=2.0)", "layers (S2)"],
+        ),
+        (
+            [
+                "arch",
+                "export",
+                "FairDARTS_a",
+                "-o",
+                "x.onnx",
+                "--set",
+                "retrain.init_channels=9999",
+            ],
+            ["params takes", "GiB are free"],
+        ),
         (["derive", "nonsense"], ["nonsense", "16 digits"]),
         (["derive", OTHER], [OTHER]),
         (
