@@ -3,14 +3,19 @@
 Importing this module registers them: `import fairdarts.timm_models`.
 """
 
+import json
+from pathlib import Path
 from typing import Any
 
+import timm
+from safetensors import SafetensorError, safe_open
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from timm.models import PretrainedCfg, build_model_with_cfg, generate_default_cfgs, register_model
 from torch import nn
 
 from fairdarts.data.sources import PUBLISHED_STATISTICS
-from fairdarts.errors import GenotypeError
+from fairdarts.errors import ExportError, GenotypeError
+from fairdarts.export.description import TIMM_KEY
 from fairdarts.export.timm_cell_network import TimmNetwork
 from fairdarts.export.timm_layer_network import TimmLayerNetwork
 from fairdarts.genotype.any_genotype import find_genotype
@@ -125,3 +130,35 @@ def _register_named(name: str, entry: PublishedGenotype) -> None:
 
 for _name, _entry in NAMED.items():
     _register_named(_name, _entry)
+
+
+def load_exported(path: Path | str, **settings: Any) -> nn.Module:
+    """The network in a file that `fairdarts arch export TRIAL -o FILE.safetensors` wrote.
+
+    Its `pretrained_cfg` says how it is fed: `timm.data.create_transform(**resolve_data_config(
+    model=network))` does to an image what was done to the test images.
+
+    Args:
+        path: The file.
+        settings: What timm gives every model: `features_only`, or `num_classes` for a classifier of
+            another data set.
+    Returns:
+        It, in evaluation mode.
+    Raises:
+        ExportError: If it is another file.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except SafetensorError as error:
+        raise ExportError(f"{path} is not a safetensors file ({error}).") from None
+    if TIMM_KEY not in metadata:
+        raise ExportError(f"{path} was not written by `fairdarts arch export` of this version.")
+    described = json.loads(metadata[TIMM_KEY])
+    model: nn.Module = timm.create_model(
+        described["architecture"],
+        pretrained=True,
+        pretrained_cfg_overlay=described["pretrained_cfg"] | {"file": str(path)},
+        **described["model_args"] | settings,
+    )
+    return model.eval()

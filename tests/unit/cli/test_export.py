@@ -11,8 +11,10 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from PIL import Image
 from safetensors import safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
+from timm.data import create_transform, resolve_data_config
 from torch import nn
 from typer.testing import CliRunner
 
@@ -20,11 +22,13 @@ from cli.app import app
 from fairdarts.config import DataConfig, RetrainConfig
 from fairdarts.data.augment import normalise
 from fairdarts.data.sources import load
+from fairdarts.data.views import centre_view
 from fairdarts.errors import ConfigError, ExportError
 from fairdarts.export.description import Description
 from fairdarts.export.onnx import _onnxruntime, to_onnx
 from fairdarts.genotype.layer_genotype import LayerGenotype
 from fairdarts.network.layer_network import LayerNetwork
+from fairdarts.timm_models import load_exported
 from results.store.store import Store
 
 S2 = " ".join(["E3K3", "E3K3+skip", "E3K5+E6K3"] * 2)
@@ -115,6 +119,75 @@ def test_weights_say_how_they_are_fed_and_where_they_come_from(
     path = tmp_path / "model.safetensors"
     run("arch", "export", row["stage_key"], "-o", path, "--store", store)
     check_metadata(path, row)
+
+
+def test_timm_loads_the_weights_and_feeds_them_as_the_evaluation_did(
+    tmp_path: Path, trained: tuple[Path, dict[str, Any]]
+) -> None:
+    store, row = trained
+    path = tmp_path / "model.safetensors"
+    run("arch", "export", row["stage_key"], "-o", path, "--store", store)
+    network = load_exported(path)
+    transform = create_transform(**resolve_data_config({}, model=network))
+    _, test = load(DataConfig(source="digits", num_train=40, num_test=20))
+    pictures = [Image.fromarray(image.permute(1, 2, 0).numpy()) for image in test.images]
+    images = torch.stack([transform(picture) for picture in pictures])
+    torch.testing.assert_close(images, normalise(test.images, test.mean, test.std))
+    right = (network(images).argmax(dim=1) == test.labels).double().mean()
+    assert 100 * float(right) == pytest.approx(row["test_top1_pct"])
+    assert network.pretrained_cfg["label_names"] == list("0123456789")
+    assert network.pretrained_cfg["tag"] == row["stage_key"]
+    assert load_exported(path, num_classes=3)(images).shape == (20, 3)
+    assert len(load_exported(path, features_only=True)(images)) == 3
+
+
+def test_timm_loads_no_other_file(tmp_path: Path) -> None:
+    path = tmp_path / "other.safetensors"
+    save_file({"weight": torch.zeros(1)}, path)
+    with pytest.raises(ExportError, match="was not written by `fairdarts arch export`"):
+        load_exported(path)
+    path.write_bytes(b"text")
+    with pytest.raises(ExportError, match="is not a safetensors file"):
+        load_exported(path)
+
+
+@pytest.mark.parametrize(
+    ("genotype", "changes"),
+    [
+        ("DARTS_V2", ["--set", "recipe=imagenet-transfer", "--set", "retrain.init_channels=4"]),
+        (S2, ["--set", "recipe=imagenet-s2-se", "--set", "retrain.width=0.25"]),
+    ],
+)
+def test_timm_loads_networks_of_every_recipe(
+    tmp_path: Path, genotype: str, changes: list[str]
+) -> None:
+    path = tmp_path / "model.safetensors"
+    run("arch", "export", genotype, "-o", path, *changes)
+    network = load_exported(path)
+    assert network(torch.zeros(1, 3, 64, 64)).shape == (1, 10 if genotype == "DARTS_V2" else 1000)
+    config = resolve_data_config({}, model=network)
+    assert (config["input_size"], config["crop_mode"]) == ([3, 224, 224], "center")
+    features = load_exported(path, features_only=True)
+    assert [64 // output.shape[-1] for output in features(torch.zeros(1, 3, 64, 64))] == (
+        features.feature_info.reduction()
+    )
+
+
+@pytest.mark.parametrize("size", [32, 64, 224])
+def test_timm_and_the_evaluation_see_the_same_centre(size: int) -> None:
+    description = Description(
+        genotype=LayerGenotype.from_text(S2),
+        config=RetrainConfig(),
+        num_classes=3,
+        image_size=size,
+        mean=(0.0, 0.0, 0.0),
+        std=(1.0, 1.0, 1.0),
+        crop_mode="center",
+    )
+    pixels = np.random.default_rng(0).integers(256, size=(301, 257, 3), dtype=np.uint8)
+    config = resolve_data_config({}, pretrained_cfg=description.timm()["pretrained_cfg"])
+    seen = create_transform(**config)(Image.fromarray(pixels))
+    torch.testing.assert_close(seen, centre_view(size)(Image.fromarray(pixels)) / 255)
 
 
 def check_metadata(path: Path, row: dict[str, Any]) -> None:
