@@ -57,7 +57,8 @@ def plain_step(state: PlainState, train: Batch, val: Batch, config: SearchConfig
     """One bi-level step: alphas on `val`, then weights on `train`; both on `train` if single-level.
 
     Returns:
-        Loss and logits of the training batch, total and validation loss of the other.
+        Loss and logits of the training batch, total and validation loss of the other; `state` is
+        changed in place.
     """
     supernet = state.supernet
     state.alpha_optimizer.zero_grad()

@@ -57,7 +57,7 @@ def twins(plain: PlainSupernet, fast: CellSupernet) -> Iterator[Twin]:
 
 
 def copy_weights(fast: CellSupernet, plain: PlainSupernet) -> None:
-    """Give the plain supernet the parameters and running statistics of the fast one."""
+    """Overwrite the parameters and running statistics of the plain supernet by the fast one's."""
     with torch.no_grad():
         for twin in twins(plain, fast):
             twin.plain.copy_(twin.fast[twin.part])

@@ -107,6 +107,16 @@ def test_links_resolve(page: Path) -> None:
             assert (page.parent / target).exists(), target
 
 
+def test_the_code_that_the_readme_names_is_in_the_files_it_names() -> None:
+    named = re.findall(r"\[([\w/]+\.py)\]\(\1\), ((?:`\w+`(?:, )?)+)", README)
+    assert len(named) > 10
+    for file, names in named:
+        code = (ROOT / file).read_text("utf-8")
+        for name in re.findall(r"\w+", names):
+            defined = rf"^(?:def |class ){name}\b|^{name}\b.*="
+            assert re.search(defined, code, re.MULTILINE), f"{name} in {file}"
+
+
 def test_the_sweep_file_of_the_docs_is_valid(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "sweeps.md").read_text("utf-8")
     (example,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
