@@ -125,7 +125,6 @@ def _untrained(
 
     from cli.genotypes import CELL_SCALE, LAYER_SCALE
     from fairdarts.conditions import foreign_setting
-    from fairdarts.config import RetrainConfig
     from fairdarts.errors import ConfigError
     from fairdarts.export.description import Description, published_statistics
     from fairdarts.genotype.cell_genotype import Genotype
@@ -142,8 +141,7 @@ def _untrained(
     layers = [{"search.space": architecture.space}, settings]
     # The augmentation of images that nobody reads here.
     layers.append({"retrain.color_jitter": False, "retrain.auto_augment": False})
-    config = resolve("fairdarts", layers)["retrain"]
-    assert isinstance(config, RetrainConfig)
+    config = resolve("fairdarts", layers).retrain
     scale = LAYER_SCALE if isinstance(architecture, LayerGenotype) else CELL_SCALE
     size = 224 if config.stem == "imagenet" else scale["image_size"]
     num_classes = num_classes or scale["num_classes"]

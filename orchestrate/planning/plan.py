@@ -9,9 +9,9 @@ import itertools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-from fairdarts.config import Config, DataConfig, RetrainConfig, SampleConfig
+from fairdarts.config import DataConfig, SampleConfig
 from fairdarts.data.files import Split
 from fairdarts.data.fingerprint import fingerprint
 from fairdarts.errors import ConfigError, FairDartsError
@@ -19,6 +19,7 @@ from fairdarts.spaces import S1
 from orchestrate.errors import SweepError
 from orchestrate.planning.identity import group_id, stage_key
 from orchestrate.planning.settings import (
+    Sections,
     Settings,
     chosen,
     data_label,
@@ -166,7 +167,7 @@ def _without_method(settings: Settings) -> Settings:
 
 def search_trial(
     method: str,
-    sections: dict[str, Config],
+    sections: Sections,
     shown: Settings,
     identify: Identify = fingerprint,
 ) -> TrialSpec:
@@ -184,7 +185,7 @@ def search_trial(
 
 
 def search_only_trial(
-    method: str, sections: dict[str, Config], shown: Settings, identify: Identify = fingerprint
+    method: str, sections: Sections, shown: Settings, identify: Identify = fingerprint
 ) -> TrialSpec:
     """The pipeline search -> derive, without retraining."""
     return _trial(method, method, shown, sections, _search_stages(sections, identify))
@@ -193,21 +194,21 @@ def search_only_trial(
 def given_trial(
     name: str,
     genotype: dict[str, Any],
-    sections: dict[str, Config],
+    sections: Sections,
     identify: Identify = fingerprint,
 ) -> TrialSpec:
     """Retrain a genotype that a person gives: a published one or one from a file."""
     config = {"genotype": genotype}
     given = StageSpec("given", stage_key("given", config, None), config, None)
     stages = (given, _retrain_stage(given, sections, identify))
-    shown = {"seed": cast(RetrainConfig, sections["retrain"]).seed}
+    shown = {"seed": sections.retrain.seed}
     return _trial("given", name, shown, sections, stages)
 
 
 def _sample_trial(
     group: RandomBaseline,
     sample: SampleConfig,
-    sections: dict[str, Config],
+    sections: Sections,
     shown: Settings,
     identify: Identify,
 ) -> TrialSpec:
@@ -224,27 +225,25 @@ def _sample_trial(
     return _trial("random", name, shown | repetition, sections, stages)
 
 
-def _search_stages(sections: dict[str, Config], identify: Identify) -> tuple[StageSpec, StageSpec]:
+def _search_stages(sections: Sections, identify: Identify) -> tuple[StageSpec, StageSpec]:
     # The search never sees a test image.
     data = _data(sections, ("train",), identify) | {"num_test": None}
-    config = {"search": sections["search"].model_dump(), "data": data}
+    config = {"search": sections.search.model_dump(), "data": data}
     search = StageSpec("search", stage_key("search", config, None), config, None)
-    rule = sections["derive"].model_dump() | {"space": sections["search"].model_dump()["space"]}
+    rule = sections.derive.model_dump() | {"space": sections.search.space}
     if rule["rule"] == "darts":
         del rule["op_threshold"]  # That rule has no threshold.
     return search, StageSpec("derive", stage_key("derive", rule, search.key), rule, search.key)
 
 
-def _retrain_stage(parent: StageSpec, sections: dict[str, Config], identify: Identify) -> StageSpec:
+def _retrain_stage(parent: StageSpec, sections: Sections, identify: Identify) -> StageSpec:
     data = _data(sections, ("train", "test"), identify)
-    config = {"retrain": sections["retrain"].model_dump(), "data": data}
+    config = {"retrain": sections.retrain.model_dump(), "data": data}
     return StageSpec("retrain", stage_key("retrain", config, parent.key), config, parent.key)
 
 
-def _data(
-    sections: dict[str, Config], splits: tuple[Split, ...], identify: Identify
-) -> dict[str, Any]:
-    data = cast(DataConfig, sections["data"])
+def _data(sections: Sections, splits: tuple[Split, ...], identify: Identify) -> dict[str, Any]:
+    data = sections.data
     return data.model_dump() | {"fingerprints": {split: identify(data, split) for split in splits}}
 
 
@@ -252,7 +251,7 @@ def _trial(
     method: str,
     name: str,
     shown: Settings,
-    sections: dict[str, Config],
+    sections: Sections,
     stages: tuple[StageSpec, ...],
 ) -> TrialSpec:
     fields = [axis.rpartition(".")[2] for axis in shown]
@@ -267,7 +266,7 @@ def _trial(
         group_label=" ".join([name, *varied]),
         group_id=group_id(method, [(stage.kind, stage.config) for stage in stages]),
         method=method,
-        dataset=data_label(cast(DataConfig, sections["data"])),
-        recipe=recipe_label(cast(RetrainConfig, sections["retrain"])),
+        dataset=data_label(sections.data),
+        recipe=recipe_label(sections.retrain),
         stages=stages,
     )

@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,18 @@ SECTIONS: dict[str, type[Config]] = {
     "derive": DeriveConfig,
     "retrain": RetrainConfig,
 }
+
+
+@dataclass(frozen=True)
+class Sections:
+    """The resolved settings of one trial."""
+
+    data: DataConfig
+    search: SearchConfig
+    derive: DeriveConfig
+    retrain: RetrainConfig
+
+
 Settings = dict[str, Any]
 """Full name, `section.field` or `method` or `seed`, to value."""
 
@@ -118,7 +131,7 @@ def _is_setting(name: str) -> bool:
         return name.startswith(("resources.", "random."))
 
 
-def resolve(method: str, layers: list[Settings]) -> dict[str, Config]:
+def resolve(method: str, layers: list[Settings]) -> Sections:
     """Every section of one trial, later layers over earlier ones.
 
     The order is: defaults, what the method and the search space change, what the recipe sets, then
@@ -147,10 +160,12 @@ def resolve(method: str, layers: list[Settings]) -> dict[str, Config]:
     for name, value in merged.items():
         section, _, field = name.partition(".")
         values[section][field] = value
-    return {
-        section: config.build(_absolute(values[section]), section)
-        for section, config in SECTIONS.items()
-    }
+    return Sections(
+        data=DataConfig.build(_absolute(values["data"]), "data"),
+        search=SearchConfig.build(values["search"], "search"),
+        derive=DeriveConfig.build(values["derive"], "derive"),
+        retrain=RetrainConfig.build(values["retrain"], "retrain"),
+    )
 
 
 def chosen(name: str, layers: list[Settings], default: object) -> str:

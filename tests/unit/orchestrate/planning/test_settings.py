@@ -1,6 +1,6 @@
 import pytest
 
-from fairdarts.config import DeriveConfig, RetrainConfig, SearchConfig
+from fairdarts.config import RetrainConfig, SearchConfig
 from fairdarts.errors import ConfigError
 from fairdarts.presets import METHODS, RECIPES
 from orchestrate.errors import SweepError
@@ -106,14 +106,13 @@ def test_without_layers_every_method_has_the_defaults_and_its_preset() -> None:
             expected = config.build(
                 (RECIPES["cifar-600"] if section == "retrain" else {}) | preset.get(section, {})
             )
-            assert sections[section] == expected
+            assert getattr(sections, section) == expected
 
 
 @pytest.mark.parametrize("method", ["fairdarts", "darts"])
 def test_a_space_has_presets_of_its_own_and_settings_go_over_them(method: str) -> None:
     sections = resolve(method, [{"search.space": "s2", "search.epochs": 3}])
-    search, derive = sections["search"], sections["derive"]
-    assert isinstance(search, SearchConfig) and isinstance(derive, DeriveConfig)
+    search, derive = sections.search, sections.derive
     assert (search.epochs, search.batch_size, search.alpha_lr) == (3, 1024, 5e-4)
     assert (search.weight_lr, search.weight_lr_min) == (0.02, 0.0)
     is_fair = method == "fairdarts"
@@ -125,27 +124,27 @@ def test_a_space_has_presets_of_its_own_and_settings_go_over_them(method: str) -
 
 def test_a_later_space_decides_and_other_spaces_have_no_presets() -> None:
     layers: list[Settings] = [{"search.space": "s2"}, {"search.space": "s1_no_skip"}]
-    assert resolve("fairdarts", layers)["search"] == SearchConfig(space="s1_no_skip")
+    assert resolve("fairdarts", layers).search == SearchConfig(space="s1_no_skip")
 
 
 def test_a_recipe_is_over_the_defaults_and_a_setting_over_the_recipe() -> None:
-    by_recipe = resolve("fairdarts", [{"retrain.recipe": "cifar-1600"}])["retrain"]
+    by_recipe = resolve("fairdarts", [{"retrain.recipe": "cifar-1600"}]).retrain
     assert isinstance(by_recipe, RetrainConfig) and by_recipe.epochs == 1600
     layers = [{"retrain.recipe": "cifar-1600", "retrain.epochs": 7}]
-    by_setting = resolve("fairdarts", layers)["retrain"]
+    by_setting = resolve("fairdarts", layers).retrain
     assert isinstance(by_setting, RetrainConfig) and by_setting.epochs == 7
 
 
 def test_a_recipe_of_a_later_layer_does_not_undo_a_setting_of_an_earlier_one() -> None:
     layers: list[Settings] = [{"retrain.epochs": 7}, {"retrain.recipe": "cifar-1600"}]
-    retrain = resolve("fairdarts", layers)["retrain"]
+    retrain = resolve("fairdarts", layers).retrain
     assert isinstance(retrain, RetrainConfig)
     assert (retrain.recipe, retrain.epochs) == ("cifar-1600", 7)
 
 
 def test_later_layers_win() -> None:
     layers: list[Settings] = [{"search.epochs": 1}, {"search.epochs": 2}]
-    search = resolve("darts", layers)["search"]
+    search = resolve("darts", layers).search
     assert isinstance(search, SearchConfig) and search.epochs == 2
 
 
