@@ -115,7 +115,7 @@ def _layers(
 
 
 def _run(command: str, trial: "TrialSpec", threads: int, store: Path) -> "Store":
-    from cli.live import live_view, problem_line
+    from cli.live import PROBLEMS, live_view, problem_line
     from orchestrate.planning.resources import Resources
     from orchestrate.planning.submission import submit
     from orchestrate.running.status import trial_status
@@ -127,20 +127,19 @@ def _run(command: str, trial: "TrialSpec", threads: int, store: Path) -> "Store"
     submission = submit(results, _sweep_name(command, trial), [trial], resources)
 
     status = trial_status(results, trial)
-    if status.finished:  # What the view below shows is what happens in it.
-        if status.status != Status.DONE:
-            print(problem_line(status))
-    else:
+    if not status.finished:
         with interruptible("the same command"), live_view(results, submission, rich_console()):
             from orchestrate.running.runner import run_here
 
             (status,) = run_here(results, submission, retry_failed=True)
-        if status.status == Status.RUNNING:
-            print(
-                f"Nothing was done: another process ({status.state.holder}) computes this "
-                f"{status.stage.kind} in {results.root}. `fairdarts show {trial.trial_id}` says "
-                "how far it is; the same command prints the result once it is done."
-            )
+    if status.status in PROBLEMS:
+        print(problem_line(status))
+    elif status.status == Status.RUNNING:
+        print(
+            f"Nothing was done: another process ({status.state.holder}) computes this "
+            f"{status.stage.kind} in {results.root}. `fairdarts show {trial.trial_id}` says "
+            "how far it is; the same command prints the result once it is done."
+        )
     if status.status != Status.DONE:
         raise typer.Exit(1)
     return results
