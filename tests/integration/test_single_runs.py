@@ -4,6 +4,7 @@ import signal
 from pathlib import Path
 
 from command_process import run, start
+from stored_images import png, write_images
 
 SEARCH = ["search", "--seed", "3"]
 SETTINGS = {
@@ -45,3 +46,19 @@ def test_an_interrupted_search_says_in_one_line_how_to_continue_and_does(tmp_pat
     # It is free at once for the next attempt.
     (attempt,) = tmp_path.glob("store/stages/search/*/*/attempts/a0001")
     assert (attempt / "RELEASED").exists()
+
+
+def test_why_a_retraining_failed_is_printed_once(tmp_path: Path) -> None:
+    write_images(tmp_path / "images", [png(0), b"not an image"] * 6)
+    size = ("init_channels=2", "num_cells=3", "epochs=1", "batch_size=4", "auxiliary_weight=0")
+    settings = [f"--set=retrain.{setting}" for setting in (*size, "cutout=0", "warmup_epochs=0")]
+    done = run(
+        "retrain",
+        "FairDARTS_b",
+        f"--data=parquet:{tmp_path / 'images'}",
+        f"--store={tmp_path / 'store'}",
+        *settings,
+    )
+
+    assert done.returncode == 1
+    assert (done.stdout + done.stderr).count("train.parquet, row 1 is not a readable image") == 1
