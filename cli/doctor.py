@@ -69,6 +69,10 @@ def doctor(
     configs = _data_configs(data or [], set_ or [], sweep)
     if contact_sheet is not None:
         check_contact_sheet(contact_sheet, len(configs))
+    if sweep is not None:
+        from orchestrate.planning.sweep_file import load_sweep
+
+        load_sweep(sweep, set_, scale)  # A wrong name is told before everything else is checked.
     if download is not None:
         _download(download)
     findings = _findings(store, address)

@@ -116,11 +116,14 @@ def _layers(
 
 def _run(command: str, trial: "TrialSpec", threads: int, store: Path) -> "Store":
     from cli.live import PROBLEMS, live_view, problem_line
-    from orchestrate.planning.resources import Resources
+    from orchestrate.errors import SweepError
+    from orchestrate.planning.resources import Resources, num_cpus
     from orchestrate.planning.submission import submit
     from orchestrate.running.status import trial_status
     from results.store.store import Store
 
+    if threads > num_cpus():  # before anything is written
+        raise SweepError(f"--threads (={threads}) is more than the {num_cpus()} CPU cores here.")
     results = Store.create(store)
     # Whoever calls again wants another try.
     resources = Resources(cpus_per_trial=threads, max_attempts=ANY_NUMBER)

@@ -50,7 +50,10 @@ def _check(trial: TrialSpec, look: Callable[[DataConfig], Facts]) -> list[str]:
             genotype = genotype_from_dict(stage.config["genotype"])
             space = genotype.space
             if reason := genotype.pruned().invalid_reason():
-                raise SweepError(f"the genotype {trial.group_label} builds no network: {reason}.")
+                raise SweepError(
+                    f"the genotype {trial.group_label} builds no network: {reason}. Of a search, "
+                    "`fairdarts derive ID --threshold 0.5` shows what a lower threshold would give."
+                )
         elif stage.kind == "search":
             space = stage.config["search"]["space"]
         if "data" in stage.config:

@@ -161,6 +161,7 @@ def test_a_faulty_sweep_file_is_refused_and_nothing_is_written(
         ),
         (["search", "--method", "foo"], ["foo", "fairdarts, darts"]),
         (["search", "--data", "folder:/nowhere"], ["/nowhere"]),
+        (["search", "--threads", "4096"], ["--threads (=4096)", "CPU cores"]),
         (["search", "--set", "search.num_cells=2"], ["search.num_cells (=2)"]),
         (["search", "--set", "search.init_channels=99999999999999999999"], ["init_channels"]),
         (["search", "--set", "data.num_train=8"], ["8 training images", "10 classes"]),
