@@ -3,12 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from stored_images import png, write_images
 
 from fairdarts.config import DataConfig
 from fairdarts.data.facts import Facts, facts
-from fairdarts.data.sources import load
+from fairdarts.data.sources import load, load_train
 from fairdarts.errors import DataError
 
 
@@ -70,3 +72,13 @@ def test_a_first_image_that_is_not_one_is_named(tmp_path: Path) -> None:
     (tmp_path / "train" / "ant" / "0.png").write_bytes(b"not an image")
     with pytest.raises(DataError, match=r"ant/0\.png is not a readable image"):
         facts(DataConfig(source=f"folder:{tmp_path}"))
+
+
+def test_test_classes_that_training_lacks_are_known_before_a_search(tmp_path: Path) -> None:
+    for split, names in (("train", ["ant", "bee"]), ("test", ["ant", "wasp"])):
+        table = pa.table({"image": [png(0), png(9)], "label": names})
+        pq.write_table(table, tmp_path / f"{split}.parquet")
+    config = DataConfig(source=f"parquet:{tmp_path}")
+    assert load_train(config).class_names == ("ant", "bee")
+    with pytest.raises(DataError, match=r"test\.parquet .* it has wasp, which these lack"):
+        facts(config)
