@@ -1,15 +1,17 @@
 """The fast and the plain search side by side in float64, for the tests of exactness."""
 
+import copy
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
-from benchmarks.plain import PlainState, copy_weights
+from benchmarks.plain import PlainState, copy_weights, plain_step
 from fairdarts.config import SearchConfig
 from fairdarts.data.stream import Batch
 from fairdarts.presets import METHODS
 from fairdarts.search.state import SearchState
+from fairdarts.search.step import search_step
 
 TOLERANCE = 1e-9
 """Of the largest entry of a tensor."""
@@ -42,6 +44,22 @@ def batches(size: int, num: int, seed: int = 0) -> Iterator[Batch]:
 def in_format(batch: Batch, config: SearchConfig) -> Batch:
     last = torch.channels_last if config.channels_last else torch.contiguous_format
     return batch[0].contiguous(memory_format=last), batch[1]
+
+
+def assert_same_steps(
+    fast: SearchState, plain: PlainState, config: SearchConfig, size: int, num: int
+) -> None:
+    """Both take `num` steps: their losses agree, and every tensor of the fast one moves."""
+    before = copy.deepcopy(fast.supernet.state_dict())
+    for train, val in zip(batches(size, num), batches(size, num, seed=1), strict=True):
+        weight_metrics, arch_metrics = search_step(
+            fast, in_format(train, config), in_format(val, config), config
+        )
+        loss, _, _, validation = plain_step(plain, train, val, config)
+        assert_same(weight_metrics[0], loss, "train_loss")
+        assert_same(arch_metrics[0], validation, "arch_loss")
+    moved = fast.supernet.state_dict()
+    assert all(not torch.equal(moved[name], before[name]) for name in before if "num_b" not in name)
 
 
 def assert_same(actual: Tensor, expected: Tensor, name: str) -> None:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, replace
 
 import torch
+from random_images import random_images
 
 from fairdarts.config import SearchConfig
 from fairdarts.search.loop import SearchEpoch, search
 from fairdarts.search.state import SearchState
-from tests.support.random_images import random_images
 
 
 @dataclass(frozen=True)

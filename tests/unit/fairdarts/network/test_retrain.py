@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import pytest
 import torch
+from random_images import NUM_CLASSES, random_batch, random_images
 from safetensors.torch import load, save
 from timm.utils import ModelEmaV3
 from torch import Tensor
@@ -31,7 +32,6 @@ from fairdarts.network.retrain import (
 )
 from fairdarts.presets import RECIPES
 from fairdarts.training.metrics import EpochMeter
-from tests.support.random_images import NUM_CLASSES, random_batch, random_images
 
 CPU = torch.device("cpu")
 GENOTYPE = Genotype(

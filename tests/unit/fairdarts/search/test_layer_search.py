@@ -4,6 +4,8 @@ from functools import lru_cache
 
 import pytest
 import torch
+from random_images import NUM_CLASSES, random_batch
+from recorded_search import RecordedSearch, recorded_search
 from torch import Tensor
 
 from fairdarts.config import SearchConfig
@@ -14,8 +16,6 @@ from fairdarts.presets import METHODS, presets
 from fairdarts.search.state import SearchState
 from fairdarts.search.step import search_step, step_alphas, step_weights
 from fairdarts.supernet.base import Supernet
-from tests.support.random_images import NUM_CLASSES, random_batch
-from tests.support.recorded_search import RecordedSearch, recorded_search
 
 CPU = torch.device("cpu")
 

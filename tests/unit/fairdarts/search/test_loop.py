@@ -5,6 +5,8 @@ from functools import lru_cache
 
 import pytest
 import torch
+from random_images import NUM_CLASSES, random_batch, random_images
+from recorded_search import RecordedSearch, recorded_search
 from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -22,8 +24,6 @@ from fairdarts.search.state import SearchState
 from fairdarts.search.step import search_step, step_alphas, step_weights
 from fairdarts.supernet.base import Supernet
 from fairdarts.training.metrics import EpochMeter, top1_pct
-from tests.support.random_images import NUM_CLASSES, random_batch, random_images
-from tests.support.recorded_search import RecordedSearch, recorded_search
 
 CPU = torch.device("cpu")
 
