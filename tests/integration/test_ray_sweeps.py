@@ -238,7 +238,7 @@ def test_a_failing_trial_leaves_its_siblings_alone_and_is_tried_again_on_request
     assert drivers.run(store) == "done done failed"
     outcomes = trial_outcomes(store)
     assert outcomes["outcome"].tolist() == ["ok", "ok", "failed"]
-    assert "DataError" in outcomes["reason"][2] and str(tmp_path) in outcomes["reason"][2]
+    assert "wrong_images" in outcomes["reason"][2] and str(tmp_path) in outcomes["reason"][2]
     # What workers write is as readable as what the driver writes.
     for path in store.root.glob("stages/*/*/*/DONE.json"):
         assert path.stat().st_mode & 0o777 == 0o666 & ~UMASK

@@ -408,9 +408,8 @@ def test_running_here_ends_with_a_status_for_every_trial_and_retries_only_on_req
     tmp_path: Path, store: Store
 ) -> None:
     folder = tmp_path / "images"
-    write_images(folder)
+    write_images(folder, [b"not an image", *(png(20 * index) for index in range(11))])
     (bad,) = random_trials(f"data=parquet:{folder}", "data.num_train=12", "data.num_test=4")
-    (folder / "train.parquet").rename(folder / "hidden")
     (good,) = random_trials()
     resources = tiny_sweep("resources.max_attempts=3").resources
     submission = submit(store, "tiny", [bad, good], resources)
