@@ -91,8 +91,9 @@ def other_splits(config: DataConfig, split: Split, there: Iterable[str]) -> str:
         split: Which split.
         there: Names of the splits that are there and may be chosen.
     """
-    train = split_names(config, "train") if split == "test" else ()
-    return remedy(f"data.{split}_split", [name for name in there if name not in train])
+    # Nobody is told to train on the test images, nor to test on those that trained.
+    other = split_names(config, "train") if split == "test" else split_names(config, "test")
+    return remedy(f"data.{split}_split", [name for name in there if name not in other])
 
 
 def remedy(setting: str, choices: Sequence[str]) -> str:

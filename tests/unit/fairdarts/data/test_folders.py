@@ -103,7 +103,7 @@ def test_settings_name_the_folders_of_the_splits(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("folders", "sentence"),
     [
-        (["training", "valid"], "no folder train, .*: set data.train_split to one of: training, v"),
+        (["training", "valid"], "no folder train, .*: set data.train_split to training"),
         (["train", "dev"], "no folder test or validation or valid or val, .*_split to dev"),
     ],
 )

@@ -74,7 +74,7 @@ def test_val_takes_no_files_of_validation(tmp_path: Path) -> None:
         (["train-0-of-2", "train-1-of-2", "train-2-of-2"], r"should have 2 .* train-2-of-2\S* is"),
         (
             ["train_extra"],
-            r"has no train\.parquet, .* set data\.train_split to one of: test, train_extra\.",
+            r"has no train\.parquet, .* set data\.train_split to train_extra\.",
         ),
     ],
 )
@@ -133,7 +133,7 @@ def test_a_folder_of_files_is_not_a_split_where_a_shard_of_it_is_missing(tmp_pat
 @pytest.mark.parametrize(
     ("files", "settings", "sentence"),
     [
-        (["training", "test"], {}, "set data.train_split to one of: test, training"),
+        (["training", "test"], {}, "set data.train_split to training"),
         (["train", "holdout"], {}, "set data.test_split to holdout"),
         (["train", "dev-0-of-1", "old/0"], {}, "set data.test_split to one of: dev, old"),
         (
