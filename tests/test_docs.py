@@ -10,6 +10,7 @@ from repository import ROOT
 from cli.app import BAD_INPUT, READER_GONE
 from cli.interrupt import EXIT_CODE
 from cli.reference import commands, examples, page
+from orchestrate.planning.plan import plan
 from orchestrate.planning.settings import full_name
 from orchestrate.planning.sweep_file import load_sweep, packaged_sweeps
 from orchestrate.statuses import Outcome, Status
@@ -47,6 +48,14 @@ def test_every_example_is_a_command_that_parses(name: str, line: str) -> None:
     context = COMMANDS[name].make_context(name, words)
     for assignment in context.params.get("set_") or []:
         full_name(assignment.partition("=")[0])
+
+
+def test_the_ids_of_the_examples_are_those_of_the_quickstart() -> None:
+    known = [trial.trial_id for trial in plan(load_sweep("quickstart"))]
+    firsts = [line.removeprefix(name).split()[:1] for name, line in EXAMPLES]
+    ids = {word for words in firsts for word in words if re.fullmatch("[0-9a-f]{4,16}", word)}
+    assert ids
+    assert {id_ for id_ in ids if not any(key.startswith(id_) for key in known)} == set()
 
 
 @pytest.mark.parametrize("name", COMMANDS)
