@@ -95,10 +95,20 @@ def run_stage(
     run = StageRun(stage, store, attempt, runtime, committed)
     record = _AttemptRecord(run)
     try:
+        return _finish_attempt(run, record)
+    except BaseException:  # Ctrl-C: the stage is free at once, its last epoch is kept.
+        attempt.release()
+        raise
+
+
+def _finish_attempt(run: StageRun, record: "_AttemptRecord") -> Outcome:
+    """Compute a stage whose lease this process has; a failure is marked and not raised."""
+    stage, attempt = run.stage, run.attempt
+    try:
         attempt.remove_leftovers()
-        store.remove_leftovers(stage.key)
-        runtime.apply()
-        attempt.log(f"attempt {attempt.number} at {stage.kind} {stage.key} on {runtime.device}")
+        run.store.remove_leftovers(stage.key)
+        run.runtime.apply()
+        attempt.log(f"attempt {attempt.number} at {stage.kind} {stage.key} on {run.runtime.device}")
         record.write(AttemptStatus.RUNNING)
         result = STAGES[stage.kind](run)
         record.write(AttemptStatus.OK, ended=True)
@@ -110,11 +120,8 @@ def run_stage(
             attempt.log(str(error))
         return Outcome.HELD
     except Exception as error:
-        _fail(run, record, cause(stage, store, attempt, error))
+        _fail(run, record, cause(stage, run.store, attempt, error))
         return Outcome.FAILED
-    except BaseException:  # Ctrl-C: the stage is free at once, its last epoch is kept.
-        attempt.release()
-        raise
 
 
 def record_crash(trial: TrialSpec, store: Store, error: Exception) -> None:

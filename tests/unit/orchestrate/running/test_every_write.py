@@ -118,3 +118,22 @@ def test_whichever_write_fails_the_stage_is_free_and_the_next_run_finishes_it(
         assert results_of(store, trial) == results_of(whole, trial), number
         left = [path for path in store.root.rglob(".*") if not path.name.startswith(".clock")]
         assert left == [], number
+
+
+def test_an_interrupt_while_a_failure_is_being_recorded_frees_the_stage(
+    tmp_path: Path, trial: TrialSpec
+) -> None:
+    store = Store.create(tmp_path / "store")
+    failing = 30  # one of the writes of the first stage
+
+    def fault(count: int, call: str) -> int:
+        if count == failing + 1:
+            raise KeyboardInterrupt
+        return errno.EIO if count == failing else 0
+
+    with watched(store.root) as disk, pytest.raises(KeyboardInterrupt):
+        disk.fails = fault
+        run_trial(trial, store, RUNTIME)
+
+    states = [stage_state(store.stage_dir(stage.kind, stage.key)) for stage in trial.stages]
+    assert [state.status for state in states] == [Status.LOST, Status.PENDING]
