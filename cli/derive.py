@@ -1,6 +1,6 @@
 """`fairdarts derive`: read a genotype off a stored search, by any rule, without searching again."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
@@ -8,6 +8,7 @@ from cli.formats import Format, FormatOption, counted, print_json
 from cli.genotypes import describe, trial_rows
 from cli.options import DEFAULT_STORE, StoreOption, settings_named_as
 from cli.progress import working
+from fairdarts.vocabulary import DeriveRule
 
 if TYPE_CHECKING:
     from results.store.store import Store
@@ -22,7 +23,7 @@ def derive(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="threshold, threshold_edge or darts; default: that of the method.",
+            help=f"One of {', '.join(get_args(DeriveRule))}; default: that of the method.",
         ),
     ] = None,
     threshold: Annotated[

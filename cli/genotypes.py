@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fairdarts.spaces import CELL_NAMES
+
 if TYPE_CHECKING:
     from fairdarts.genotype.any_genotype import AnyGenotype
     from fairdarts.genotype.cell_cost import NetworkCost
@@ -23,7 +25,6 @@ GenotypeArgument = Annotated[
     ),
 ]
 
-CELL_NAMES = {"normal": "normal cell", "reduce": "reduction cell"}
 NODE_NOTE = "Nodes 0 to 3 are 2 to 5 in the JSON; c_{k-2} and c_{k-1} are 0 and 1."
 
 

@@ -20,10 +20,9 @@ class Images:
     """Takes fingerprints of images for a plan, and keeps what was read in the store, if any."""
 
     def __init__(self, store: Path) -> None:
-        from results.store.layout import STORE_FILE
         from results.store.store import Store
 
-        self._store = Store.open(store) if (store.expanduser() / STORE_FILE).exists() else None
+        self._store = Store.open(store) if Store.exists_at(store) else None
         self._asked: set[tuple[DataConfig, Split]] = set()
 
     def identify(self, config: "DataConfig", split: "Split") -> str:

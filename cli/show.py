@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.formats import counted
 from cli.options import DEFAULT_STORE, StoreOption
+from orchestrate.statuses import Outcome, Status
 
 if TYPE_CHECKING:
     from orchestrate.planning.plan import StageSpec, TrialSpec
@@ -92,7 +94,7 @@ def _trials(store: "Store", trials: "list[TrialSpec]") -> Iterator[Line]:
 
     statuses = sweep_status(store, trials)
     counts = ", ".join(f"{number} {status}" for status, number in count(statuses).items())
-    yield "state", f"{len(trials)} trial{'' if len(trials) == 1 else 's'}: {counts}"
+    yield "state", f"{counted(len(trials), 'trial')}: {counts}"
     lines = [f"{one.trial.trial_id}  {one.status:<8} {one.trial.label}" for one in statuses]
     if len(lines) > MAX_TRIALS:
         lines[MAX_TRIALS:] = [f"... and {len(lines) - MAX_TRIALS} more"]
@@ -143,7 +145,7 @@ def _state(store: "Store", stage: "StageSpec") -> str:
     from orchestrate.stages.twins import state_of
 
     state = state_of(stage, store)
-    return state.outcome if state.status == "done" and state.outcome != "ok" else state.status
+    return Status.INVALID if state.outcome == Outcome.INVALID else state.status
 
 
 def _settings(stage: "StageSpec") -> Iterator[Line]:

@@ -1,6 +1,5 @@
 """`fairdarts sweep`: plan, run, resume and watch sweeps."""
 
-import re
 import shlex
 from collections import Counter
 from collections.abc import Sequence
@@ -107,7 +106,7 @@ def plan(
         print(f"{trial.trial_id}  {trial.label:<{width}}  {status}")
     if len(trials) > MAX_SHOWN:
         print(f"... and {len(trials) - MAX_SHOWN:,} more; --format json prints all of them")
-    print(_summary(loaded.name, statuses))
+    print(_summary(loaded.name, known))
     try:
         print(_resources_line(loaded.resources, this_machine()))
     except ClusterError as error:  # A plan for a cluster may be made anywhere.
@@ -274,7 +273,7 @@ def _run(
     from orchestrate.running.status import sweep_status
 
     statuses = sweep_status(store, submission.trials)
-    print(_summary(submission.sweep, [_status_text(status) for status in statuses]))
+    print(_summary(submission.sweep, statuses))
     again += f" --store {shlex.quote(str(store.root))}"
     again += f" --address {address}" if address else ""
     if all(status.finished for status in statuses):  # Without a wait for torch and Ray.
@@ -325,7 +324,7 @@ def _statuses_if_store(folder: Path, trials: "list[TrialSpec]") -> "Sequence[Tri
 
 def _status_text(status: "TrialStatus | None") -> str:
     if status is None:
-        return "pending"
+        return Status.PENDING
     if status.status == Status.RUNNING:
         return f"running by {status.state.holder}"
     if status.status in (Status.PENDING, Status.LOST) and status.started:
@@ -333,8 +332,8 @@ def _status_text(status: "TrialStatus | None") -> str:
     return status.status
 
 
-def _summary(name: str, statuses: list[str]) -> str:
-    counts = Counter(re.split("[ ,]", status)[0] for status in statuses)
+def _summary(name: str, statuses: "Sequence[TrialStatus | None]") -> str:
+    counts = Counter(status.status if status else Status.PENDING for status in statuses)
     states = ", ".join(f"{n} {word}" for word, n in counts.items())
     return f"{name}: {counted(len(statuses), 'trial')}: {states}"
 

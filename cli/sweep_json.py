@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from orchestrate.statuses import Status
+
 if TYPE_CHECKING:
     from orchestrate.planning.plan import TrialSpec
     from orchestrate.planning.submission import Submission
@@ -50,7 +52,7 @@ def _trial(trial: "TrialSpec", status: "TrialStatus | None") -> dict[str, Any]:
     columns = [c.name for c in TRIALS.columns if c.name not in of_the_submission]
     row = trial_row(trial)
     return {name: row.get(name) for name in columns} | {
-        "status": status.status if status else "pending",
+        "status": status.status if status else Status.PENDING,
         "stage": status.stage.kind if status else trial.stages[0].kind,
         "holder": (status.state.holder or None) if status else None,
     }
@@ -59,7 +61,7 @@ def _trial(trial: "TrialSpec", status: "TrialStatus | None") -> dict[str, Any]:
 def _course(store: "Store", status: "TrialStatus") -> dict[str, Any]:
     from orchestrate.running.status import progress
 
-    begun = status.status in ("running", "lost", "failed")
+    begun = status.status in (Status.RUNNING, Status.LOST, Status.FAILED)
     at = progress(store, status) if begun else None
     state = status.state
     return {

@@ -14,6 +14,8 @@ from typing import ClassVar
 from fairdarts.errors import ConfigError
 
 CELL_KINDS = ("normal", "reduce")
+CELL_NAMES = {"normal": "normal cell", "reduce": "reduction cell"}
+"""How people call the kinds."""
 NUM_INPUTS = 2
 """Nodes of a cell that are outputs of earlier cells."""
 SKIP = "skip_connect"

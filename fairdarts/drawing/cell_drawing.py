@@ -24,10 +24,8 @@ from fairdarts.drawing.picture import (
     text_width,
 )
 from fairdarts.genotype.cell_genotype import Genotype
-from fairdarts.spaces import CELL_KINDS, NUM_INPUTS, S1, SKIP, CellSpace
+from fairdarts.spaces import CELL_KINDS, CELL_NAMES, NUM_INPUTS, S1, SKIP, CellSpace
 from fairdarts.vocabulary import PictureFormat
-
-CELL_NAMES = {"normal": "normal cell", "reduce": "reduction cell"}
 
 CELL_GAP = 0.3
 OPERATION_PT = 9

@@ -21,6 +21,7 @@ import pytest
 from PIL import Image
 from repository import SUPPORT
 from sklearn.datasets import load_digits
+from tiny_sweeps import SETTINGS as TINY
 
 from orchestrate.planning.plan import TrialSpec, plan
 from orchestrate.planning.resources import Resources
@@ -34,19 +35,7 @@ from results.store.store import Store
 DRIVER = SUPPORT / "ray_driver.py"
 DEADLINE_S = 200.0
 UMASK = 0o027
-SETTINGS = {
-    "data": {"source": "digits", "num_train": 40, "num_test": 20, "image_size": 8},
-    "search": {"init_channels": 2, "num_cells": 3, "epochs": 4, "batch_size": 20},
-    "derive": {"op_threshold": 0.3},
-    "retrain": {
-        "init_channels": 2,
-        "num_cells": 3,
-        "epochs": 4,
-        "batch_size": 20,
-        "auxiliary_weight": 0.0,
-        "cutout": 2,
-    },
-}
+SETTINGS = TINY | {stage: TINY[stage] | {"epochs": 4} for stage in ("search", "retrain")}
 NUM_EPOCHS = 2 * (4 + 4) + 4
 """Of two searches with their retrainings, and of a random baseline."""
 NOT_REPEATABLE = {"attempt", "wall_s", "images_per_s", "written_at"}
