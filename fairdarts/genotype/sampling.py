@@ -213,13 +213,10 @@ def _pairs_into(
     pairs: dict[Sums, list[tuple[Edge, Edge]]] = {}
     for sources in itertools.combinations(range(node), 2):
         for operations in itertools.product(space.operations, repeat=2):
-            multadds = sum(
-                costs[operation, source < NUM_INPUTS]
-                for operation, source in zip(operations, sources, strict=True)
-            )
-            first, second = (
+            edges = [
                 Edge(operation, source, node)
                 for operation, source in zip(operations, sources, strict=True)
-            )
-            pairs.setdefault((operations.count(SKIP), multadds), []).append((first, second))
+            ]
+            multadds = sum(costs[edge.op, edge.src < NUM_INPUTS] for edge in edges)
+            pairs.setdefault((operations.count(SKIP), multadds), []).append((edges[0], edges[1]))
     return pairs
