@@ -137,7 +137,7 @@ def _print_events(
 ) -> None:
     began = time.monotonic()
     finished: dict[str, TrialStatus] = {}
-    # What is so from the start is no event.
+    # States that predate the watching are not announced.
     statuses = sweep_status(store, submission.trials, finished)
     printed = {status.trial.trial_id: _event(store, status) for status in statuses}
     _print_event(console, 0.0, "starting")

@@ -77,7 +77,8 @@ def load(config: DataConfig, *, download: bool = False) -> tuple[Images, Images]
     if download and config.source in CIFAR_FILES:
         _cifar_arrays(config.source, download_root(), "train", download=True)
     states = stored_state(config, "train"), stored_state(config, "test")
-    return load_train(config), _test_images(config, download_root(), states)
+    root = download_root()
+    return _training(config, root, states[0]), _test_images(config, root, states)
 
 
 def load_train(config: DataConfig) -> Images:
@@ -86,8 +87,11 @@ def load_train(config: DataConfig) -> Images:
     Raises:
         DataError: If the source is missing or damaged, or has too few images.
     """
-    config = config.model_copy(update={"num_test": None})
-    return _train_images(config, download_root(), stored_state(config, "train"))
+    return _training(config, download_root(), stored_state(config, "train"))
+
+
+def _training(config: DataConfig, root: Path, state: str) -> Images:
+    return _train_images(config.model_copy(update={"num_test": None}), root, state)
 
 
 # Only decoded images are kept, so that those as stored are let go. `state` tells the cache that
@@ -111,7 +115,7 @@ def _train_images(config: DataConfig, root: Path, state: str) -> Images:
 
 @lru_cache(maxsize=2)
 def _test_images(config: DataConfig, root: Path, states: tuple[str, str]) -> Images:
-    train = load_train(config)
+    train = _training(config, root, states[0])
     stored = _open(config, root, "test")
     indices = _chosen(stored.images.labels, config.num_classes, config.num_test)
     if isinstance(train, StoredImages):
