@@ -27,14 +27,17 @@ from results.text import clean_text
 PATH = Path("00112233445566ff.a0001.parquet")
 PERCENT = st.floats(0, 100)
 
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 VALUES: dict[pa.DataType, st.SearchStrategy[Any]] = {
-    pa.string(): st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
+    pa.string(): TEXT,
     pa.bool_(): st.booleans(),
     pa.int16(): st.integers(-(2**15), 2**15 - 1),
     pa.int32(): st.integers(-(2**31), 2**31 - 1),
     pa.int64(): st.integers(-(2**63), 2**63 - 1),
     pa.float64(): st.floats(),
     pa.list_(pa.float32()): st.lists(st.floats(width=32), max_size=5),
+    pa.list_(pa.float64()): st.lists(st.floats(), max_size=5),
+    pa.list_(pa.string()): st.lists(TEXT, max_size=5),
     pa.timestamp("us", tz="UTC"): st.datetimes(
         datetime(1970, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)
     ),

@@ -150,9 +150,9 @@ def test_later_layers_win() -> None:
 
 def test_seed_seeds_search_and_retraining_unless_one_is_given_its_own() -> None:
     both = resolve("fairdarts", [{"seed": 3}])
-    assert (both["search"].model_dump()["seed"], both["retrain"].model_dump()["seed"]) == (3, 3)
+    assert (both.search.seed, both.retrain.seed) == (3, 3)
     own = resolve("fairdarts", [{"retrain.seed": 9}, {"seed": 3}])
-    assert (own["search"].model_dump()["seed"], own["retrain"].model_dump()["seed"]) == (3, 9)
+    assert (own.search.seed, own.retrain.seed) == (3, 9)
 
 
 def test_an_unknown_method_is_refused_with_those_there_are() -> None:
