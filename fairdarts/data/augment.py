@@ -103,7 +103,8 @@ def apply(images: Tensor, how: Augmentation, draws: Draws, mean: Channels, std: 
 def normalise(images: Tensor, mean: Channels, std: Channels) -> Tensor:
     """Map uint8 (B, 3, H, W) to float32 of about zero mean and unit variance."""
     return (
-        images.float()
+        # A copy even of float32: what follows changes it in place.
+        images.to(torch.float32, copy=True)
         .div_(255)
         .sub_(_per_channel(mean, images.device))
         .div_(_per_channel(std, images.device))

@@ -56,7 +56,7 @@ def to_onnx(network: nn.Module, description: Description, *, uint8: bool = False
     `logits`, (batch, K); the batch may have any size. Its metadata are those of the description.
 
     Args:
-        network: A derived network on a CPU.
+        network: A derived network on a CPU; its mode is put back afterwards.
         description: Of the network; it says how large an image is.
         uint8: Whether images are RGB pixels as Pillow and NumPy have them, uint8, (batch, H, W, 3),
             and the model normalises them.
@@ -65,11 +65,16 @@ def to_onnx(network: nn.Module, description: Description, *, uint8: bool = False
         ConfigError: If the network cannot take images of this size.
     """
     mean, std = description.mean, description.std
-    model = (LogitsOfPixels(network, mean, std) if uint8 else Logits(network)).eval()
+    model = LogitsOfPixels(network, mean, std) if uint8 else Logits(network)
     images = _some_images(description.image_size, uint8)
-    with torch.no_grad():
-        expected = model(images)
-    content = _exported(model, images[:2], description)
+    was_training = network.training
+    try:
+        model.eval()
+        with torch.no_grad():
+            expected = model(images)
+        content = _exported(model, images[:2], description)
+    finally:
+        network.train(was_training)
     difference = (_computed(content, images) - expected).abs().max().item()
     allowed = TOLERANCE * max(1.0, expected.abs().max().item())
     if not difference <= allowed:

@@ -252,18 +252,36 @@ class NoNumbers(nn.Module):
         return images.mean(dim=(2, 3)) * float("nan"), None
 
 
+DESCRIPTION = Description(
+    genotype=LayerGenotype.from_text(S2),
+    config=RetrainConfig(),
+    num_classes=3,
+    image_size=8,
+    mean=(0.5, 0.5, 0.5),
+    std=(0.5, 0.5, 0.5),
+    crop_mode="squash",
+)
+
+
 def test_a_network_whose_logits_are_no_numbers_is_not_exported() -> None:
-    description = Description(
-        genotype=LayerGenotype.from_text(S2),
-        config=RetrainConfig(),
-        num_classes=3,
-        image_size=8,
-        mean=(0.5, 0.5, 0.5),
-        std=(0.5, 0.5, 0.5),
-        crop_mode="squash",
-    )
     with pytest.raises(ExportError, match="differ"):
-        to_onnx(NoNumbers(), description)
+        to_onnx(NoNumbers(), DESCRIPTION)
+
+
+class Normed(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(3)
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return self.norm(images).mean(dim=(2, 3)), None
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_network_is_in_the_same_mode_after_its_export(training: bool) -> None:
+    network = Normed().train(training)
+    to_onnx(network, DESCRIPTION)
+    assert [module.training for module in network.modules()] == [training, training]
 
 
 def test_onnxruntime_leaves_nothing_in_the_home_folder(tmp_path: Path) -> None:

@@ -115,3 +115,11 @@ def test_augmenting_never_waits_for_the_gpu() -> None:
         augment(batch, how, MEAN, STD, generator)
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+def test_normalising_leaves_the_images_as_they_are(dtype: torch.dtype) -> None:
+    batch = images().to(dtype)
+    before = batch.clone()
+    normalise(batch, MEAN, STD)
+    assert torch.equal(batch, before)
