@@ -16,6 +16,7 @@ from cli import (
     settings,
     show,
     single,
+    store,
     sweep,
 )
 from fairdarts.errors import FairDartsError
@@ -35,6 +36,7 @@ sweep.app.command()(settings.settings)
 app.add_typer(sweep.app, name="sweep")
 app.add_typer(results.app, name="results")
 arch.app.command()(export.export)
+app.add_typer(store.app, name="store")
 app.add_typer(arch.app, name="arch")
 app.command()(single.search)
 app.command()(derive.derive)

@@ -47,6 +47,11 @@ class StageSpec:
     config: dict[str, Any]
     parent: str | None
 
+    @classmethod
+    def from_dict(cls, value: dict[str, Any]) -> "StageSpec":
+        """The inverse of `dataclasses.asdict`."""
+        return cls(**value)
+
 
 @dataclass(frozen=True)
 class TrialSpec:
@@ -72,7 +77,7 @@ class TrialSpec:
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> "TrialSpec":
         """The inverse of `dataclasses.asdict`."""
-        stages = tuple(StageSpec(**stage) for stage in value["stages"])
+        stages = tuple(map(StageSpec.from_dict, value["stages"]))
         return cls(**(value | {"stages": stages}))
 
 

@@ -6,7 +6,7 @@ unchanged plan adds nothing. The same trials, as rows, are the denominator of ev
 
 import json
 import socket
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ import psutil
 from orchestrate.errors import SweepError
 from orchestrate.planning.plan import TrialSpec
 from orchestrate.planning.resources import Resources
-from results.store.files import claim_json, read_json
+from results.store.files import claim_json, parsed
 from results.store.layout import plan_name
 from results.store.store import Store
 
@@ -35,24 +35,32 @@ def submit(store: Store, sweep: str, trials: list[TrialSpec], resources: Resourc
     """Put a plan into the store, unless its newest submission is the same plan."""
     newest = newest_number(store, sweep)
     if newest:
-        previous = load_submission(store, sweep)
-        if previous.trials == trials and previous.resources == resources:
+        previous = stored_submission(store, sweep, newest)
+        if previous and (previous.trials, previous.resources) == (trials, resources):
             write_trials(store, previous)
             return previous
     planned_at = datetime.now(UTC).isoformat()
-    plan = {
-        "planned_at": planned_at,
-        "user": psutil.Process().username(),
-        "host": socket.gethostname(),
-        "resources": resources.model_dump(),
-        "trials": [asdict(trial) for trial in trials],
-    }
-    number = newest + 1
-    while not claim_json(store.submission_path(sweep, number), plan):
-        number += 1  # Another process submitted a moment ago.
-    submission = Submission(sweep, number, trials, resources, planned_at)
+    submission = Submission(sweep, newest + 1, trials, resources, planned_at)
+    while not write_plan(store, submission):  # Another process submitted a moment ago.
+        submission = replace(submission, number=submission.number + 1)
     write_trials(store, submission)
     return submission
+
+
+def write_plan(store: Store, submission: Submission) -> bool:
+    """Put the plan of a submission on record, unless there is one of its number.
+
+    Returns:
+        Whether there was none.
+    """
+    plan = {
+        "planned_at": submission.planned_at,
+        "user": psutil.Process().username(),
+        "host": socket.gethostname(),
+        "resources": submission.resources.model_dump(),
+        "trials": [asdict(trial) for trial in submission.trials],
+    }
+    return claim_json(store.submission_path(submission.sweep, submission.number), plan)
 
 
 def load_submission(store: Store, sweep: str) -> Submission:
@@ -68,14 +76,13 @@ def load_submission(store: Store, sweep: str) -> Submission:
             f"no sweep {sweep!r} was run in {store.root} (there: {known}): name one of them, or "
             "run it first with `fairdarts sweep run`."
         )
-    plan = _read(store, sweep, number)
-    return Submission(
-        sweep,
-        number,
-        [TrialSpec.from_dict(trial) for trial in plan["trials"]],
-        Resources.build(plan["resources"], "resources"),
-        plan["planned_at"],
-    )
+    submission = stored_submission(store, sweep, number)
+    if submission is None:
+        raise SweepError(
+            f"{store.submission_path(sweep, number)} is damaged: `fairdarts store check --repair` "
+            "restores it from the table `trials`."
+        )
+    return submission
 
 
 def newest_number(store: Store, sweep: str) -> int:
@@ -86,9 +93,19 @@ def newest_number(store: Store, sweep: str) -> int:
     return max((int(path.stem) for path in folder.glob("[0-9]*.json")), default=0)
 
 
-def _read(store: Store, sweep: str, number: int) -> dict[str, Any]:
-    plan: dict[str, Any] = read_json(store.submission_path(sweep, number))
-    return plan
+def stored_submission(store: Store, sweep: str, number: int) -> Submission | None:
+    """One submission of a sweep; None if its plan is missing or damaged."""
+
+    def submission(plan: dict[str, Any]) -> Submission:
+        return Submission(
+            sweep,
+            number,
+            [TrialSpec.from_dict(trial) for trial in plan["trials"]],
+            Resources.build(plan["resources"], "resources"),
+            plan["planned_at"],
+        )
+
+    return parsed(store.submission_path(sweep, number), submission)
 
 
 def write_trials(store: Store, submission: Submission) -> None:
@@ -141,3 +158,10 @@ def trial_row(trial: TrialSpec) -> dict[str, Any]:
     if retrain:
         row |= {"recipe": trial.recipe, "retrain_seed": retrain.config["retrain"]["seed"]}
     return row
+
+
+def trial_of_row(row: dict[str, Any]) -> TrialSpec:
+    """The inverse of `trial_row`."""
+    names = ("label", "group_label", "group_id", "method", "dataset")
+    values = {name: row[name] for name in names} | {"recipe": row["recipe"] or ""}
+    return TrialSpec.from_dict(values | {"stages": json.loads(row["config_json"])})

@@ -1,12 +1,12 @@
 """What ids stand for: trials and stages that are in a store, by their keys."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from fairdarts.config import SampleConfig
 from orchestrate.planning.plan import StageSpec, TrialSpec
 from orchestrate.planning.settings import SECTIONS
+from orchestrate.planning.submission import trial_of_row
 from orchestrate.stages.paths import StagePaths
 from results.errors import StoreError
 from results.store.files import read_json
@@ -28,7 +28,7 @@ def planned_trials(store: Store) -> dict[str, PlannedTrial]:
     for row in store.read("trials").sort_by("submission").to_pylist():
         known = found.get(row["trial_id"])
         if known is None:
-            found[row["trial_id"]] = PlannedTrial(_trial(row), [row["sweep"]])
+            found[row["trial_id"]] = PlannedTrial(trial_of_row(row), [row["sweep"]])
         elif row["sweep"] not in known.sweeps:
             known.sweeps.append(row["sweep"])
     return found
@@ -43,7 +43,7 @@ def stored_stage(store: Store, key: str) -> StageSpec:
     for kind in STAGE_KINDS:
         spec = StagePaths(store.stage_dir(kind, key)).spec
         if spec.exists():
-            return StageSpec(**read_json(spec))
+            return StageSpec.from_dict(read_json(spec))
     raise StoreError(f"{store.root} has the folder of a stage {key}, and no SPEC.json in it.")
 
 
@@ -61,9 +61,3 @@ def changed_settings(stage: StageSpec) -> dict[str, Any]:
         for name, value in settings.items()
         if name in groups[section] and value != groups[section][name].default
     }
-
-
-def _trial(row: dict[str, Any]) -> TrialSpec:
-    names = ("label", "group_label", "group_id", "method", "dataset")
-    values = {name: row[name] for name in names} | {"recipe": row["recipe"] or ""}
-    return TrialSpec.from_dict(values | {"stages": json.loads(row["config_json"])})

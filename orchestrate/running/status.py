@@ -7,6 +7,7 @@ from orchestrate.planning.plan import StageSpec, TrialSpec
 from orchestrate.stages.state import StageState
 from orchestrate.stages.twins import state_of
 from orchestrate.statuses import Outcome, Status
+from results.errors import DamagedFile
 from results.store.store import Store
 
 
@@ -89,7 +90,10 @@ def progress(store: Store, status: TrialStatus) -> Progress | None:
     if settings is None:
         return None
     columns = ["epoch", "wall_s", "arch_top1_pct", "test_top1_pct"]
-    rows = store.read("epochs", [status.stage.key], columns).to_pylist()
+    try:
+        rows = store.read("epochs", [status.stage.key], columns).to_pylist()
+    except DamagedFile:  # The stage's next attempt writes them again.
+        rows = []
     num_epochs = settings["epochs"]
     if not rows:
         return Progress(0, num_epochs, "", None)

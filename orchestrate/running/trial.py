@@ -28,7 +28,7 @@ from orchestrate.stages.state import WRONG_IMAGES, stage_state
 from orchestrate.stages.twins import first_alike, wait_for
 from orchestrate.statuses import Outcome, Status
 from results.statuses import AttemptStatus
-from results.store.files import write_json
+from results.store.files import parsed, write_json
 from results.store.layout import live_name
 from results.store.store import Store
 from results.text import clean_text
@@ -81,7 +81,7 @@ def run_stage(
 ) -> Outcome:
     """One attempt at a stage; see `run_trial`."""
     paths = StagePaths(store.stage_dir(stage.kind, stage.key))
-    if not paths.spec.exists():
+    if parsed(paths.spec, StageSpec.from_dict) is None:  # Not there yet, or damaged.
         write_json(paths.spec, asdict(stage))
     try:
         attempt = Attempt.take(paths.folder)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from orchestrate.stages.lease import Attempt
 from orchestrate.stages.paths import StagePaths
-from results.errors import ResultsError
+from results.errors import DamagedFile
 from results.store.files import read_json, write_json, write_whole
 
 KEEP = 2
+ROWS = ".parquet"
 
 
 @dataclass(frozen=True)
@@ -22,16 +23,28 @@ class Checkpoint:
     content: bytes
     bitwise_key: str
     """What a resumed run must share to stay bit for bit the same."""
+    rows: Path
+    """The rows of those epochs as they were in the table; a version before wrote none."""
 
 
-def save_checkpoint(attempt: Attempt, epoch: int, content: bytes, bitwise_key: str) -> None:
+def save_checkpoint(
+    attempt: Attempt, epoch: int, content: bytes, rows: bytes, bitwise_key: str
+) -> None:
     """Commit the state after `epoch` epochs and drop all but the last two.
 
     The record beside the content is written last: without it a checkpoint does not exist.
+
+    Args:
+        attempt: The attempt that computed the epochs.
+        epoch: How many epochs are finished.
+        content: The state after them.
+        rows: The table's file of these epochs. Should that be lost, this copy takes its place.
+        bitwise_key: See `Runtime.bitwise_key`.
     """
     path = attempt.stage.checkpoint(attempt.number, epoch)
     attempt.check()
     write_whole(path, content)
+    write_whole(path.with_suffix(ROWS), rows)
     record = {
         "epoch": epoch,
         "sha256": hashlib.sha256(content).hexdigest(),
@@ -40,6 +53,7 @@ def save_checkpoint(attempt: Attempt, epoch: int, content: bytes, bitwise_key: s
     write_json(path.with_suffix(".json"), record)
     for record_path in attempt.stage.checkpoint_records()[KEEP:]:
         record_path.with_suffix(".safetensors").unlink(missing_ok=True)
+        record_path.with_suffix(ROWS).unlink(missing_ok=True)
         record_path.unlink(missing_ok=True)
 
 
@@ -49,16 +63,28 @@ def load_checkpoint(stage_dir: Path, log: Callable[[str], None]) -> Checkpoint |
     Damaged ones are named to `log` and passed over; nothing unverified is parsed.
     """
     for record_path in StagePaths(stage_dir).checkpoint_records():
-        content_path = record_path.with_suffix(".safetensors")
         try:
-            record = read_json(record_path)
-            content = content_path.read_bytes()
-            intact = hashlib.sha256(content).hexdigest() == record["sha256"]
-            checkpoint = Checkpoint(record["epoch"], content, record["bitwise_key"])
-        except (OSError, KeyError, TypeError, ResultsError) as error:
-            log(f"checkpoint {record_path.name} cannot be read ({error}): passed over")
-            continue
-        if intact:
-            return checkpoint
-        log(f"checkpoint {content_path.name} does not match its sha256: passed over")
+            return verified_checkpoint(record_path)
+        except DamagedFile as error:
+            log(f"{error}: passed over")
     return None
+
+
+def verified_checkpoint(record_path: Path) -> Checkpoint:
+    """The checkpoint that has this record.
+
+    Raises:
+        DamagedFile: If its content is not what was written, or the record itself is damaged.
+    """
+    content_path = record_path.with_suffix(".safetensors")
+    try:
+        record = read_json(record_path)
+        content = content_path.read_bytes()
+        intact = hashlib.sha256(content).hexdigest() == record["sha256"]
+        rows = record_path.with_suffix(ROWS)
+        checkpoint = Checkpoint(record["epoch"], content, record["bitwise_key"], rows)
+    except (OSError, KeyError, TypeError, DamagedFile) as error:
+        raise DamagedFile(f"checkpoint {record_path.name} cannot be read ({error})") from None
+    if not intact:
+        raise DamagedFile(f"checkpoint {content_path.name} does not match its sha256")
+    return checkpoint

@@ -5,6 +5,7 @@ a checkpoint and not in the table.
 """
 
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,9 +13,11 @@ from fairdarts.network.retrain import RetrainEpoch, RetrainState
 from fairdarts.search.loop import SearchEpoch
 from fairdarts.search.state import SearchState
 from orchestrate.errors import Diverged
-from orchestrate.stages.checkpoints import load_checkpoint, save_checkpoint
+from orchestrate.stages.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from orchestrate.stages.stage_run import Row, StageRun, stage_rows
 from results.errors import DamagedFile
+from results.store.codec import decode
+from results.store.layout import live_name
 
 
 class History:
@@ -48,7 +51,14 @@ class History:
             raise Diverged(
                 f"the training loss is {epoch.metrics['train_loss']} in epoch {epoch.epoch}"
             )
-        save_checkpoint(run.attempt, state.epoch, state.to_bytes(), run.runtime.bitwise_key())
+        table = run.store.live_path("epochs", live_name(run.stage.key, run.attempt.number))
+        save_checkpoint(
+            run.attempt,
+            state.epoch,
+            state.to_bytes(),
+            table.read_bytes(),
+            run.runtime.bitwise_key(),
+        )
         run.on_epoch()
 
 
@@ -60,9 +70,9 @@ def resume(run: StageRun) -> History:
     found = load_checkpoint(run.attempt.stage.folder, run.attempt.log)
     if found is None:
         return History(run, [], None)
-    rows = _earlier_rows(run, found.epoch)
+    rows = _rows_up_to(run, found)
     if len(rows) < found.epoch:
-        run.attempt.log("rows of earlier epochs are missing or damaged: starting over")
+        run.attempt.log("rows of earlier epochs are lost: starting over")
         return History(run, [], None)
     run.resumed_from_epoch = found.epoch - 1
     run.bitwise = found.bitwise_key == run.runtime.bitwise_key()
@@ -76,10 +86,21 @@ def resume(run: StageRun) -> History:
     return History(run, rows, found.content)
 
 
-def _earlier_rows(run: StageRun, num_epochs: int) -> list[Row]:
-    try:
-        rows = stage_rows(run.store, "epochs", run.stage.key)
-    except DamagedFile as error:
-        run.attempt.log(str(error))
-        return []
-    return [row for row in rows if row["epoch"] < num_epochs]
+def _rows_up_to(run: StageRun, checkpoint: Checkpoint) -> list[Row]:
+    """The rows of every epoch up to a checkpoint; none if they are lost in both places."""
+    places: dict[str, Callable[[], list[Row]]] = {
+        "the table": lambda: stage_rows(run.store, "epochs", run.stage.key),
+        "the copy beside the checkpoint": lambda: decode(
+            "epochs", checkpoint.rows, checkpoint.rows.read_bytes()
+        ).to_pylist(),
+    }
+    for place, read in places.items():
+        try:
+            rows = [row for row in read() if row["epoch"] < checkpoint.epoch]
+        except (OSError, DamagedFile) as error:
+            run.attempt.log(f"{place} cannot be read: {error}")
+            continue
+        if len(rows) == checkpoint.epoch:
+            return rows
+        run.attempt.log(f"{place} has {len(rows)} of {checkpoint.epoch} epochs")
+    return []

@@ -8,34 +8,47 @@ import os
 import socket
 import tempfile
 import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from orchestrate.stages.paths import AttemptPaths
-from results.store.files import read_json
+from results.store.files import parsed
 
 HEARTBEAT_S = 15.0
 STALE_S = 8 * HEARTBEAT_S
 """A heartbeat of another host that is older than this belongs to a dead process."""
 
 
+@dataclass(frozen=True)
+class Holder:
+    """What identifies a process to others, for as long as it lives: the content of a LEASE.json."""
+
+    host: str
+    pid: int
+    started: str
+    """See `_started`."""
+    boot: str
+    pid_namespace: str
+    """Processes with the same host, boot and pid namespace see each other's pids."""
+
+
 def this_process() -> dict[str, Any]:
-    """What identifies this process to others, for as long as it lives."""
-    pid = os.getpid()
-    return {"host": socket.gethostname(), "pid": pid, "started": _started(pid), **_process_table()}
+    """What identifies this process, as JSON."""
+    return asdict(_this_process())
 
 
 def live_holder(attempt: AttemptPaths) -> str:
     """Who holds the lease of this attempt, or nothing if the holder is gone."""
     if attempt.released.exists():
         return ""
-    lease = read_json(attempt.lease)
-    name = f"{lease['host']} pid {lease['pid']}"
-    here = {"host": socket.gethostname(), **_process_table()}
-    if all(lease[key] == value for key, value in here.items()):
-        return name if _started(lease["pid"]) == lease["started"] else ""
+    holder = parsed(attempt.lease, lambda lease: Holder(**lease))
+    # The heartbeat still tells where the lease is damaged.
+    name = f"{holder.host} pid {holder.pid}" if holder else f"unknown ({attempt.lease} is damaged)"
+    if holder and _sees_pids_of(holder):
+        return name if _started(holder.pid) == holder.started else ""
     try:
         age_s = _file_system_now(attempt.folder) - attempt.heartbeat.stat().st_mtime
     except FileNotFoundError:
@@ -43,13 +56,20 @@ def live_holder(attempt: AttemptPaths) -> str:
     return name if age_s < STALE_S else ""
 
 
-def _process_table() -> dict[str, str]:
-    """What two processes share that see each other's pids: the boot and the pid namespace."""
+def _this_process() -> Holder:
+    pid = os.getpid()
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-        return {"boot": boot, "pid_namespace": str(Path("/proc/self/ns/pid").readlink())}
+        namespace = str(Path("/proc/self/ns/pid").readlink())
     except OSError:  # Not Linux: one namespace, and the boot time will do.
-        return {"boot": f"{psutil.boot_time():.0f}", "pid_namespace": ""}
+        boot, namespace = f"{psutil.boot_time():.0f}", ""
+    return Holder(socket.gethostname(), pid, _started(pid), boot, namespace)
+
+
+def _sees_pids_of(holder: Holder) -> bool:
+    here = _this_process()
+    there = (holder.host, holder.boot, holder.pid_namespace)
+    return there == (here.host, here.boot, here.pid_namespace)
 
 
 def _started(pid: int) -> str:

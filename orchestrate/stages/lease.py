@@ -87,7 +87,7 @@ class Attempt:
         self.check()
         mark = {"attempt": self.number, "outcome": outcome, "reason": reason}
         write_json(self.stage.done, mark)
-        self._stop_heartbeat()
+        self.release()  # Should the mark be lost, this process must not seem to compute it still.
 
     def fail(self, kind: str, error: BaseException) -> None:
         """Mark this attempt as failed and keep the error and its traceback in its log.
@@ -95,18 +95,17 @@ class Attempt:
         Where not even the mark can be written, the stage is given back: it reads as lost. A log
         that cannot be written costs nothing else.
         """
+        failure = Failure(self.number, kind, type(error).__name__, first_line(error))
         try:
-            failure = Failure(self.number, kind, type(error).__name__, first_line(error))
-            write_json(self.paths.failed, asdict(failure))
-        except OSError:
-            self.release()
+            with contextlib.suppress(OSError):
+                write_json(self.paths.failed, asdict(failure))
         finally:
-            self._stop_heartbeat()
+            self.release()
         with contextlib.suppress(OSError):
             self.log("".join(traceback.format_exception(error)).rstrip())
 
     def release(self) -> None:
-        """Give the stage back unfinished, so that it reads as lost at once."""
+        """Hold the stage no longer: one without a mark reads as lost at once."""
         self._stop_heartbeat()
         # A rename, for it succeeds on a full disk, too.
         with contextlib.suppress(OSError):

@@ -8,7 +8,7 @@ stages/<kind>/<k2>/<key>/
     heartbeat               touched while that process lives; renamed to RELEASED when it gives up
     log.txt                 what happened
     FAILED.json             why it failed, where it did
-  checkpoints/              the last states, each with its sha256
+  checkpoints/              the last states, each with its sha256 and the rows up to it
   WAITS_FOR.json            the stage whose rows this one will repeat, see `twins`
   DONE.json                 the stage is complete
 ```
@@ -16,6 +16,9 @@ stages/<kind>/<k2>/<key>/
 
 from dataclasses import dataclass
 from pathlib import Path
+
+from results.store.layout import STAGE_KINDS
+from results.store.store import Store
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,11 @@ class StagePaths:
         """The state after that many epochs; the attempt leads, so that names sort by age."""
         # One that starts over must not take older, damaged states for newer.
         return self.checkpoints / f"a{attempt:04d}-e{epoch:06d}.safetensors"
+
+    def has_rows(self, attempt: int) -> bool:
+        """Whether the tables have what that attempt left in them; see `Store.has_rows`."""
+        kind, key = self.folder.parents[1].name, self.folder.name
+        return kind not in STAGE_KINDS or Store(self.folder.parents[3]).has_rows(kind, key, attempt)
 
     def checkpoint_records(self) -> list[Path]:
         """The record beside each checkpoint, newest first."""

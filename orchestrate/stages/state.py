@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from orchestrate.stages.holder import live_holder
 from orchestrate.stages.paths import AttemptPaths, StagePaths
-from orchestrate.statuses import Status
-from results.store.files import read_json
+from orchestrate.statuses import Outcome, Status
+from results.store.files import parsed
 
 WRONG_IMAGES = "wrong_images"
 """The kind of a failure that is not counted: another try is not its remedy, but other images."""
@@ -48,9 +49,11 @@ def stage_state(stage_dir: Path) -> StageState:
     numbers = paths.attempt_numbers()
     newest = max(numbers, default=0)
     log = paths.attempt(newest).log if newest else None
-    if paths.done.exists():
-        mark = read_json(paths.done)
-        return StageState(Status.DONE, newest, 0, "", mark["outcome"], mark["reason"], log)
+    done = parsed(paths.done, Done.of)
+    # A mark that is damaged, or whose rows are gone, counts for nothing: the next attempt
+    # continues from the last checkpoint and leaves both again.
+    if done is not None and paths.has_rows(done.attempt):
+        return StageState(Status.DONE, newest, 0, "", done.outcome, done.reason, log)
     if not newest:
         return StageState(Status.PENDING, 0, 0)
     failures = [f for n in numbers if (f := _failure(paths.attempt(n))) is not None]
@@ -64,5 +67,23 @@ def stage_state(stage_dir: Path) -> StageState:
     return StageState(status, newest, num_failures, holder=holder, log=log)
 
 
+@dataclass(frozen=True)
+class Done:
+    """The content of a DONE.json."""
+
+    attempt: int
+    outcome: Outcome
+    reason: str
+
+    @classmethod
+    def of(cls, mark: Any) -> "Done":
+        """Raises what it raises where the content is damaged, see `parsed`."""
+        return cls(int(mark["attempt"]), Outcome(mark["outcome"]), str(mark["reason"]))
+
+
 def _failure(attempt: AttemptPaths) -> Failure | None:
-    return Failure(**read_json(attempt.failed)) if attempt.failed.exists() else None
+    if not attempt.failed.exists():
+        return None
+    number = int(attempt.folder.name[1:])
+    unreadable = Failure(number, "exception", "DamagedFile", f"{attempt.failed} is damaged")
+    return parsed(attempt.failed, lambda mark: Failure(**mark)) or unreadable

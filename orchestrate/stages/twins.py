@@ -12,14 +12,13 @@ from orchestrate.planning.plan import StageSpec
 from orchestrate.stages.paths import StagePaths
 from orchestrate.stages.state import StageState, stage_state
 from orchestrate.statuses import Status
-from results.store.files import claim_json, read_json, write_json
+from results.store.files import claim_json, parsed, write_json
 from results.store.store import Store
 
 
 def first_alike(stage: StageSpec, genotype_json: str, store: Store) -> StageSpec:
     """The retrain stage that trains this genotype with these settings; `stage` if none does yet."""
-    record = _record(stage, genotype_json, store)
-    first = StageSpec(**read_json(record)) if record.exists() else stage
+    first = parsed(_record(stage, genotype_json, store), StageSpec.from_dict) or stage
     # A person may have deleted it.
     return first if store.stage_dir(first.kind, first.key).exists() else stage
 
@@ -35,7 +34,7 @@ def claim_training(stage: StageSpec, genotype_json: str, store: Store) -> StageS
     record = _record(stage, genotype_json, store)
     claimed = claim_json(record, asdict(stage))
     if not claimed and first_alike(stage, genotype_json, store) == stage:
-        write_json(record, asdict(stage))  # The stage on record was deleted.
+        write_json(record, asdict(stage))  # The stage on record was deleted, or is unreadable.
     return first_alike(stage, genotype_json, store)
 
 
@@ -48,9 +47,9 @@ def state_of(stage: StageSpec, store: Store) -> StageState:
     """The state of a stage; one that waits for a running one is running too."""
     paths = StagePaths(store.stage_dir(stage.kind, stage.key))
     state = stage_state(paths.folder)
-    if state.status not in (Status.PENDING, Status.LOST) or not paths.waits_for.exists():
+    first = parsed(paths.waits_for, StageSpec.from_dict)
+    if first is None or state.status not in (Status.PENDING, Status.LOST):
         return state
-    first = StageSpec(**read_json(paths.waits_for))
     twin = stage_state(store.stage_dir(first.kind, first.key))
     return twin if twin.status == Status.RUNNING else state
 

@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 
 from results.errors import DamagedFile, SchemaError
 from results.schema import SCHEMA
-from results.store.layout import PLAN_TABLE, split_live_name
 
 DIGEST_KEY = "fairdarts_digest"
 DIGEST_MARK = b"sha256-of-file-with-zeros-here:"
@@ -63,7 +62,7 @@ def decode(
         DamagedFile: If the bytes are not what `encode` made.
     """
     if _sign(content) != content:
-        raise _damaged(table, path, "its checksum does not match")
+        raise _damaged(path, "its checksum does not match")
     schema = _schema(table, columns)
     try:
         file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
@@ -76,7 +75,7 @@ def decode(
         ]
         return pa.Table.from_arrays(arrays, schema=schema)
     except (pa.ArrowException, OSError, TypeError) as error:
-        raise _damaged(table, path, " ".join(str(error).split())) from None
+        raise _damaged(path, " ".join(str(error).split())) from None
 
 
 def concat(table: str, parts: Sequence[pa.Table], columns: Sequence[str] | None) -> pa.Table:
@@ -117,13 +116,8 @@ def _sign(content: bytes) -> bytes:
     return head + mark + digest + rest
 
 
-def _damaged(table: str, path: Path, reason: str) -> DamagedFile:
-    mark = ""
-    if table != PLAN_TABLE:
-        # A stage marked as done is not computed again, and would be left without its rows.
-        key, _ = split_live_name(path.stem)
-        mark = f" together with DONE.json of its stage (stages/*/{key[:2]}/{key})"
+def _damaged(path: Path, reason: str) -> DamagedFile:
     return DamagedFile(
-        f"{path} is damaged ({reason}): restore it from a copy, or delete it{mark} and run the "
-        "sweep again."
+        f"{path} is damaged ({reason}): restore it from a copy, or let `fairdarts store check "
+        "--repair` move it away, and run the sweep again."
     )

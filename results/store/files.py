@@ -3,11 +3,14 @@
 import json
 import os
 import secrets
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from results.errors import DamagedFile
+
+T = TypeVar("T")
 
 
 def write_whole(path: Path, content: bytes, mode: int | None = None) -> None:
@@ -83,6 +86,14 @@ def read_json(path: Path) -> Any:
             f"{path} is damaged (it is not valid JSON: {error}): restore it from a copy, or "
             "delete it and run the sweep again."
         ) from None
+
+
+def parsed(path: Path, parse: Callable[[Any], T]) -> T | None:
+    """What `parse` makes of the value of a JSON file; None if the file is missing or damaged."""
+    try:
+        return parse(read_json(path))
+    except (OSError, DamagedFile, KeyError, TypeError, ValueError, AttributeError):
+        return None
 
 
 def _make_folder(path: Path) -> None:

@@ -6,6 +6,7 @@
     trainings/<k2>/<key>.json           which stage trains a genotype, for those that derive it too
     digests/                            what images were, read once for all nodes
     live/<table>/<name>.parquet         one small file a writer, always written whole
+    lost+found/                         damaged files that `fairdarts store check` moved away
     sealed/<table>/                     reserved: large immutable files, named by manifests
 
 `<k2>` is the first two digits of the key. A live file of the table `trials` is named
@@ -19,9 +20,18 @@ from results.errors import StoreError
 
 FORMAT = "fairdarts-store"
 STORE_FILE = "STORE.json"
-FOLDERS = ("sweeps", "stages", "trainings", "live", "sealed", "lost+found")
+LOST_AND_FOUND = "lost+found"
+FOLDERS = ("sweeps", "stages", "trainings", "live", "sealed", LOST_AND_FOUND)
 """What a store may hold, and what a fresh disk does."""
-STAGE_KINDS = ("search", "sample", "given", "derive", "retrain")
+ROWS_OF: dict[str, tuple[str, ...]] = {
+    "search": ("epochs",),
+    "sample": ("genotypes",),
+    "given": ("genotypes",),
+    "derive": ("genotypes",),
+    "retrain": ("epochs", "retrains"),
+}
+"""Kind of a stage to the tables in which it leaves rows."""
+STAGE_KINDS = tuple(ROWS_OF)
 PLAN_TABLE = "trials"
 STAGE_TABLES = frozenset({"epochs", "genotypes", "retrains"})
 """Tables in which the highest attempt of a stage holds all its rows, and alone counts."""

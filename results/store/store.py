@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # pyarrow is imported where Parquet is touched: planning a sweep needs paths only.
 
 SUFFIX = ".parquet"
+PARQUET_END = b"PAR1"
 NUM_RETRIES = 3
 GONE = (errno.ENOENT, errno.ESTALE)
 """A file replaced by a higher attempt between listing and opening; ESTALE: the same on NFS."""
@@ -201,6 +202,15 @@ class Store:
                 return concat(table, parts, columns)
         raise StoreError(f"live {table} files of {self.root} keep being replaced: read again.")
 
+    def has_rows(self, kind: str, key: str, attempt: int) -> bool:
+        """Whether the rows that an attempt at a stage left are there, in whole files.
+
+        Only the end of each file is read; `read` checks every byte.
+        """
+        name = layout.live_name(key, attempt)
+        tables = layout.ROWS_OF[layout.check_kind(kind)]
+        return all(_ends_as_parquet(self.live_path(table, name)) for table in tables)
+
     def supersede(self, table: str, key: str, attempt: int) -> None:
         """Delete the files of attempts below `attempt`, once that one has written its own.
 
@@ -249,3 +259,12 @@ class Store:
             return []
         paths = (folder / name for name in sorted(found) if name.endswith(SUFFIX))
         return [path for path in paths if layout.is_live_name(table, path.stem)]
+
+
+def _ends_as_parquet(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            file.seek(-len(PARQUET_END), os.SEEK_END)
+            return file.read() == PARQUET_END
+    except OSError:  # It is not there, or shorter than that.
+        return False

@@ -205,6 +205,7 @@ def test_a_trial_interrupted_after_every_epoch_computes_each_epoch_once(
         ("retrain", "all"),
         ("retrain", "rows"),
         ("retrain", "damaged rows"),
+        ("retrain", "both copies of the rows"),
     ],
 )
 def test_damage_to_what_an_interrupted_stage_left_costs_epochs_but_changes_no_number(
@@ -218,16 +219,19 @@ def test_damage_to_what_an_interrupted_stage_left_costs_epochs_but_changes_no_nu
     elif damage == "all":
         for path in newest_checkpoint(store, trial, kind).parent.glob("*.safetensors"):
             path.write_bytes(path.read_bytes()[:-1])
-    elif damage == "rows":
-        rows.unlink()
     else:
         rows.write_bytes(rows.read_bytes()[:-20])
+        if damage == "rows":
+            rows.unlink()
+        if damage == "both copies of the rows":
+            for path in newest_checkpoint(store, trial, kind).parent.glob("*.parquet"):
+                path.unlink()
     assert run_trial(trial, store, RUNTIME) == "ok"
     assert numbers(store, trial) == numbers(whole, trial)
     log = (stage_folder(store, trial, kind) / "attempts" / "a0002" / "log.txt").read_text()
-    assert {"one": "resuming after epoch 0", "all": "passed over"}.get(
-        damage, "starting over"
-    ) in log
+    expected = {"one": "resuming after epoch 0", "all": "passed over"}
+    expected["both copies of the rows"] = "starting over"
+    assert expected.get(damage, "resuming after epoch 1") in log
 
 
 def test_an_epoch_whose_checkpoint_was_never_written_is_computed_again_and_counted_once(

@@ -14,11 +14,15 @@ def content(epoch: int) -> bytes:
     return f"state after {epoch} epochs".encode() * 50
 
 
+def rows(epoch: int) -> bytes:
+    return f"rows of {epoch} epochs".encode()
+
+
 def attempt_at(stage_dir: Path, *epochs: int) -> Attempt:
     """The next attempt, which has saved these epochs."""
     attempt = Attempt.take(stage_dir)
     for epoch in epochs:
-        save_checkpoint(attempt, epoch, content(epoch), KEY)
+        save_checkpoint(attempt, epoch, content(epoch), rows(epoch), KEY)
     return attempt
 
 
@@ -46,9 +50,9 @@ def test_without_a_checkpoint_there_is_none(tmp_path: Path) -> None:
 
 def test_the_newest_checkpoint_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     next_attempt(tmp_path, 1, 2, 3)
-    assert load_checkpoint(Attempt.take(tmp_path).stage.folder, print) == Checkpoint(
-        3, content(3), KEY
-    )
+    found = load_checkpoint(Attempt.take(tmp_path).stage.folder, print)
+    assert found == Checkpoint(3, content(3), KEY, *files(tmp_path, ".parquet")[-1:])
+    assert found.rows.read_bytes() == rows(3)
 
 
 def test_the_last_two_are_kept(tmp_path: Path) -> None:
@@ -57,8 +61,9 @@ def test_the_last_two_are_kept(tmp_path: Path) -> None:
         content(10),
         content(11),
     ]
+    assert [path.read_bytes() for path in files(tmp_path, ".parquet")] == [rows(10), rows(11)]
     assert len(files(tmp_path, ".json")) == 2
-    assert len(list((tmp_path / "checkpoints").iterdir())) == 4
+    assert len(list((tmp_path / "checkpoints").iterdir())) == 6
 
 
 @pytest.mark.parametrize("damage", ["truncate", "empty", "flip", "remove"])
@@ -133,5 +138,5 @@ def test_a_superseded_attempt_saves_nothing(tmp_path: Path) -> None:
     attempt_at(tmp_path, 2)
     before = sorted((tmp_path / "checkpoints").iterdir())
     with pytest.raises(Superseded):
-        save_checkpoint(old, 3, content(3), KEY)
+        save_checkpoint(old, 3, content(3), rows(3), KEY)
     assert sorted((tmp_path / "checkpoints").iterdir()) == before

@@ -368,26 +368,31 @@ def test_text_that_looks_like_the_checksum_of_a_file_is_just_text(store: Store) 
     assert store.read("trials")["label"].to_pylist() == [text]
 
 
-def test_a_damaged_file_is_to_be_deleted_together_with_the_mark_of_its_stage(store: Store) -> None:
+def test_the_error_of_a_damaged_file_names_the_remedy(store: Store) -> None:
     name = live_name(KEY, 1)
     store.write_rows("retrains", name, [{"stage_key": KEY}])
     store.live_path("retrains", name).write_bytes(b"junk")
-    remedy = (
-        r"restore it from a copy, or delete it together with DONE\.json of its stage "
-        rf"\(stages/\*/00/{KEY}\) and run the sweep again\.$"
-    )
+    remedy = r"restore it from a copy, or let `fairdarts store check --repair` move it away"
 
     with pytest.raises(DamagedFile, match=remedy):
         store.read("retrains")
 
 
-def test_a_damaged_plan_has_no_stage_to_compute_again(store: Store) -> None:
-    name = plan_name("exp", 1)
-    store.write_rows("trials", name, [{"sweep": "exp"}])
-    store.live_path("trials", name).write_bytes(b"junk")
+@pytest.mark.parametrize("damage", ["removed", "cut short", "empty"])
+def test_a_stage_has_its_rows_while_every_table_has_them_whole(store: Store, damage: str) -> None:
+    name = live_name(KEY, 2)
+    for table in ("epochs", "retrains"):
+        store.write_rows(table, name, [{"stage_key": KEY}])
+    assert store.has_rows("retrain", KEY, 2)
+    assert not store.has_rows("retrain", KEY, 1)
+    path = store.live_path("retrains", name)
+    if damage in ("removed"):
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-1] if damage == "cut short" else b"")
 
-    with pytest.raises(DamagedFile, match=r"copy, or delete it and run the sweep again\.$"):
-        store.read("trials")
+    assert not store.has_rows("retrain", KEY, 2)
+    assert store.has_rows("search", KEY, 2)
 
 
 def test_a_parquet_file_of_another_program_is_refused(store: Store) -> None:

@@ -1,0 +1,72 @@
+"""`fairdarts store`: the folder of results itself."""
+
+from typing import Annotated
+
+import typer
+
+from cli.formats import Format, FormatOption, counted, print_json
+from cli.options import DEFAULT_STORE, StoreOption
+from cli.progress import working
+
+app = typer.Typer(help="Check the files of a results store.", no_args_is_help=True)
+FAULTS_LEFT = 1
+
+
+@app.callback()
+def store() -> None:
+    """Check the files of a results store."""
+
+
+@app.command()
+def check(
+    store: StoreOption = DEFAULT_STORE,
+    repair: Annotated[
+        bool,
+        typer.Option(
+            "--repair", help="Restore what can be restored; move other damaged files aside."
+        ),
+    ] = False,
+    format_: FormatOption = Format.TEXT,
+) -> None:
+    """Read every file of the store and name each that is damaged or missing, with its remedy.
+
+    --repair deletes nothing: damaged files move to `lost+found/` in the store. Stages that lose
+    rows or marks continue from their last checkpoint, or are computed again, when their sweep is
+    run. Stages that are computed at this moment are passed over.
+
+    The exit code is 1 if faults are left.
+
+    Examples:
+
+    \b
+        fairdarts store check
+        fairdarts store check --repair
+    """
+    from orchestrate.running import store_check
+    from results.store.store import Store
+
+    opened = Store.open(store)
+    with working("reading the store"):
+        faults = list(store_check.store_faults(opened))
+    if repair:
+        for fault in faults:
+            store_check.repair(opened, fault)
+    if format_ is Format.JSON:
+        print_json(
+            [
+                {
+                    "path": str(fault.path.relative_to(opened.root)),
+                    "fault": fault.what,
+                    "remedy": fault.remedy,
+                }
+                for fault in faults
+            ]
+        )
+    else:
+        when = "repaired" if repair else "with --repair"
+        for fault in faults:
+            name = fault.path.relative_to(opened.root)
+            print(f"{name} {fault.what}; {when}: {fault.remedy}.")
+        print(f"{counted(len(faults), 'fault')}." if faults else "No fault found.")
+    if faults and not repair:
+        raise typer.Exit(FAULTS_LEFT)

@@ -1,0 +1,171 @@
+"""Every fault of a store's files, and what restores or clears each.
+
+What can be restored is written again. A damaged file is not deleted but moved to `lost+found/`; a
+stage that is no longer done by that continues from its last checkpoint, or is computed again, when
+its sweep is run.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+from orchestrate.planning.plan import StageSpec
+from orchestrate.planning.resources import Resources
+from orchestrate.planning.submission import (
+    Submission,
+    stored_submission,
+    trial_of_row,
+    write_plan,
+    write_trials,
+)
+from orchestrate.stages.checkpoints import verified_checkpoint
+from orchestrate.stages.holder import Holder
+from orchestrate.stages.paths import StagePaths
+from orchestrate.stages.state import Done, Failure, stage_state
+from orchestrate.statuses import Status
+from results.errors import DamagedFile
+from results.store.codec import decode
+from results.store.files import parsed, write_json
+from results.store.layout import LOST_AND_FOUND, PLAN_TABLE, ROWS_OF, live_name, plan_name
+from results.store.store import Store
+
+AGAIN = "it continues from its last checkpoint, or is computed again, when its sweep is run"
+DAMAGED = "is damaged"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault of a store, and its remedy."""
+
+    path: Path
+    what: str
+    """What is wrong with that file: a sentence whose subject is its name."""
+    remedy: str
+    """What follows from `repair`."""
+    restore: Callable[[], object] | None = None
+    """Writes the file again; None: it cannot be restored, or need not be."""
+
+
+def store_faults(store: Store) -> Iterator[Fault]:
+    """Every fault of a store. Stages that a live process computes are passed over.
+
+    Every byte is read: checkpoints, for the most part.
+    """
+    yield from _of_plans(store)
+    planned = _planned_stages(store)
+    for folder in sorted(store.root.glob("stages/*/*/*")):
+        paths = StagePaths(folder)
+        if stage_state(folder).status != Status.RUNNING:
+            yield from _of_spec(paths, planned.get(folder.name))
+            yield from _of_attempts(paths)
+            yield from _of_checkpoints(paths)
+            yield from _of_rows(store, paths)
+    for record in sorted(store.root.glob("trainings/*/*.json")):
+        if parsed(record, StageSpec.from_dict) is None:
+            yield Fault(record, DAMAGED, "it is written again when it is needed")
+
+
+def repair(store: Store, fault: Fault) -> None:
+    """Move the damaged file to `lost+found/`, and restore it where that is possible."""
+    if fault.path.exists():
+        target = store.root / LOST_AND_FOUND / fault.path.relative_to(store.root)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fault.path.replace(target)
+    if fault.restore is not None:
+        fault.restore()
+
+
+def _of_plans(store: Store) -> Iterator[Fault]:
+    for sweep in store.sweep_names():
+        for plan in sorted(store.sweep_dir(sweep).glob("[0-9]*.json")):
+            number = int(plan.stem)
+            table = store.live_path(PLAN_TABLE, plan_name(sweep, number))
+            submission = stored_submission(store, sweep, number)
+            of_table = _fault_of_table(PLAN_TABLE, table)
+            if submission is None and of_table is None:
+                known = _submission_of_rows(store, sweep, number)
+                remedy = "restored from the table trials, with [resources] as by default"
+                yield Fault(plan, DAMAGED, remedy, partial(write_plan, store, known))
+            elif submission is None:
+                yield Fault(plan, DAMAGED, "run the file of the sweep again")
+                yield Fault(table, of_table or DAMAGED, "run the file of the sweep again")
+            elif of_table is not None:
+                remedy = "restored from the plan of the sweep"
+                yield Fault(table, of_table, remedy, partial(write_trials, store, submission))
+
+
+def _of_spec(paths: StagePaths, planned: StageSpec | None) -> Iterator[Fault]:
+    if parsed(paths.spec, StageSpec.from_dict) is not None:
+        return
+    if planned is None:
+        yield Fault(paths.spec, "is missing or damaged", "no sweep plans this stage")
+    else:
+        restore = partial(write_json, paths.spec, asdict(planned))
+        remedy = "restored from the plan of its sweep"
+        yield Fault(paths.spec, "is missing or damaged", remedy, restore)
+
+
+def _of_attempts(paths: StagePaths) -> Iterator[Fault]:
+    for number in paths.attempt_numbers():
+        attempt = paths.attempt(number)
+        if attempt.lease.exists() and parsed(attempt.lease, lambda of: Holder(**of)) is None:
+            yield Fault(attempt.lease, DAMAGED, "nothing needs it: the process is gone")
+        if attempt.failed.exists() and parsed(attempt.failed, lambda mark: Failure(**mark)) is None:
+            yield Fault(attempt.failed, DAMAGED, "the attempt counts as lost, no more as failed")
+    if paths.waits_for.exists() and parsed(paths.waits_for, StageSpec.from_dict) is None:
+        yield Fault(paths.waits_for, DAMAGED, "it is written again when it is needed")
+
+
+def _of_checkpoints(paths: StagePaths) -> Iterator[Fault]:
+    for record in paths.checkpoint_records():
+        try:
+            verified_checkpoint(record)
+        except DamagedFile as error:
+            yield Fault(record, f"({error})", "the one before it serves instead, if there is one")
+
+
+def _of_rows(store: Store, paths: StagePaths) -> Iterator[Fault]:
+    key, kind = paths.folder.name, paths.folder.parents[1].name
+    done = parsed(paths.done, Done.of)
+    if paths.done.exists() and done is None:
+        yield Fault(paths.done, DAMAGED, AGAIN)
+    for number in paths.attempt_numbers():
+        for table in ROWS_OF[kind]:
+            path = store.live_path(table, live_name(key, number))
+            is_needed = done is not None and done.attempt == number
+            if (is_needed or path.exists()) and (fault := _fault_of_table(table, path)):
+                yield Fault(path, fault, AGAIN)
+        path = store.live_path("attempts", live_name(key, number))
+        if path.exists() and (fault := _fault_of_table("attempts", path)):
+            yield Fault(path, fault, "what it said of that attempt is lost")
+
+
+def _fault_of_table(table: str, path: Path) -> str | None:
+    try:
+        decode(table, path, path.read_bytes())
+    except FileNotFoundError:
+        return "is missing"
+    except DamagedFile:
+        return DAMAGED
+    return None
+
+
+def _planned_stages(store: Store) -> dict[str, StageSpec]:
+    """Every stage of every plan that can be read, by key."""
+    return {
+        stage.key: stage
+        for sweep in store.sweep_names()
+        for plan in store.sweep_dir(sweep).glob("[0-9]*.json")
+        if (submission := stored_submission(store, sweep, int(plan.stem))) is not None
+        for trial in submission.trials
+        for stage in trial.stages
+    }
+
+
+def _submission_of_rows(store: Store, sweep: str, number: int) -> Submission:
+    rows = store.read(PLAN_TABLE, [sweep]).to_pylist()
+    of_number = [row for row in rows if row["submission"] == number]
+    trials = [trial_of_row(row) for row in of_number]
+    planned_at = of_number[0]["planned_at"].isoformat()
+    return Submission(sweep, number, trials, Resources(), planned_at)
