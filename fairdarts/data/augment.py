@@ -1,4 +1,4 @@
-"""How images are augmented; whole batches in memory: crop, mirror, normalise, cutout.
+"""Augmentation. Whole batches in memory are cropped, mirrored, normalised and cut out.
 
 Shapes: B images, H, W pixels. Nothing here waits for a GPU: no value is read back to Python.
 """
@@ -18,8 +18,9 @@ class Augmentation:
     """What is done to training images; by default the CIFAR recipe of DARTS (arXiv:1806.09055)."""
 
     crop_padding: int = 4
-    """Pixels of zeros around an image in memory before a window of its own size is cut out; 0: no
-    crop. Of a stored image a random part is resized instead."""
+    """An image in memory is padded by this many pixels of zeros on each side, and a window of its
+    own size is cropped at random; 0: no crop. Of a stored image a random part is resized
+    instead."""
     mirror: bool = True
     """Mirror each image with probability one half."""
     color_jitter: tuple[float, float, float, float] | None = None
@@ -33,7 +34,7 @@ class Augmentation:
 
 @dataclass(frozen=True, eq=False)
 class Draws:
-    """What chance decided for each image of a batch; int64, (B,), but for `mirrored`."""
+    """The random choices for each image of a batch; int64, (B,), except `mirrored`."""
 
     top: Tensor
     left: Tensor
@@ -42,16 +43,16 @@ class Draws:
     """bool, (B,)."""
     centre_y: Tensor
     centre_x: Tensor
-    """Pixel that cutout is centred on."""
+    """Centre of the square that cutout erases."""
 
 
 def draw(images: Tensor, how: Augmentation, generator: torch.Generator) -> Draws:
-    """Decide by chance how to augment a batch.
+    """Draw the random choices for a batch.
 
     Args:
         images: (B, 3, H, W), of which only the shape matters.
-        how: What to do. Whatever it says all draws are made, so switching one step off leaves the
-            chances of the others as they were.
+        how: What to do. All choices are always drawn, so switching one step off does not change
+            the choices for the others.
         generator: On the device of `images`.
     """
     num, _, height, width = images.shape
@@ -76,7 +77,7 @@ def augment(
     std: Channels,
     generator: torch.Generator,
 ) -> Tensor:
-    """Crop, mirror, normalise and cut out, each image by its own draw.
+    """Crop, mirror, normalise and cut out, with random choices for each image.
 
     Args:
         images: uint8, (B, 3, H, W).
@@ -91,7 +92,7 @@ def augment(
 
 
 def apply(images: Tensor, how: Augmentation, draws: Draws, mean: Channels, std: Channels) -> Tensor:
-    """Augment a batch by given draws; otherwise as `augment`."""
+    """As `augment`, with given choices instead of new ones."""
     moved = _cropped_and_mirrored(images, how, draws)
     normal = normalise(moved, mean, std)
     if how.cutout:

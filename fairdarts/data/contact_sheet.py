@@ -12,7 +12,7 @@ ROWS, COLUMNS = 4, 8
 NUM_EXAMPLES = ROWS // 2 * COLUMNS
 """Images of each split on a sheet."""
 TILE = THUMBNAIL
-"""Pixels a side of an image; smaller ones are enlarged by a whole factor, without blurring."""
+"""Height and width in pixels. Smaller images are enlarged by a whole factor, without blurring."""
 MARGIN, CAPTION, HEADER = 6, 14, 18
 FONT_SIZE = 10
 

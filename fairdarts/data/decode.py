@@ -1,4 +1,4 @@
-"""Stored images to one uint8 tensor in memory."""
+"""Decode stored images into one uint8 tensor in memory."""
 
 import numpy as np
 import torch
@@ -9,21 +9,21 @@ from fairdarts.data.splits import StoredSplit
 from fairdarts.errors import DataError
 
 SIDE_MULTIPLE = 4
-"""Pixels that the side of an image must be a multiple of: two reduction cells halve it."""
+"""Height and width in pixels must be multiples of this: two reduction cells halve them."""
 
 
 def decode(split: StoredSplit, indices: Tensor, size: int | None) -> Tensor:
-    """Decode the images at `indices`, which ascend, into one tensor.
+    """Decode the images at `indices` into one tensor.
 
     Args:
         split: Where the images come from.
-        indices: int64, (M,), at least one.
+        indices: int64, (M,), ascending, at least one.
         size: Height and width to resize to (bilinear; the aspect ratio is not kept); None: as
-            stored, when all are square, of one size and a multiple of SIDE_MULTIPLE.
+            stored; then all must be square, of one size, and a multiple of SIDE_MULTIPLE.
     Returns:
         uint8, (M, 3, size, size).
     Raises:
-        DataError: If an image is damaged, or no size is given and theirs cannot be used.
+        DataError: If an image is damaged, or if no size is given and the stored ones do not fit.
     """
     images, side = np.empty(0, np.uint8), 0
     for position, (where, image) in enumerate(split.images(indices)):

@@ -1,4 +1,4 @@
-"""Batches of either kind of images, in memory or stored."""
+"""Batches of images, whether these are in memory or stored in files."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -38,15 +38,15 @@ def open_stream(
     """A stream of batches for the length of the block.
 
     Args:
-        images: Those in memory are moved to the device as a whole.
+        images: Images in memory are moved to the device as a whole.
         batch_size: Images in a batch; the last one of a pass holds what is left.
         seed: Seed of the trial.
         name: Tells the streams of a trial apart.
         augmentation: What is done to the images.
         channels_last: Memory format of the batches.
         device: Where the batches are wanted.
-        workers: Processes that decode stored images; 0: this one does. A script that asks for some
-            needs the usual `if __name__ == "__main__":`, for each of them imports it.
+        workers: Processes that decode stored images; 0: this process does. With workers a script
+            needs the usual `if __name__ == "__main__":`, because each of them imports it.
     Raises:
         ConfigError: If the augmentation is for stored images only.
         DataError: If there are fewer than two images.
@@ -72,9 +72,9 @@ def ordered_batches(
     device: torch.device,
     workers: int = 0,
 ) -> Iterator[Batch]:
-    """Every image once, in order, not augmented; arguments as of `open_stream`.
+    """Every image once, in order, not augmented; arguments as in `open_stream`.
 
-    Of a stored image it is the centre: its short side is resized to image_size / 0.875.
+    The short side of a stored image is resized to image_size / 0.875, and its centre is used.
     """
     if isinstance(images, ImageSet):
         return evaluation_batches(images.to(device), batch_size, channels_last)

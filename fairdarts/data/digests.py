@@ -1,8 +1,8 @@
 """Digests of the contents of files, read once and then kept.
 
-A digest is kept beside the paths, sizes, times and inodes of its files, and holds while these stay
-as they are: asking again costs a stat for each file. Files come in groups with one digest each, so
-that what is kept stays small for millions of images. Nothing here imports torch.
+A digest is kept together with the paths, sizes, times and inodes of its files, and is valid while
+these do not change: the next check costs one stat for each file. Files are put into groups with one
+digest each, so that the kept data stay small for millions of images. Nothing here imports torch.
 """
 
 import contextlib
@@ -28,36 +28,37 @@ from fairdarts.data.files import reading, unreadable
 from fairdarts.errors import DataError
 
 Groups = Mapping[str, Sequence[str]]
-"""Name of a group to its files: paths below one directory, in an order that is always the same."""
+"""Maps the name of a group to its files: paths below one directory, always in the same order."""
 Progress = Callable[[int, int], None]
-"""Called several times a second with the bytes that have been read, and that must be; (0, 0) while
-it is not yet known how many."""
+"""Called several times a second with the number of bytes read so far and in all; (0, 0) while that
+is not known yet."""
 Combine = Callable[[Sequence[str], Sequence[str]], str]
-"""The digest of a group from the paths and the digests of its files."""
+"""Computes the digest of a group from the paths and the digests of its files."""
 
 SETTLED_S = 10.0
-"""Files younger than this are hashed anew each time: a change within the tick of the file system's
-clock (2 s on some), which may differ from ours by seconds, leaves no trace in size and times."""
+"""Files that changed less than this ago are read again each time: another change within the same
+tick of the file system's clock (2 s on some) could leave the same size and times. That clock may
+also differ from ours by seconds."""
 KEEP_EVERY_S = 10.0
 THREADS = 16
-"""More than there are cores: most of them wait for a disk or a network."""
+"""More than there are cores, because most of them wait for a disk or a network."""
 CHUNK = 2**20
 POLL_S = 0.2
 
 
 @dataclass(frozen=True)
 class _Look:
-    """What a stat of each file of a group says."""
+    """What stat says about the files of a group."""
 
     identity: str
-    """Of paths, sizes, times and inodes together."""
+    """A digest of the paths, sizes, times and inodes."""
     num_bytes: int
     newest_s: float
     """When the last of the files changed, by the clock of the file system."""
 
 
 def look(directory: Path, groups: Groups) -> str:
-    """What tells the state of all files without reading them: 32 hexadecimal digits.
+    """Identify the state of all files without reading them, by 32 hexadecimal digits.
 
     Raises:
         DataError: If a file is not there.
@@ -77,14 +78,14 @@ def digests(
     on_progress: Progress = lambda done, total: None,
     clock: Callable[[], float] = time.time,
 ) -> dict[str, str]:
-    """The digest of each group, as kept or by reading its files in parallel.
+    """The digest of each group: the kept one, or a new one from reading its files in parallel.
 
     Args:
-        directory: What the paths in `groups` are below.
+        directory: Where the paths in `groups` begin.
         groups: The files.
-        combine: What makes the digest of a group of those of its files.
-        algorithm: Of the digests of files, as `hashlib` names it.
-        kept_in: Folders that keep digests; each that can be written gets what it lacks.
+        combine: Computes the digest of a group from those of its files.
+        algorithm: How files are hashed, by the name in `hashlib`.
+        kept_in: Folders that keep digests; new digests are added to each one that can be written.
         on_progress: Called from this thread while files are looked at and read.
         clock: The time in seconds, to tell how old a file is.
     Raises:
@@ -118,7 +119,7 @@ def digests(
 
         try:
             found |= workers.map(digest, {name: name for name in missing}, report, keep)
-        finally:  # Interrupted, too: what was read is not read again.
+        finally:  # Also when interrupted, so that these files are not read again.
             kept.write()
     return {name: found[name] for name in groups}
 
@@ -128,7 +129,7 @@ Result = TypeVar("Result")
 
 
 class _Workers:
-    """Threads that read files; leaving the block in haste stops them."""
+    """Threads that read files; if an exception ends the block, they stop."""
 
     def __init__(self) -> None:
         self.bytes_read = 0
@@ -176,19 +177,19 @@ class _Workers:
 
 
 Entries = dict[str, tuple[str, str]]
-"""Name of a group to the identity of its files and their digest."""
+"""Maps the name of a group to the identity of its files and their digest."""
 
 
 class _Kept:
-    """What is kept of one directory: a small JSON file in each of some folders.
+    """The kept digests of one directory: a small JSON file in each of several folders.
 
-    Several processes may write at once: a file is replaced as a whole, and what one of them misses
-    of another's is read again some time.
+    Several processes may write at once. A file is always replaced as a whole. If one process
+    overwrites an entry of another, the images of that entry are read again later.
     """
 
     def __init__(self, directory: Path, algorithm: str, folders: Sequence[Path]) -> None:
         with reading(directory):
-            # Nodes may each have a directory of the same name on a disk of their own.
+            # Directories of the same path on the disks of two nodes differ in their inodes.
             inode = directory.stat().st_ino
         name = f"{digest_of_lines([str(directory), str(inode), algorithm])[:32]}.json"
         self._files = {folder / name: _read_entries(folder / name) for folder in folders}
@@ -196,7 +197,7 @@ class _Kept:
         self._next_write = time.monotonic() + KEEP_EVERY_S
 
     def find(self, name: str, identity: str) -> str:
-        """The digest of a group; nothing if its files are not those that were read."""
+        """The kept digest of a group; empty if there is none, or if the files have changed."""
         for entries in self._files.values():
             kept_identity, digest = entries.get(name, ("", ""))
             if kept_identity == identity:
@@ -205,14 +206,14 @@ class _Kept:
         return ""
 
     def add(self, name: str, identity: str, digest: str) -> None:
-        """Keep the digest of a group; what has been added is written now and then."""
+        """Keep the digest of a group; additions are written every few seconds."""
         self._entries[name] = (identity, digest)
         if time.monotonic() > self._next_write:
             self.write()
             self._next_write = time.monotonic() + KEEP_EVERY_S
 
     def write(self) -> None:
-        """Give every folder what it lacks; where it cannot be written, the next call reads anew."""
+        """Add the new digests to every folder; one that cannot be written stays as it is."""
         for path, entries in self._files.items():
             if entries.items() >= self._entries.items():
                 continue
@@ -223,7 +224,7 @@ class _Kept:
 
 
 def _read_entries(path: Path) -> Entries:
-    """What a file keeps; nothing if it is not there or damaged."""
+    """The entries in a file; none if it is missing or damaged."""
     try:
         entries = json.loads(path.read_bytes())
         return {name: (str(identity), str(digest)) for name, (identity, digest) in entries.items()}
@@ -248,7 +249,7 @@ def _look(directory: Path, paths: Sequence[str]) -> _Look:
             status = os.stat(f"{directory}/{path}")  # noqa: PTH116 -- there may be a million.
         except OSError as error:
             raise unreadable(directory / path, error) from error
-        # mtime can be set back by whoever writes the file; ctime cannot.
+        # A program can set mtime back, as `touch -d` does, but not ctime.
         lines.append(
             f"{path} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
         )

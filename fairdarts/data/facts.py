@@ -1,6 +1,6 @@
-"""What can be known of a data set before it is decoded: how many images, classes and pixels.
+"""What can be known about a data set before decoding it: how many images, classes and pixels.
 
-Sweeps are planned with it, so torch is not imported here, and pyarrow only for Parquet files.
+Planning needs this, so torch is not imported here, and pyarrow only for Parquet files.
 """
 
 import gzip
@@ -15,16 +15,16 @@ from fairdarts.data.shards import parquet_files
 from fairdarts.errors import DataError
 
 NUM_DIGITS_TRAIN = 1437
-"""Writers follow each other in the digits, so the 360 images after these are by unseen writers."""
+"""The images of a writer are stored together, so the 360 after these are by unseen writers."""
 DIGITS_SIZE = 32
 CIFAR_SIZE = 32
 RESIZED_CROP_SIZE = 224
-"""Pixels a side with `resized_crop` unless told otherwise."""
+"""Height and width in pixels with `resized_crop`, if the settings give none."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """A data set as the settings choose it."""
+    """The part of a data set that the settings choose."""
 
     num_classes: int
     """Classes of the training images."""
@@ -32,15 +32,15 @@ class Facts:
     num_test: int
     height: int
     width: int
-    """In pixels, as networks get the images. Where they are kept as stored, those of the first
-    training image."""
+    """In pixels, as networks get the images. If images keep their stored size, these are of the
+    first training image."""
 
 
 def facts(config: DataConfig) -> Facts:
-    """Look at names, labels and the header of one image.
+    """Look at file names, labels and the header of one image.
 
     Raises:
-        DataError: If the source is missing, or has fewer images or classes than the settings want.
+        DataError: If the source is missing, or has fewer images or classes than asked for.
     """
     train, test = (_class_counts(config, split) for split in ("train", "test"))
     check_num_classes(config, len(train))
@@ -56,7 +56,7 @@ def facts(config: DataConfig) -> Facts:
 
 
 def check_num_classes(config: DataConfig, num_stored: int) -> None:
-    """See to it that the source has as many classes as the settings want.
+    """Check that the source has as many classes as the settings ask for.
 
     Raises:
         DataError: If it has fewer.
@@ -69,7 +69,7 @@ def check_num_classes(config: DataConfig, num_stored: int) -> None:
 
 
 def chosen_number(num_there: int, wanted: int | None) -> int:
-    """How many images are used of those that are there; `wanted` None: all.
+    """How many of the images are used; all of them if `wanted` is None.
 
     Raises:
         DataError: If more are wanted than there are.

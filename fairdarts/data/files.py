@@ -1,4 +1,4 @@
-"""Where data sets lie: what loading and fingerprinting share; no torch.
+"""Where data sets are stored: used by loading and by fingerprinting; no torch.
 
 `folders` and `shards` say which files of a directory are images, and of which split.
 """
@@ -14,7 +14,7 @@ from fairdarts.errors import DataError
 
 Split = Literal["train", "test"]
 TEST_NAMES = ("test", "validation", "valid", "val")
-"""How the test split may be called, in order of preference."""
+"""Names that the test split may have, in order of preference."""
 CIFAR_FILES: dict[str, dict[str, str]] = {
     "cifar10": {
         "cifar-10-batches-py/data_batch_1": "c99cafc152244af753f735de768cd75f",
@@ -31,8 +31,8 @@ CIFAR_FILES: dict[str, dict[str, str]] = {
         "cifar-100-python/meta": "7973b15100ade9c7d40fb424638fde48",
     },
 }
-"""What torchvision unpacks from the archives and reads, below `download_root()`, with the MD5 that
-it demands of each file."""
+"""The files that torchvision unpacks from the archives and reads, below `download_root()`, each
+with the MD5 that it must have."""
 
 
 def download_root() -> Path:
@@ -43,16 +43,16 @@ def download_root() -> Path:
 def user_digests() -> Path | None:
     """Where this user's digests of images are kept, see `fairdarts.data.digests`; None: nowhere.
 
-    It is fairdarts/digests in $XDG_CACHE_HOME, or else in ~/.cache.
+    This is fairdarts/digests in $XDG_CACHE_HOME, or in ~/.cache if that is not set.
     """
-    with contextlib.suppress(RuntimeError):  # A user without a home.
+    with contextlib.suppress(RuntimeError):  # A user without a home folder.
         cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
         return (cache if cache.is_absolute() else Path.home() / ".cache") / "fairdarts" / "digests"
     return None
 
 
 def unusable_cifar(kind: str) -> DataError:
-    """Say where CIFAR was looked for and how to get it."""
+    """The error that says where CIFAR was looked for and how to get it."""
     return DataError(
         f"{kind} is missing or damaged in {download_root()}: fetch it with `fairdarts doctor "
         f"--download {kind}`, or set FAIRDARTS_DATA to where it lies."
@@ -69,12 +69,12 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def unreadable(path: Path, error: OSError) -> DataError:
-    """Say which file could not be read, and why."""
+    """The error that says which file could not be read, and why."""
     return DataError(f"{path} cannot be read: {error.strerror}.")
 
 
 def split_names(config: DataConfig, split: Split) -> tuple[str, ...]:
-    """What the folder or the files of a split may be called, in order of preference."""
+    """Names that the folder or the files of a split may have, in order of preference."""
     train = config.train_split or "train"
     if split == "train":
         return (train,)
@@ -84,20 +84,20 @@ def split_names(config: DataConfig, split: Split) -> tuple[str, ...]:
 
 
 def other_splits(config: DataConfig, split: Split, there: Iterable[str]) -> str:
-    """End of an error: which setting chooses another split for one that cannot be used.
+    """End of an error message: the setting that chooses another split than the unusable one.
 
     Args:
         config: What was looked for.
         split: Which split.
-        there: Names of the splits that are there and may be chosen.
+        there: Names of the splits that exist.
     """
-    # Nobody is told to train on the test images, nor to test on those that trained.
+    # Never propose to train on the test images, or to test on the training images.
     other = split_names(config, "train") if split == "test" else split_names(config, "test")
     return remedy(f"data.{split}_split", [name for name in there if name not in other])
 
 
 def remedy(setting: str, choices: Sequence[str]) -> str:
-    """End of an error: what to set; nothing if there is no choice."""
+    """End of an error message: what to set; empty if there is no choice."""
     if len(choices) > 1:
         return f": set {setting} to one of: {', '.join(choices)}"
     return f": set {setting} to {choices[0]}" if choices else ""

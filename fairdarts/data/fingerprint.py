@@ -1,4 +1,4 @@
-"""What identifies the images of one split, wherever they lie: their content.
+"""Identify the images of one split by their content, wherever they are stored.
 
 Nothing here imports torch, scikit-learn or pyarrow.
 """
@@ -24,8 +24,8 @@ from fairdarts.data.shards import parquet_files
 from fairdarts.errors import DataError
 
 NUM_GROUPS = 1024
-"""Into how many groups the files of a folder are put, by their paths: no more than this is kept of
-a split of any size, and where one image has changed, a thousandth of them is read again."""
+"""The files of a folder are put into this many groups by their paths. So only this many digests are
+kept for a split of any size, and if one image changes, a thousandth of the files is read again."""
 
 
 def fingerprint(
@@ -37,14 +37,14 @@ def fingerprint(
 ) -> str:
     """Identify the images of one split of the data source, as in `parquet-train-0123456789abcdef`.
 
-    Neither the images of the other split, nor the place of the files, nor the other settings of
-    `config` matter. Files are read in full the first time and when they have changed; else it costs
-    a stat for each, see `fairdarts.data.digests`.
+    It depends neither on the images of the other split, nor on the place of the files, nor on other
+    settings of `config`. Files are read in full the first time and after a change; otherwise it
+    costs one stat for each, see `fairdarts.data.digests`.
 
     Args:
         config: Names the source.
         split: Which images.
-        shared: A folder that keeps digests for other machines, beside this user's own.
+        shared: A folder that keeps digests for several machines, in addition to this user's own.
         on_progress: Called while files are read.
     Raises:
         DataError: If files are missing; the sentence is that of `fairdarts.data.sources.load`.
@@ -52,7 +52,7 @@ def fingerprint(
     kind = config.source.partition(":")[0]
     name = f"{kind}-{split}"
     directory, groups = _files(config, split)
-    if kind == "digits":  # A small file, read sooner than looked up.
+    if kind == "digits":  # Reading this small file is faster than looking it up.
         found = digests(directory, groups, _of_one)
         return f"{name}-{digest_of_lines(found.values())[:16]}"
     found = digests(
@@ -63,7 +63,7 @@ def fingerprint(
         kept_in=[folder for folder in (user_digests(), shared) if folder is not None],
         on_progress=on_progress,
     )
-    if kind in CIFAR_FILES:  # Nothing but the published files has this name.
+    if kind in CIFAR_FILES:  # This name stands for the published files only.
         if found != CIFAR_FILES[kind]:
             raise unusable_cifar(kind)
         return name
@@ -71,14 +71,14 @@ def fingerprint(
     if kind == "parquet":
         from fairdarts.data.labels import class_orders  # pyarrow: only where it is needed.
 
-        # Until classes were matched by name, such images had the labels of others: results of that
-        # time are not those of today.
+        # Earlier versions matched classes by number, so files whose classes have another order got
+        # wrong labels. With this line their stages have other keys than those wrong results.
         lines += map(repr, class_orders(config, split))
     return f"{name}-{digest_of_lines(lines)[:16]}"
 
 
 def stored_state(config: DataConfig, split: Split) -> str:
-    """What changes when a file of the split does, for the cost of a stat for each.
+    """A text that changes when a file of the split changes; it costs one stat for each file.
 
     Raises:
         DataError: If files are missing; the sentence is that of `fairdarts.data.sources.load`.
@@ -120,7 +120,7 @@ def _of_many(paths: Sequence[str], found: Sequence[str]) -> str:
 
 
 def digits_folder() -> Path:
-    """Where scikit-learn keeps the digits.
+    """The folder in which scikit-learn keeps the digits.
 
     Raises:
         DataError: If it is not installed.

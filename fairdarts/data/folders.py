@@ -1,12 +1,12 @@
-"""Which files of a `folder:` source are its images, and why the others are left out; no torch.
+"""Which files of a `folder:` source are its images, and why others are skipped; no torch.
 
-One rule for every split:
+The rule for every split:
 
-- A folder directly in the split's folder is a class. All images below it, at any depth, are of that
+- A folder directly in the split's folder is a class. All images in it, at any depth, belong to that
   class; links to files and folders are followed.
-- An image is a file whose name ends in one of `IMAGE_SUFFIXES`, in capitals or not. Whether it can
-  be decoded is not asked here: a damaged, empty or unreadable image is an error that names it.
-- Everything else is left out, for one of the reasons in `Reason`.
+- An image is a file whose name ends in one of `IMAGE_SUFFIXES`, in upper or lower case. It is not
+  decoded here. If it is damaged, empty or unreadable, an error names it later.
+- Everything else is skipped, for one of the reasons in `Reason`.
 """
 
 import os
@@ -30,11 +30,11 @@ from fairdarts.errors import DataError
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 """How the name of an image ends; torchvision's list."""
 HIDDEN_FOLDERS = ("__MACOSX",)
-"""Folders that are hidden though their name begins with no dot: what macOS adds to archives."""
+"""Folders that count as hidden without a dot in front; macOS adds this one to archives."""
 
 
 class Reason(StrEnum):
-    """Why a file or folder of a split is left out."""
+    """Why a file or folder of a split is skipped."""
 
     HIDDEN = "hidden"
     """Its name begins with a dot (`.ipynb_checkpoints`, `._0.png`), or is `__MACOSX`."""
@@ -44,12 +44,12 @@ class Reason(StrEnum):
     SPECIAL = "not a regular file"
     """A pipe, socket or device, whatever its name."""
     OTHER_SPLIT = "of no split"
-    """A Parquet file whose name is not that of a split, see `fairdarts.data.shards`."""
+    """A Parquet file whose name does not fit a split, see `fairdarts.data.shards`."""
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file, or a folder with all that is in it, that is left out."""
+    """A file that is skipped, or a folder that is skipped with all its content."""
 
     path: Path
     reason: Reason
@@ -65,14 +65,14 @@ class ClassFiles:
     """Classes in order of name, each with its images in order of name: paths below `directory`,
     such as `ant/0.png`."""
     skipped: tuple[Skipped, ...]
-    """What is left out."""
+    """Files and folders that do not count."""
 
 
 def class_files(config: DataConfig, split: Split) -> ClassFiles:
     """Find the images of one split of `folder:DIR` or `imagenet`: DIR/SPLIT/CLASS/*.
 
-    `imagenet` lies in the folder of that name below `download_root()`, laid out as torchvision has
-    it: train/WNID/*.JPEG and val/WNID/*.JPEG.
+    `imagenet` is the folder of that name below `download_root()`, in torchvision's layout:
+    train/WNID/*.JPEG and val/WNID/*.JPEG.
 
     Args:
         config: Names the source and its splits.
@@ -138,7 +138,7 @@ class _Scan:
             )
 
     def files(self) -> ClassFiles:
-        """Look into the class folders too."""
+        """Look into the class folders as well."""
         by_class = {name: self._images_of(name) for name in self.class_names}
         return ClassFiles(self.directory, by_class, tuple(self.skipped))
 
@@ -161,7 +161,7 @@ class _Scan:
     def _images_below(
         self, folder: Path, prefix: str, above: frozenset[tuple[int, int]]
     ) -> Iterator[str]:
-        """Paths of all images in `folder`, whose own and parents' identities are `above`."""
+        """Paths of all images in `folder`; `above` identifies it and the folders around it."""
         for entry in self._entries(folder):
             name = f"{prefix}{entry.name}"
             if entry.is_dir():
@@ -172,14 +172,14 @@ class _Scan:
                 self._skip(entry, Reason.HIDDEN)
             elif not entry.name.lower().endswith(IMAGE_SUFFIXES):
                 self._skip(entry, Reason.OTHER_NAME)
-            # A link to nowhere is an image that cannot be read, and whoever reads it says so.
+            # A broken link counts as an image, so that reading it gives an error that names it.
             elif entry.is_file() or not Path(entry.path).exists():
                 yield name
             else:
                 self._skip(entry, Reason.SPECIAL)
 
     def _is_open(self, entry: os.DirEntry[str], above: frozenset[tuple[int, int]]) -> bool:
-        """Whether a folder is looked into."""
+        """Whether to look into a folder; if not, the reason is noted."""
         if _is_hidden(entry):
             self._skip(entry, Reason.HIDDEN)
         elif entry.is_symlink() and _identity(Path(entry.path)) in above:
@@ -196,13 +196,13 @@ class _Scan:
         self.skipped.append(Skipped(Path(entry.path), reason))
 
     def _also(self, folder: Path) -> str:
-        """What was skipped in `folder`, for an error."""
+        """What was skipped in `folder`, for an error message."""
         here = [skipped for skipped in self.skipped if folder in skipped.path.parents]
         return f" (skipped: {describe(here)})" if here else ""
 
 
 def describe(skipped: list[Skipped], num_names: int = 3) -> str:
-    """Counts and first names by reason, as in "2 hidden (.a, .b), 1 of no split (x)"."""
+    """Number and first names by reason, as in "2 hidden (.a, .b), 1 of no split (x)"."""
     parts = []
     for reason in Reason:
         names = [one.path.name for one in skipped if one.reason == reason]

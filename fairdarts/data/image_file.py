@@ -13,20 +13,23 @@ from fairdarts.errors import DataError
 def open_image(data: bytes, where: str) -> Image.Image:
     """Decode one image file to RGB.
 
-    Palettes, grey, CMYK and other colours become RGB; transparency is dropped; of 16 bits a channel
-    in colour the upper 8 are kept; of an animation the first picture is taken. Pixels stay where
-    they are stored, whatever EXIF says of how the camera was held: torchvision and timm, with which
-    published accuracies were measured, read them so too.
+    Palettes, grey, CMYK and other colours become RGB. Transparency is dropped. Colours of 16 bits a
+    channel keep their upper 8 bits. The first picture of an animation is used. The image is not
+    rotated, whatever its EXIF data say: torchvision and timm do not rotate it either, and published
+    accuracies were measured with them.
 
+    Args:
+        data: The content of the file.
+        where: Names the image in an error.
     Raises:
         DataError: If `data` is not a whole image, has more than 8 bits a channel in grey, or is too
-            large; the sentence says which, and `where` names the image.
+            large; the sentence says which.
     """
     with _opened(data, where) as image:
         if image.mode.startswith(("I", "F")):  # Pillow would clip these to 0..255.
             raise DataError(
                 f"{where} has more than 8 bits a channel (Pillow's mode {image.mode}): convert "
-                "it to 8-bit grey or RGB, with the range of values that you want to be seen."
+                "it to 8-bit grey or RGB, with the range of values that you want to show."
             )
         return image.convert("RGB")
 
@@ -43,9 +46,9 @@ def image_size(data: bytes, where: str) -> tuple[int, int]:
 
 @contextmanager
 def _opened(data: bytes, where: str) -> Iterator[Image.Image]:
-    """An image for the length of the block, in which it may be decoded."""
+    """An image that can be decoded inside the block."""
     try:
-        # Pillow warns of what does no harm here, such as damaged EXIF data; the rest it raises.
+        # Pillow warns only of what does no harm here, such as damaged EXIF data; else it raises.
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as image:
             yield image
     except Image.DecompressionBombError as error:
@@ -55,7 +58,7 @@ def _opened(data: bytes, where: str) -> Iterator[Image.Image]:
         ) from error
     except (DataError, MemoryError):
         raise
-    except Exception as error:  # Pillow's readers raise many kinds on damaged bytes.
+    except Exception as error:  # Pillow raises many kinds of errors on damaged bytes.
         raise DataError(
             f"{where} is not a readable image ({_reason(data, error)}): replace it or leave it out."
         ) from error

@@ -1,4 +1,4 @@
-"""A data set in memory or left where it lies, and the ways to take part of it.
+"""A data set, in memory or left in its files, and how parts of it are chosen.
 
 Shapes: N images, H = W pixels a side.
 """
@@ -88,21 +88,22 @@ class ImageSet:
 
 @functools.cache
 def warn_once(sentence: str) -> None:
-    """Log a warning about an image that is left out, the first time that it is."""
+    """Log a warning about an image that is left out, only the first time."""
     logging.getLogger(__name__).warning("left out: %s", sentence)
 
 
 @dataclass(frozen=True, eq=False)
 class StoredImages:
-    """Labelled images of any size that stay where they lie and are decoded for each batch."""
+    """Labelled images of any size that stay in their files and are decoded for each batch."""
 
     split: FileSplit
     indices: Tensor
     """int64, (N,), on the CPU, ascending: which images of the split these are."""
     class_names: tuple[str, ...]
     mean: Channels
-    """What the batches are normalised with, in 0..1."""
+    """Mean for normalising the batches, in 0..1."""
     std: Channels
+    """Their standard deviation."""
     mirror: bool
     """Whether a mirror image keeps its label."""
     image_size: int
@@ -110,7 +111,7 @@ class StoredImages:
     skip_damaged: bool = False
     """Whether an image that cannot be decoded is left out of its batch."""
     on_damaged: Callable[[str], None] = warn_once
-    """What is told of each image that is left out, every time: a sentence that names it."""
+    """Called with a sentence about an image, every time that it is left out."""
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -126,7 +127,7 @@ class StoredImages:
         return len(self.class_names)
 
     def to(self, device: torch.device | str) -> Self:
-        """The same images: they stay where they lie, and each batch goes to its device."""
+        """The same images: they stay in their files, and each batch is moved to its device."""
         return self
 
     def subset(self, indices: Tensor | slice) -> Self:
@@ -140,12 +141,12 @@ Images = ImageSet | StoredImages
 def halves(images: Images) -> tuple[Images, Images]:
     """Split for the bi-level search.
 
-    Images in memory are split by index, without a copy; `fairdarts.data.sources.load` sees to it
-    that both halves have all classes. Stored ones, which may lie class by class, are split within
-    each class: its first image, the third, ... go to the first half, the others to the second.
+    Images in memory are split by index, without a copy; `fairdarts.data.sources.load` has ordered
+    them so that both halves have all classes. Stored images may be sorted by class, so each class
+    is split: its first image, its third, ... go to the first half, the others to the second.
 
     Returns:
-        The half that trains the weights, and the rest, which trains the alphas.
+        The half that trains the weights, and the half that trains the alphas.
     Source:
         Fair DARTS Section 5.1 follows DARTS (arXiv:1806.09055), `train_search.py`, train_portion.
     """
@@ -161,7 +162,7 @@ def held_out(images: Images, count: int) -> tuple[Images, Images]:
     """Hold out the first `count` images, spread evenly over the classes.
 
     Returns:
-        The rest, and those held out, each in their order.
+        The remaining images and the held-out ones, each in their old order.
     Raises:
         DataError: If fewer than two are left to train on.
     """
@@ -182,7 +183,7 @@ def class_turns(labels: Tensor) -> Tensor:
     Args:
         labels: int64, (N,), non-negative.
     Returns:
-        A permutation of 0..N-1, int64. A class that has run out is passed over.
+        A permutation of 0..N-1, int64. A class without further images misses its turn.
     """
     by_class = torch.argsort(labels, stable=True)
     sizes = torch.bincount(labels)

@@ -1,8 +1,8 @@
 """Labels of the images in Parquet files, matched by the names of their classes; no torch.
 
-A label is a number, which may have a name in Hugging Face's metadata, or it is a text, which is its
-name. The number of a class is its place in the first training file, or in the sorted texts of all
-training files; the labels of every other file are matched to these by name.
+A label is a number, which may have a name in Hugging Face's metadata, or a text, which is itself
+the name. Classes are numbered as in the metadata of the first training file, or in the order of the
+sorted texts of all training files. The labels of all other files are matched to these by name.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ from fairdarts.data.shards import other_test_splits, parquet_files
 from fairdarts.errors import DataError
 
 MAX_NAMES = 5
-"""Of the names in an error."""
+"""An error lists at most this many class names."""
 
 
 class NamedBy(StrEnum):
@@ -60,11 +60,11 @@ class Labels:
         return found
 
     def matched_to(self, names: tuple[str, ...]) -> "Labels":
-        """The same labels, as indices into `names`, which have each of ours."""
+        """The same labels, as indices into `names`, which must include all of our names."""
         if names == self.class_names:
             return self
         place = {name: index for index, name in enumerate(names)}
-        # MISSING, which is -1, is the last of this table.
+        # MISSING is -1, so it selects the last entry of this table, which is MISSING again.
         table = np.array([*(place[name] for name in self.class_names), MISSING], np.int64)
         return replace(self, indices=table[self.indices], class_names=names)
 
@@ -87,10 +87,10 @@ def parquet_labels(config: DataConfig, split: Split) -> Labels:
     return labels
 
 
-# Those of ImageNet take three seconds, and a test split needs them too.
+# Cached, because those of ImageNet take three seconds and its test split needs them too.
 @lru_cache(maxsize=2)
 def _training_labels(config: DataConfig, column: str, looks: tuple[object, ...]) -> Labels:
-    """The labels of the training files, whose states are `looks`."""
+    """The labels of the training files; `looks` makes the cache miss when a file has changed."""
     return _of_training(_parts(parquet_files(config, "train"), column, config, "train"))
 
 
@@ -101,9 +101,10 @@ def _look(path: Path) -> tuple[int, int, int]:
 
 
 def class_orders(config: DataConfig, split: Split) -> list[tuple[str, ...]]:
-    """The class names of a split's files that do not have those of the first training file.
+    """Class names of the files of a split, where they differ from the first training file's.
 
-    A file that cannot be read is passed over: whoever reads its images names it.
+    The same names in another order differ, too. A file that cannot be read is skipped here; reading
+    its images gives the error.
     """
     orders = []
     with contextlib.suppress(DataError):
@@ -120,7 +121,7 @@ def class_orders(config: DataConfig, split: Split) -> list[tuple[str, ...]]:
 
 
 def _parts(files: Sequence[Path], column: str, config: DataConfig, split: Split) -> list[Labels]:
-    """The labels of each file of a split; there are some, and none is missing."""
+    """The labels of each file of a split; checks that there are some and that none is missing."""
     parts = [_of_file(path, column, config) for path in files]
     missing = [part.indices == MISSING for part in parts]
     if not any(len(part) for part in missing):
@@ -160,14 +161,14 @@ def _of_file(path: Path, column: str, config: DataConfig) -> Labels:
         return Labels(path, found, tuple(map(str, range(highest + 1))), NamedBy.NUMBERS)
     if highest >= len(names):
         raise DataError(
-            f"{path}, row {int(found.argmax())}: {column} (={highest}) has no name, for the "
-            f"metadata name {len(names)} classes: correct the label or the metadata."
+            f"{path}, row {int(found.argmax())}: {column} (={highest}) has no name, because "
+            f"the metadata name {len(names)} classes: correct the label or the metadata."
         )
     return Labels(path, found, names, NamedBy.METADATA)
 
 
 def _of_training(parts: Sequence[Labels]) -> Labels:
-    """The labels of the training files, which say what classes there are."""
+    """The labels of the training files, which define the classes."""
     first = parts[0]
     if first.named_by is NamedBy.METADATA:
         return _joined([_matched(first, part) for part in parts])
@@ -189,7 +190,7 @@ def _matched(train: Labels, other: Labels) -> Labels:
     """Labels of another file, as indices into the class names of the training images.
 
     Raises:
-        DataError: If it has classes that these lack, or names other classes than they do.
+        DataError: If its classes are not those of the training images.
     """
     _check_alike(train, other)
     if NamedBy.NUMBERS in (train.named_by, other.named_by):  # Only the numbers can be compared.
@@ -208,7 +209,7 @@ def _matched(train: Labels, other: Labels) -> Labels:
     if other.named_by is NamedBy.TEXTS:
         lacking = set()
     if unknown or lacking:
-        faults = [f"has {_few(unknown)}, which these lack"] if unknown else []
+        faults = [f"has {_few(unknown)}, which the training images lack"] if unknown else []
         faults += [f"lacks {_few(lacking)}"] if lacking else []
         raise DataError(
             f"{other.path} and the training images ({train.path}) must have the same classes, but "

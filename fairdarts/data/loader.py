@@ -1,7 +1,7 @@
 """Batches of stored images, decoded and augmented by worker processes.
 
-The parent decides which images make a batch and by which seed each is augmented, and hands that to
-whichever worker is free: the batches do not depend on how many workers there are.
+The parent process decides which images form a batch and which seed augments each of them, and gives
+that to any free worker. So the batches do not depend on the number of workers.
 
 Shapes: B images, H = W pixels a side.
 """
@@ -33,13 +33,13 @@ class Task(NamedTuple):
     encoded: Encoded
     label: int
     seed: int
-    """What its augmentation is drawn from."""
+    """Seed of its augmentation."""
 
 
 class StoredStream:
-    """As `BatchStream`, of stored images; the steps asked for should ascend.
+    """Like `BatchStream`, for stored images; ask for the steps in ascending order.
 
-    Asking for another step than the next one is right, but throws prefetched batches away.
+    Any other step gives the right batch, too, but throws prefetched batches away.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class StoredStream:
         device: torch.device,
         workers: int,
     ) -> None:
-        """Name the stream; nothing is drawn, read or started yet.
+        """Prepare the stream; nothing is drawn, read or started yet.
 
         Args:
             data: The images.
@@ -63,7 +63,7 @@ class StoredStream:
             augmentation: What is done to the images.
             channels_last: Memory format of the batches.
             device: Where the batches are wanted.
-            workers: Processes that decode; 0: this one does.
+            workers: Processes that decode; 0: this process does.
 
         Raises:
             DataError: If there are fewer than two images: batch norm needs two.
@@ -84,7 +84,7 @@ class StoredStream:
         """Batch number `step` of the stream, the same whenever it is asked for.
 
         Raises:
-            DataError: If one of its images, or soon one of a later batch, cannot be read.
+            DataError: If one of its images cannot be read, or one of a batch that is prefetched.
         """
         assert self._loader is not None, "the stream is closed"
         if step != self._next_step:
@@ -104,7 +104,7 @@ class StoredStream:
 def stored_batches(
     data: StoredImages, batch_size: int, channels_last: bool, device: torch.device, workers: int
 ) -> Iterator[Batch]:
-    """Every image once, in order: its centre, normalised; arguments as of `StoredStream`.
+    """The centre of every image once, in order, normalised; arguments as in `StoredStream`.
 
     Raises:
         DataError: If an image cannot be read.
@@ -118,7 +118,7 @@ def stored_batches(
     num_images = 0
     for decoded in _loader(decoder, batches, device, workers, once=True):
         batch = delivery.of(decoded)
-        if num_here := len(batch[1]):  # Else all of its images were damaged.
+        if num_here := len(batch[1]):  # Otherwise all of its images were damaged.
             num_images += num_here
             yield batch
     if not num_images:
@@ -126,7 +126,7 @@ def stored_batches(
 
 
 class _Passes:
-    """The tasks of one batch after the other, endlessly; a batch is a function of its number."""
+    """The tasks of batch after batch, without end; a batch is a function of its number."""
 
     def __init__(self, data: StoredImages, batch_size: int, seed: int, name: str) -> None:
         self.first_step = 0
@@ -163,7 +163,7 @@ class _Passes:
 
 
 class Decoded(NamedTuple):
-    """What a worker makes of the tasks of a batch."""
+    """What a worker returns for the tasks of a batch."""
 
     images: Tensor
     """uint8, (B, 3, H, W)."""
@@ -174,7 +174,7 @@ class Decoded(NamedTuple):
 
 
 class _Decoder(Dataset[Any]):
-    """What a worker does; its "indices" are tasks, so that it needs to know no data set."""
+    """What a worker does. Its "indices" are tasks, so it does not need the data set."""
 
     def __init__(self, view: View, skip_damaged: bool, least: int) -> None:
         self._view = view
@@ -183,9 +183,9 @@ class _Decoder(Dataset[Any]):
         """Images that a batch must have: batch norm needs two to train."""
 
     def __getitems__(self, tasks: list[Task]) -> Decoded | DataError:
-        """The batch, or a fault, which would reach the parent inside of a traceback if raised."""
+        """The batch, or a fault: if raised here, it would reach the parent inside a traceback."""
         views, labels, left_out = [], [], []
-        # The process that decodes may be the one that trains: its random numbers stay its own.
+        # This may be the process that trains: leave its random numbers alone.
         with torch.random.fork_rng(devices=()):
             for task in tasks:
                 try:
@@ -199,7 +199,7 @@ class _Decoder(Dataset[Any]):
             return DataError(
                 f"none of the {len(tasks)} images of a batch can be decoded, such as: {left_out[0]}"
             )
-        while len(views) < self._least:  # A tail of two images, one of them damaged.
+        while len(views) < self._least:  # A last batch of two images, one of them damaged.
             views, labels = views * 2, labels * 2
         images = torch.stack(views) if views else torch.empty(0, 3, 1, 1, dtype=torch.uint8)
         return Decoded(images, torch.tensor(labels, dtype=torch.int64), tuple(left_out))
@@ -210,7 +210,7 @@ class _Decoder(Dataset[Any]):
 
 
 class _Delivery:
-    """Takes what a worker returned to the device, as float32."""
+    """Moves what a worker returned to the device and makes it float32."""
 
     def __init__(self, data: StoredImages, channels_last: bool, device: torch.device) -> None:
         self._data = data
@@ -222,7 +222,7 @@ class _Delivery:
             raise decoded
         for sentence in decoded.left_out:
             self._data.on_damaged(sentence)
-        # From pinned memory these copies do not wait for a GPU; bytes are a quarter of floats.
+        # From pinned memory these copies do not wait for a GPU; bytes take a quarter of floats.
         images = decoded.images.to(self._device, non_blocking=True)
         labels = decoded.labels.to(self._device, non_blocking=True)
         normal = normalise(images, self._data.mean, self._data.std)
@@ -245,7 +245,7 @@ def _loader(
         worker_init_fn=_end_with_parent,
         persistent_workers=workers > 0 and not once,
         pin_memory=device.type == "cuda",
-        generator=torch.Generator(),  # Else each start would draw from the trial's own numbers.
+        generator=torch.Generator(),  # Else each start would use up random numbers of the trial.
     )
 
 
@@ -254,19 +254,19 @@ def _as_it_is(batch: Any) -> Any:
 
 
 def _context() -> ForkServerContext:
-    # Not fork: Ray's, Arrow's and OpenMP's threads may hold locks that would stay locked in the
-    # child for ever. Not spawn: each worker would import torch for itself, seconds and memory that
-    # those of a fork server, which has no other threads, share.
+    # Not fork: threads of Ray, Arrow and OpenMP may hold locks, which would stay locked in the
+    # child for ever. Not spawn: each worker would import torch for itself, which takes seconds and
+    # memory. A fork server has no other threads, imports torch once, and its workers share that.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     return context
 
 
 def _end_with_parent(worker: int) -> None:
-    """End this worker as soon as the process that it works for has ended, however that was.
+    """End this worker as soon as the process that it works for has ended, for whatever reason.
 
-    The loader's own watch looks at the parent in the process table, which is the fork server; and
-    that lives as long as its children.
+    The loader's own watchdog checks the parent in the process table. That is the fork server, which
+    lives as long as its children.
     """
     parent = multiprocessing.parent_process()
     assert parent is not None

@@ -11,7 +11,7 @@ from fairdarts.data.parquet_columns import image_column, image_files, opened
 from fairdarts.data.splits import Encoded, FileSplit
 
 WINDOW_IMAGES = 4096
-"""Images that `ParquetSplit` shuffles and holds at a time: 0.5 GB of ImageNet's."""
+"""Images that `ParquetSplit` shuffles and holds at a time; of ImageNet these take 0.5 GB."""
 
 
 class RowGroup(NamedTuple):
@@ -19,22 +19,22 @@ class RowGroup(NamedTuple):
 
     path: Path
     number: int
-    """Which one of the file."""
+    """Its position in the file, from 0."""
     first_row: int
-    """Of the file."""
+    """Number of its first row in the file."""
     num_rows: int
     image_column: str
 
 
 class ParquetSplit(FileSplit):
-    """Images in row groups; never more than a window of them is in memory."""
+    """Images in row groups; only a window of them is in memory at a time."""
 
     def __init__(
         self, labels: Tensor, groups: Sequence[RowGroup], window: int = WINDOW_IMAGES
     ) -> None:
         """Take the labels, int64, (N,), and the row groups that hold the images, in order.
 
-        `window` is how many images are shuffled, and so held, at a time.
+        `window` is how many images are shuffled, and so kept in memory, at a time.
         """
         self.labels = labels
         self._groups = groups
@@ -42,16 +42,16 @@ class ParquetSplit(FileSplit):
         self._starts = torch.tensor([0, *(group.num_rows for group in groups)]).cumsum(0)[:-1]
 
     def shuffled(self, indices: Tensor, chance: torch.Generator) -> Tensor:
-        """Row groups by chance, and images by chance out of a window that slides over them.
+        """Row groups in random order, and images at random from a window that slides over them.
 
-        In this order `encoded` reads each row group once and holds no more images than the window
-        and one row group have.
+        In this order `encoded` reads each row group once, and holds at most the images of the
+        window and of one row group.
         """
         parts = [part for part in self._by_group(indices) if len(part)]
         window, drawn = indices[:0], []
         for number in torch.randperm(len(parts), generator=chance).tolist():
             window = torch.cat([window, parts[number]])
-            # index_select stays on one thread; indexing would start them all for these few.
+            # index_select uses one thread; indexing would start all of them for few numbers.
             window = window.index_select(0, torch.randperm(len(window), generator=chance))
             surplus = max(0, len(window) - self._window)
             drawn.append(window[:surplus])
@@ -59,7 +59,7 @@ class ParquetSplit(FileSplit):
         return torch.cat([*drawn, window])
 
     def encoded(self, indices: Tensor) -> Iterator[Encoded]:
-        """See `FileSplit.encoded`; a row group is read when the first of its images is due."""
+        """See `FileSplit.encoded`; a row group is read when its first image is needed."""
         parts = self._by_group(indices)
         held: dict[int, Encoded] = {}
         for index, number in zip(indices.tolist(), self._group_of(indices).tolist(), strict=True):
@@ -91,12 +91,12 @@ class ParquetSplit(FileSplit):
 
 
 def parquet_split(files: Sequence[Path], labels: Tensor, image_column: str | None) -> ParquetSplit:
-    """One split from its files, of which images are read when asked for.
+    """One split from its files; images are read when they are needed.
 
     Args:
         files: The files in order.
         labels: int64, (N,), of all rows in that order.
-        image_column: Column of the images; None: the one that is found.
+        image_column: Column of the images; None: found by its name or type.
     Raises:
         DataError: If a file is damaged or has no such column.
     """

@@ -1,6 +1,6 @@
-"""Columns of Parquet files of images: which holds what, and how it is read; no torch.
+"""Which columns of a Parquet file hold the images and the labels, and how they are read; no torch.
 
-Sweeps are planned with what this reads: labels and names, never an image.
+Planning a sweep reads the labels, the class names, and the header of the first image.
 """
 
 import json
@@ -19,11 +19,11 @@ from fairdarts.errors import DataError
 
 IMAGE_COLUMNS = ("img", "image")
 LABEL_COLUMN = "label"
-"""What columns are called by most; others are taken where there is only one that can be."""
+"""The usual names. A column of another name is used if it is the only one of a fitting type."""
 MAX_CLASSES = 100_000
-"""A label beyond this is taken for something else, such as an identifier."""
+"""A number from here on is not taken as a label: it is probably an identifier."""
 MISSING = -1
-"""Label of an image without one, as Hugging Face has it."""
+"""Stands for a missing label, as in Hugging Face's data sets."""
 
 
 @contextmanager
@@ -36,7 +36,7 @@ def opened(path: Path) -> Iterator[pq.ParquetFile]:
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             yield file
-    # A damaged footer also shows as names that are no text.
+    # A damaged footer can also give column names that are not text.
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise DataError(
@@ -61,7 +61,7 @@ def image_column(path: Path, schema: pa.Schema, wanted: str | None) -> str:
 
 
 def label_column(path: Path, schema: pa.Schema, wanted: str | None) -> str:
-    """The name of the column that holds the labels: numbers or texts; arguments as above.
+    """The name of the column of labels, numbers or texts; arguments as in `image_column`.
 
     Raises:
         DataError: If there is none, or more than one and the settings do not choose.
@@ -79,7 +79,7 @@ def class_names(schema: pa.Schema, column: str) -> tuple[str, ...] | None:
         features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
         names = features[column]["names"]
     except (KeyError, TypeError, ValueError):
-        return None  # Other layouts of the metadata are no fault: the names are decoration.
+        return None  # Metadata in another form are not an error: class names are optional.
     return tuple(map(str, names)) if isinstance(names, list) and names else None
 
 
@@ -90,14 +90,14 @@ def image_files(path: Path, column: str, file: pq.ParquetFile, group: int) -> pa
         DataError: If the column is damaged.
     """
     is_struct = pa.types.is_struct(file.schema_arrow.field(column).type)
-    # Of a struct only this part is read.
+    # Read only this part of a struct.
     values = file.read_row_group(group, [f"{column}.bytes" if is_struct else column]).column(column)
     _check_length(path, column, len(values), file.metadata.row_group(group).num_rows)
     return pc.struct_field(values, "bytes") if is_struct else values
 
 
 def first_image(files: Sequence[Path], wanted: str | None) -> tuple[str, bytes]:
-    """Where the first image of some files lies, and what it is.
+    """Name and content of the first image in some files.
 
     Raises:
         DataError: If there is none, or its column cannot be used, see `image_column`.
@@ -112,7 +112,7 @@ def first_image(files: Sequence[Path], wanted: str | None) -> tuple[str, bytes]:
 
 
 def numbers(path: Path, column: str, file: pq.ParquetFile) -> npt.NDArray[np.int64]:
-    """A label column of numbers, int64, (rows,); `MISSING` where there is none.
+    """A label column of numbers, int64, (rows,); `MISSING` for a null.
 
     Raises:
         DataError: If the column is damaged, or a number cannot be a label.
@@ -136,9 +136,9 @@ def numbers(path: Path, column: str, file: pq.ParquetFile) -> npt.NDArray[np.int
 def texts(
     path: Path, column: str, file: pq.ParquetFile
 ) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
-    """A label column of texts: int64, (rows,), indices into the texts, which are sorted.
+    """A label column of texts: int64, (rows,), indices into the sorted texts.
 
-    `MISSING` is where there is none, or an empty one.
+    The index is `MISSING` for a null or an empty text.
 
     Raises:
         DataError: If the column is damaged.
@@ -147,7 +147,7 @@ def texts(
     found = encoded.dictionary.to_pylist()
     names = sorted(filter(None, found))
     place = {name: index for index, name in enumerate(names)}
-    # One more for nulls, which are at the end of this table by an index of -1.
+    # The last entry is for nulls, whose index is -1.
     table = np.array([*(place.get(name, MISSING) for name in found), MISSING], np.int64)
     indices = encoded.indices.fill_null(-1).to_numpy().astype(np.int64)
     return table[indices], tuple(names)
@@ -171,7 +171,7 @@ def _holds_labels(kind: pa.DataType) -> bool:
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
-    """The type of the values, which a dictionary (pandas: a category) holds once each."""
+    """The type of the values, also of a dictionary type (a category in pandas)."""
     return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
@@ -184,7 +184,7 @@ def _choose(
     guesses: Sequence[str],
     what: str,
 ) -> str:
-    """The column of a setting: the one that is wanted, or the only guess."""
+    """The column for a setting: the wanted one, or the only guess."""
     if wanted is not None and wanted in can_be:
         return wanted
     if wanted is None and len(guesses) == 1:
@@ -209,7 +209,7 @@ def _values(path: Path, column: str, file: pq.ParquetFile) -> pa.ChunkedArray:
 
 
 def _check_length(path: Path, column: str, length: int, num_rows: int) -> None:
-    # pyarrow hands out a column that ends early, as a damaged page header makes it, without a word.
+    # A damaged page header can make a column end early, and pyarrow does not report that.
     if length != num_rows:
         raise DataError(
             f"{path} is damaged, fetch it again: column {column} has {length} values for "

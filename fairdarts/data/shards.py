@@ -4,13 +4,13 @@ One rule: the files of the split NAME are called
 
 - `NAME.parquet`, or
 - `NAME-3.parquet`, numbered (`-`, `_`, `.` or nothing before the number), or
-- `NAME-00003-of-00010.parquet`, as Hugging Face has them (a checksum may follow): then there must
-  be as many as the names say, or
-- `NAME/*.parquet`, where there are none of the above.
+- `NAME-00003-of-00010.parquet`, as on the Hugging Face hub (a checksum may follow); then all ten
+  must be there, or
+- `NAME/*.parquet`, if there are none of the above.
 
-Other files, such as `train_extra.parquet` or `trainval.parquet`, belong to no split. They lie in
-the directory that the source names, in its `data` folder, or else in the only folder in it that has
-files to train on, as Hugging Face names it after the data set.
+Other files, such as `train_extra.parquet` or `trainval.parquet`, do not belong to a split. The
+files are in the directory that the source names, or in its `data` folder, or else in the only
+folder there that has training files: Hugging Face names that folder after the data set.
 """
 
 import re
@@ -23,7 +23,7 @@ from fairdarts.data.folders import Reason, Skipped
 from fairdarts.errors import DataError
 
 _NUMBERS = r"(?:[-_.]?(?P<number>\d+)(?:-of-(?P<total>\d+))?(?:-[0-9a-f]{16})?)?\.parquet"
-"""What follows the name of the split in the name of a file."""
+"""Pattern of what follows the name of the split in the name of a file."""
 
 
 class Shard(NamedTuple):
@@ -41,9 +41,9 @@ def parquet_files(config: DataConfig, split: Split) -> tuple[Path, ...]:
 
     Args:
         config: Names the source and its splits.
-        split: Which files to return; those of the other must be there too.
+        split: Which files to return; those of the other split must be there too.
     Raises:
-        DataError: If the directory or files of a split are missing, or its files are of two sets.
+        DataError: If the directory or files of a split are missing, or if there are two sets.
     """
     place = _place(config)
     train, test = (_split_files(place, config, name) for name in get_args(Split))
@@ -51,7 +51,7 @@ def parquet_files(config: DataConfig, split: Split) -> tuple[Path, ...]:
 
 
 def unused_files(config: DataConfig) -> tuple[Skipped, ...]:
-    """The other Parquet files beside those of the splits; arguments as of `parquet_files`."""
+    """Parquet files in the same folder that are not of a split, see `parquet_files`."""
     place = _place(config)
     used = {path for name in get_args(Split) for path in _split_files(place, config, name)}
     return tuple(
@@ -61,14 +61,14 @@ def unused_files(config: DataConfig) -> tuple[Skipped, ...]:
 
 
 def other_test_splits(config: DataConfig) -> str:
-    """End of an error about the images to test on: which setting chooses other ones."""
+    """End of an error message about the test images: the setting that chooses other ones."""
     place = _place(config)
     used = next(name for name in split_names(config, "test") if _shards(place, name))
     return other_splits(config, "test", [name for name in _splits_in(place) if name != used])
 
 
 def _place(config: DataConfig) -> Path:
-    """The folder that the files lie in."""
+    """The folder that the files are in."""
     directory = config.source.partition(":")[2]
     top = existing_directory(directory, "parquet", "train*.parquet and test*.parquet")
     (name,) = split_names(config, "train")

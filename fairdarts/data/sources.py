@@ -1,4 +1,4 @@
-"""Data sets by name or path, decoded once a process or left where they lie."""
+"""Load a data set by name or path: decoded once in each process, or left in its files."""
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -39,7 +39,7 @@ PUBLISHED_STATISTICS: dict[str, tuple[Channels, Channels]] = {
     "cifar100": ((0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762)),
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
 }
-"""Mean and standard deviation of the training pixels that the literature normalises with."""
+"""Mean and standard deviation of the training pixels that publications normalise with."""
 
 
 @dataclass(frozen=True)
@@ -48,29 +48,29 @@ class Source:
 
     images: StoredSplit
     class_names: tuple[str, ...]
-    """Those that the split itself names or shows; the ones of the training images are used."""
+    """As found in this split; the loaded images have those of the training split."""
     mirror: bool = True
-    """Whether a mirror image keeps its label; images from files are taken to."""
+    """Whether a mirror image keeps its label; of images from files this is assumed."""
     default_size: int | None = None
-    """Pixels a side unless told otherwise; None: as stored."""
+    """Height and width in pixels if the settings give none; None: as stored."""
 
 
 def load(config: DataConfig, *, download: bool = False) -> tuple[Images, Images]:
     """Load the training and the test images of a source.
 
-    With `augmentation = "crop"` they are decoded into memory. A set stored class by class is
-    reordered to take the classes in turn: a search trains weights on the first half and alphas on
-    the second, and both must see every class.
+    With `augmentation = "crop"` they are decoded into memory. A data set that is sorted by class is
+    reordered so that the classes take turns: a search trains weights on the first half and alphas
+    on the second, and both must see every class.
 
-    With `"resized_crop"` only their labels are read, and whatever the source they are normalised
-    with the published statistics of ImageNet: to compute their own, all would have to be decoded.
+    With `"resized_crop"` only the labels are read. Images of every source are then normalised with
+    the published statistics of ImageNet, because computing their own would mean decoding them all.
 
     Args:
         config: Source, number of images, their size and augmentation.
         download: Fetch CIFAR if it is not there.
     Returns:
-        (train, test) on the CPU. A second call returns the same tensors, unless files have changed
-        since: do not write to them.
+        (train, test) on the CPU. A second call returns the same tensors unless files have changed,
+        so do not write to them.
     Raises:
         DataError: If the source is missing or damaged, or has too few images.
     """
@@ -82,7 +82,7 @@ def load(config: DataConfig, *, download: bool = False) -> tuple[Images, Images]
 
 
 def load_train(config: DataConfig) -> Images:
-    """The training images alone, see `load`: a search decodes no test image.
+    """Only the training images, see `load`: a search does not decode test images.
 
     Raises:
         DataError: If the source is missing or damaged, or has too few images.
@@ -94,8 +94,8 @@ def _training(config: DataConfig, root: Path, state: str) -> Images:
     return _train_images(config.model_copy(update={"num_test": None}), root, state)
 
 
-# Only decoded images are kept, so that those as stored are let go. `state` tells the cache that
-# files have changed.
+# This cache keeps the decoded images; the stored ones are freed. `state` makes it miss when a file
+# has changed.
 @lru_cache(maxsize=2)
 def _train_images(config: DataConfig, root: Path, state: str) -> Images:
     stored = _open(config, root, "train")
@@ -131,7 +131,7 @@ def _test_images(config: DataConfig, root: Path, states: tuple[str, str]) -> Ima
 
 
 def _files(split: StoredSplit) -> FileSplit:
-    assert isinstance(split, FileSplit)  # DataConfig refuses resized crops of the others.
+    assert isinstance(split, FileSplit)  # DataConfig refuses resized crops of others.
     return split
 
 
@@ -169,7 +169,7 @@ def _chosen(labels: Tensor, num_classes: int | None, count: int | None) -> Tenso
     if num_classes is not None:
         indices = indices[labels < num_classes]
         if not len(indices):
-            raise DataError(f"no image is of the first {num_classes} classes: raise num_classes.")
+            raise DataError(f"no image is in the first {num_classes} classes: raise num_classes.")
     if count is not None:
         indices = indices[first_per_class(labels[indices], count)]
     return indices

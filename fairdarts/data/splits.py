@@ -1,4 +1,4 @@
-"""The training or test images of a source as they are stored: the only place that opens files.
+"""The training or test images of a source as they are stored.
 
 Shapes: N images of a split, M of them asked for.
 """
@@ -19,12 +19,12 @@ from fairdarts.data.image_file import open_image
 
 
 class Encoded(NamedTuple):
-    """An image file that may be handed to another process to decode."""
+    """An image file, in a form that another process can decode."""
 
     where: str
-    """What names it in an error: its path, or another file and the row in it."""
+    """Names it in an error: its path, or a Parquet file and a row."""
     data: bytes | None
-    """Its content; None: `where` is a path that whoever decodes it reads."""
+    """Its content; None: `where` is a path, and the process that decodes it reads the file."""
 
     def image(self) -> Image.Image:
         """Decode it to RGB.
@@ -54,11 +54,11 @@ class StoredSplit(ABC):
 
     @abstractmethod
     def images(self, indices: Tensor) -> Iterator[tuple[str, Image.Image]]:
-        """(where it lies, RGB image) of each of the indices, int64, (M,), which ascend."""
+        """(name for an error, RGB image) for each of the indices, int64, (M,), ascending."""
 
 
 class ArraySplit(StoredSplit):
-    """Images that are an array already."""
+    """Images that are already an array."""
 
     def __init__(self, pixels: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -> None:
         """Take `pixels`, (N, H, W) or (N, H, W, 3), and their `labels`, (N,)."""
@@ -72,14 +72,14 @@ class ArraySplit(StoredSplit):
 
 
 class FileSplit(StoredSplit):
-    """Images that are image files, so that they can be read in any order."""
+    """Images that are image files, which can be read in any order."""
 
     @abstractmethod
     def encoded(self, indices: Tensor) -> Iterator[Encoded]:
         """The image files at `indices`, int64, (M,), each named once, in that order."""
 
     def shuffled(self, indices: Tensor, chance: torch.Generator) -> Tensor:
-        """`indices`, which ascend, in an order by chance in which reading them is cheap."""
+        """The ascending `indices` in a random order in which reading them is cheap."""
         return indices[torch.randperm(len(indices), generator=chance)]
 
     def images(self, indices: Tensor) -> Iterator[tuple[str, Image.Image]]:
@@ -89,10 +89,10 @@ class FileSplit(StoredSplit):
 
 
 class PathSplit(FileSplit):
-    """One file an image."""
+    """One file for each image."""
 
     def __init__(self, paths: Sequence[str], labels: Tensor) -> None:
-        """Name the files; they are read when asked for, by whoever decodes them."""
+        """Take the paths; the process that decodes an image reads its file."""
         self._paths = paths
         self.labels = labels
 

@@ -1,4 +1,4 @@
-"""Batches of images in memory, as a function of their number: no position is ever to be saved.
+"""Batches of images in memory. A batch is a function of its number: no position has to be saved.
 
 Shapes: B images, H = W pixels a side.
 """
@@ -29,7 +29,7 @@ class BatchStream:
         augmentation: Augmentation,
         channels_last: bool,
     ) -> None:
-        """Name the stream; nothing is drawn yet.
+        """Prepare the stream; nothing is drawn yet.
 
         Args:
             data: The images, on the device the batches are wanted on.
@@ -93,7 +93,7 @@ def evaluation_batches(data: ImageSet, batch_size: int, channels_last: bool) -> 
 
 
 def batches_in_a_pass(num_images: int, batch_size: int, name: str) -> int:
-    """How many batches a pass of the stream `name` over so many images has.
+    """Number of batches in one pass of the stream `name` over this many images.
 
     Raises:
         DataError: If there are fewer than two images: batch norm needs two.

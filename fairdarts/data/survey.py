@@ -1,7 +1,7 @@
-"""What a person should know of a data set before months are spent on it.
+"""What a person should know about a data set before spending months on it.
 
-Numbers of images are exact. Images themselves are decoded in a sample only, for a look at millions
-would take hours; where a split has no more images than the sample, all are.
+Numbers of images are exact. Only a sample of the images is decoded, because decoding millions would
+take hours. If a split is not larger than the sample, all its images are decoded.
 
 Shapes: H = W pixels a side.
 """
@@ -27,12 +27,12 @@ from fairdarts.data.splits import Encoded
 from fairdarts.errors import DataError
 
 SAMPLE = 256
-"""Images of a split that are decoded."""
+"""How many images of a split are decoded."""
 UPRIGHT = 1
 """EXIF's orientation of an image that is stored as it should be seen."""
 THREADS = 8
 THUMBNAIL = 96
-"""Pixels a side that examples have at most."""
+"""Largest height and width of an example in pixels."""
 
 
 @dataclass(frozen=True)
@@ -45,18 +45,18 @@ class Shown:
 
 @dataclass(frozen=True)
 class SplitSurvey:
-    """One split, as the settings choose it."""
+    """The part of one split that the settings choose."""
 
     per_class: dict[str, int]
     """Number of images by name of the class, in order of the labels."""
     num_sampled: int
-    """How many images the following is about."""
+    """How many images were decoded; what follows is about these."""
     sizes: Counter[tuple[int, int]]
     """Width and height in pixels, as stored."""
     modes: Counter[str]
     """Pillow's names of pixel formats: RGB, L (grey), P (palette), CMYK, ..."""
     num_rotated: int
-    """Images that EXIF says are to be turned or mirrored; they are used as they are stored."""
+    """Images that EXIF says should be rotated or mirrored; they are used as they are stored."""
     unusable: tuple[str, ...]
     """A sentence about each image that cannot be used."""
     examples: tuple[Shown, ...]
@@ -75,15 +75,15 @@ class Survey:
     train: SplitSurvey
     test: SplitSurvey
     skipped: tuple[Skipped, ...]
-    """Files and folders beside the images that are left out."""
+    """Files and folders that are not images, and are skipped."""
 
 
 def survey(config: DataConfig, num_examples: int = 0) -> Survey:
     """Look at both splits of a data set.
 
     Args:
-        config: Names the source, and what is used of it; how images are resized and augmented does
-            not matter.
+        config: Names the source and the part of it to use; how images are resized and augmented
+            does not matter.
         num_examples: How many images of each split to return.
     Raises:
         DataError: If the source is missing or cannot be used; not for a damaged image.
@@ -139,7 +139,7 @@ def _sample(images: Images) -> Tensor:
 
 @dataclass(frozen=True)
 class _Look:
-    """What one image turned out to be."""
+    """What was found out about one image."""
 
     size: tuple[int, int] | None = None
     mode: str = ""
@@ -152,7 +152,7 @@ class _Look:
 def _looks(images: Images, sample: Tensor) -> list[_Look]:
     if isinstance(images, StoredImages):
         encoded = list(images.split.encoded(images.indices[sample]))
-        # The threads set aside warnings one over the other; here they are put back.
+        # The threads change Python's global warning filters; here these are put back.
         with warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as pool:
             return list(pool.map(_look, encoded))
     pixels = images.images[sample].permute(0, 2, 3, 1).contiguous().numpy()
@@ -163,7 +163,7 @@ def _look(encoded: Encoded) -> _Look:
     size, mode, rotated = None, "", False
     try:
         data = encoded.content()
-        # Of the header alone: the image as it is stored, not yet RGB.
+        # From the header: size and mode as stored, before the conversion to RGB.
         with contextlib.suppress(Exception), Image.open(io.BytesIO(data)) as image:
             size, mode = image.size, image.mode
             rotated = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT) != UPRIGHT

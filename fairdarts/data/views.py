@@ -1,4 +1,4 @@
-"""What a worker makes of one stored image: the view of it that goes into a batch.
+"""From one stored image to its view: the tensor that goes into a batch.
 
 Every random choice is drawn from torch's default generator on the CPU.
 """
@@ -16,10 +16,10 @@ from fairdarts.data.images import Channels
 View = Callable[[Image.Image], Tensor]
 """RGB image of any size to uint8, (3, H, W), H = W."""
 MAX_ASPECT = 64
-"""Long side by short side beyond which the ends of an image are cut off before its centre is taken:
-resized as a whole, a line of pixels would fill the memory."""
+"""Largest ratio of the long side to the short one. Of a longer image the ends are cut off before it
+is resized: otherwise an image one pixel high would fill the memory."""
 TEST_SHARE = 0.875
-"""Side of the centre crop by the short side of the resized image: 224 of 256."""
+"""Side of the centre crop as a share of the short side of the resized image: 224 of 256."""
 
 
 def training_view(size: int, how: Augmentation, mean: Channels) -> View:
