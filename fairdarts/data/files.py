@@ -55,7 +55,7 @@ def unusable_cifar(kind: str) -> DataError:
     """The error that says where CIFAR was looked for and how to get it."""
     return DataError(
         f"{kind} is missing or damaged in {download_root()}: fetch it with `fairdarts doctor "
-        f"--download {kind}`, or set FAIRDARTS_DATA to where it lies."
+        f"--download {kind}`, or set FAIRDARTS_DATA to the folder that holds it."
     )
 
 
@@ -116,7 +116,7 @@ def existing_directory(directory: str, kind: str, content: str) -> Path:
     path = Path(directory).expanduser().absolute()
     if not path.is_dir():
         raise DataError(
-            f"{kind}:{directory} names no directory (looked at {path}): give the one that holds "
+            f"{kind}:{directory} is not a directory (looked at {path}): give the one that holds "
             f"{content}."
         )
     return path

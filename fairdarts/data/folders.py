@@ -105,7 +105,7 @@ def _top(config: DataConfig) -> Path:
     if not top.is_dir():
         raise DataError(
             f"imagenet is missing in {download_root()}: put train/CLASS/*.JPEG and "
-            f"val/CLASS/*.JPEG into {top}, or set FAIRDARTS_DATA to where imagenet lies."
+            f"val/CLASS/*.JPEG into {top}, or set FAIRDARTS_DATA to the folder that holds imagenet."
         )
     return top
 
@@ -118,7 +118,7 @@ def _split_directory(top: Path, config: DataConfig, split: Split) -> Path:
     with reading(top), os.scandir(top) as entries:
         there = sorted(entry.name for entry in entries if entry.is_dir() and not _is_hidden(entry))
     raise DataError(
-        f"{top} has no folder {' or '.join(names)}, with one folder of images a class"
+        f"{top} has no folder {' or '.join(names)} with one folder of images for each class"
         f"{other_splits(config, split, there)}."
     )
 
@@ -134,7 +134,7 @@ class _Scan:
         if not self.class_names:
             raise DataError(
                 f"{directory} has no class folders{self._also(directory)}: it needs one folder of "
-                "images a class."
+                "images for each class."
             )
 
     def files(self) -> ClassFiles:

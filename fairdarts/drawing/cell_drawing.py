@@ -34,7 +34,7 @@ NODE_ROUNDING = 0.09
 LINE_WIDTH = 1.0
 NODE_FILL = "#dbe7f5"
 FAMILY_COLORS = {SKIP: "#c2410c", "sep": "#1d4f91", "dil": "#0f766e"}
-"""Start of an operation's name to the colour of its arrow; the rest is pooling."""
+"""How the name of an operation begins, and the colour of its arrow; the others are pools."""
 POOL_COLOR = "#6b5b73"
 
 
@@ -53,9 +53,9 @@ def draw(
 
     Args:
         genotype: Raw or pruned.
-        title: Stands above the cells.
-        format: Of the file.
-        kinds: The cells to draw, of `normal` and `reduce`.
+        title: Text above the cells.
+        format: Format of the file.
+        kinds: The cells to draw: `normal`, `reduce` or both.
         space: That of the genotype.
     Returns:
         The content of the file.
@@ -148,7 +148,7 @@ class _CellPicture:
 
     def _path(self, arrow: Arrow) -> Path:
         points = [self._point(*point) for point in arrow.points]
-        # Pieces take turns: a bend, which leaves and arrives level, and a straight piece.
+        # Bends and straight pieces take turns; a bend begins and ends horizontally.
         vertices, codes = [points[0]], [Path.MOVETO]
         for index, (start, end) in enumerate(itertools.pairwise(points)):
             if index % 2:
@@ -173,7 +173,7 @@ class _CellPicture:
             self._fill(number),
             faded=isolated,
         )
-        # Formulas, unlike all other text: names of cells have an index.
+        # Formulas, unlike all other text, because the names of cells have an index.
         label = {0: "$c_{k{-}2}$", 1: "$c_{k{-}1}$", self.output: "$c_k$"}
         self.axes.text(
             x,

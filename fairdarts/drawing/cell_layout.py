@@ -1,9 +1,11 @@
-"""Where the nodes, operations and arrows of a cell's picture go: layers from left to right.
+"""Positions of the nodes, operations and arrows in the picture of a cell, in layers from left to
+right.
 
-Nodes stand in even layers, each as far right as the longest path to it demands, and operations in
-the odd layers between. An edge across several layers takes a place in each of them. Places in a
-layer do not overlap and arrows bend only between layers, so no arrow crosses a node or the name of
-an operation.
+Nodes are in even layers; the longest path to a node decides its layer. Operations are in the odd
+layers between them. An edge that passes several layers takes a place in each of them. Places in a
+layer do not overlap, and arrows bend only between layers, so an arrow never crosses a node or the
+name of an operation.
+
 Lengths are in inches, y points down.
 """
 
@@ -19,7 +21,7 @@ NODE_HEIGHT = 0.34
 NODE_GAP = 0.14
 """Free space between a node and the next one in its layer."""
 PORT_GAP = 0.085
-"""Between two arrows at the same side of a node; nodes with many arrows are taller."""
+"""Distance of two arrows at the same side of a node; nodes with many arrows are taller."""
 LABEL_HEIGHT = 0.2
 LABEL_MARGIN = 0.05
 LANE_HEIGHT = 0.1
@@ -27,7 +29,7 @@ LANE_HEIGHT = 0.1
 BEND = 0.3
 """Width of the gap between two layers, in which arrows bend."""
 BEND_PER_CLIMB = 0.12
-"""What is added to `BEND` for every inch that the steepest arrow climbs."""
+"""Added to `BEND` for every inch of height that the steepest arrow crosses."""
 NUM_SWEEPS = 24
 NUM_SETTLING_SWEEPS = 100
 
@@ -44,11 +46,12 @@ class _Vertex:
     targets: "list[_Vertex]" = field(default_factory=list)
     x: float = 0.0
     y: float = 0.0
-    """Of the centre, like x. While layers are being ordered, it is the rank in the layer."""
+    """x and y are those of the centre. While layers are being ordered, y is the rank in the
+    layer."""
 
     @property
     def room(self) -> float:
-        """Height that no other vertex of the layer may enter."""
+        """Height that is kept free of other vertices of the layer."""
         return self.height + (NODE_GAP if self.is_node else 0.0)
 
 
@@ -64,12 +67,12 @@ class Box:
 
 @dataclass(frozen=True)
 class Arrow:
-    """One operation, or what a live node adds to the cell's output."""
+    """The arrow of one operation, or from a live node to the output of the cell."""
 
     edge: Edge | None
     """None: an arrow to the output."""
     points: tuple[tuple[float, float], ...]
-    """Where its pieces meet. Bends and straight pieces take turns; the first and last are bends."""
+    """Where its pieces meet. Bends and straight pieces take turns, from a bend to a bend."""
     label: Box | None
     """The name of the operation."""
 
@@ -102,7 +105,7 @@ def lay_out(
     nodes = _nodes(edges, num_nodes)
     chains = [(edge, _chain(nodes[edge.src], nodes[edge.dst])) for edge in edges]
     for edge, chain in chains:
-        # The name stands just before the node that the operation feeds, where there is most room.
+        # The name is just before the target node of the operation: there is most room.
         chain[-2].width = label_width(edge.op) + 2 * LABEL_MARGIN
         chain[-2].height = LABEL_HEIGHT
     output_chains = [_chain(nodes[number], nodes[num_nodes]) for number in live]
@@ -137,12 +140,12 @@ def _nodes(edges: Sequence[Edge], num_nodes: int) -> dict[int, _Vertex]:
     layer = {number: 0 if number < NUM_INPUTS else 2 for number in range(num_nodes)}
     for edge in sorted(edges, key=lambda edge: edge.dst):
         layer[edge.dst] = max(layer[edge.dst], layer[edge.src] + 2)
-    layer[num_nodes] = max(layer.values()) + 1  # No names stand before the output.
+    layer[num_nodes] = max(layer.values()) + 1  # There are no names before the output.
     return {number: _Vertex(layer[number], NODE_WIDTH, is_node=True) for number in layer}
 
 
 def _chain(source: _Vertex, target: _Vertex) -> list[_Vertex]:
-    """Link two nodes through a vertex in every layer between them; return all of these."""
+    """Link two nodes through a vertex in every layer between them; return all vertices."""
     passing = [_Vertex(layer) for layer in range(source.layer + 1, target.layer)]
     chain = [source, *passing, target]
     for left, right in itertools.pairwise(chain):
@@ -152,7 +155,7 @@ def _chain(source: _Vertex, target: _Vertex) -> list[_Vertex]:
 
 
 def _order(layers: list[list[_Vertex]]) -> None:
-    """Order layers by the mean rank of neighbours, sweeping back and forth; keep the best order."""
+    """Sort layers by the mean rank of neighbours, in sweeps to both sides; keep the best order."""
     _rank(layers)
     best, fewest = [list(layer) for layer in layers], _num_crossings(layers)
     for sweep in range(NUM_SWEEPS):
@@ -189,7 +192,7 @@ def _num_crossings(layers: list[list[_Vertex]]) -> int:
 
 
 def _settle(layers: list[list[_Vertex]]) -> None:
-    """Straighten arrows as far as the order and the room of their neighbours allow."""
+    """Make arrows as straight as the order and the size of their neighbours allow."""
     filled = [layer for layer in layers if layer]
     for layer in filled:
         _settle_layer(layer, [0.0] * len(layer))
@@ -205,12 +208,12 @@ def _settle(layers: list[list[_Vertex]]) -> None:
 
 
 def _tension(vertex: _Vertex, other: _Vertex) -> float:
-    """How much a link wants to be straight: most of all in the middle of a long arrow."""
+    """How strongly a link is pulled straight: most of all in the middle of a long arrow."""
     return (1.0, 2.0, 8.0)[2 - vertex.is_node - other.is_node]
 
 
 def _settle_layer(layer: list[_Vertex], wanted: list[float]) -> None:
-    """Put the vertices of a layer, in order, as near to where they want to be as there is room.
+    """Put the vertices of a layer, in order, as close to their wanted places as possible.
 
     Least squares in a fixed order is isotonic regression: vertices that would overlap are pooled.
     """
@@ -237,7 +240,7 @@ def _append(layer: list[_Vertex], vertex: _Vertex) -> None:
 
 
 def _move_to_top(layers: list[list[_Vertex]]) -> float:
-    """Let the highest vertex touch y = 0; return where the lowest ends."""
+    """Move all so that the highest vertex touches y = 0; return where the lowest ends."""
     vertices = [vertex for layer in layers for vertex in layer]
     top = min(vertex.y - vertex.height / 2 for vertex in vertices)
     for vertex in vertices:
@@ -246,7 +249,7 @@ def _move_to_top(layers: list[list[_Vertex]]) -> float:
 
 
 def _place_horizontally(layers: list[list[_Vertex]]) -> float:
-    """Give every layer the width of its widest vertex; return the width of all."""
+    """Give every layer the width of its widest vertex; return the total width."""
     right = 0.0
     for layer in layers:
         width = max((vertex.width for vertex in layer), default=0.0)

@@ -1,9 +1,9 @@
 """Pictures of S2 networks, like Figure 6 of the paper, as SVG or PNG.
 
-From left to right a box for every block: its height shows the expansion, its colour the kernel.
-The names are the paper's: MBE is an inverted bottleneck with residual, IBE one without, BOTTLE the
-fixed one that does not expand. Below stand channels and size of the features. Lengths are in
-inches.
+Blocks are boxes from left to right: the height shows the expansion, the colour the kernel. The
+names are the paper's: MBE is an inverted bottleneck with residual, IBE is one without, BOTTLE is
+the fixed block without expansion. Channels and size of the features are written below. Lengths are
+in inches.
 """
 
 from collections.abc import Iterator, Sequence
@@ -52,7 +52,7 @@ class _Column:
     boxes: tuple[tuple[str, str, float, str], ...]
     """Id, label, height and colour of each."""
     shape: tuple[int, int] | None
-    """Of its output: channels, and height or width, which are equal; None: a flat vector."""
+    """Shape of its output: channels, and height = width; None: a flat vector."""
 
 
 def draw_layers(
@@ -64,9 +64,9 @@ def draw_layers(
 
     Args:
         genotype: Raw or pruned.
-        title: Stands above the network.
-        format: Of the file.
-        image_size: Height and width that the sizes of features are stated for.
+        title: Text above the network.
+        format: Format of the file.
+        image_size: Height and width of the image to which the sizes of features belong.
     Returns:
         The content of the file.
     """
@@ -101,7 +101,7 @@ def _columns(genotype: LayerGenotype, image_size: int) -> Iterator[_Column]:
     yield fixed("first", "BOTTLE_K3", KERNEL_FILLS["3"], (S2.first_channels, size))
     for index, layer in enumerate(genotype.plan):
         size = -(-size // layer.stride)
-        # The skip is the residual of the first block; a second one is only added to them.
+        # The skip is the residual of the first block; a second block is only added to it.
         names = iter(["MBE"] if LAYER_SKIP in genotype.layers[index] else [])
         boxes = tuple(
             (
@@ -142,7 +142,7 @@ def _draw_boxes(axes: Axes, column: _Column, x: float, middle: float) -> list[fl
 def _draw_links(
     axes: Axes, x: float, middle: float, left: Sequence[float], right: Sequence[float]
 ) -> None:
-    """Draw lines from the boxes of the column before to one point, and arrows on to those at x."""
+    """Draw lines from the boxes of the previous column to one point, and arrows from it to x."""
     joint = x - COLUMN_WIDTH / 2
     for centre in left:
         start = joint - (COLUMN_WIDTH - BOX_WIDTH) / 2

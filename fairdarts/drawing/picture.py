@@ -28,7 +28,7 @@ FONT = "DejaVu Sans"
 
 INK = "#222222"
 FADED = "#a8a8a8"
-"""Colour of what the network leaves out: of its outline and of its text."""
+"""Colour of the outline and the text of parts that the network leaves out."""
 FADED_FILL = "#eeeeee"
 INPUT_FILL, OUTPUT_FILL = "#d3e8d0", "#f6e6b8"
 
@@ -41,7 +41,7 @@ def picture(
     Args:
         width: In inches.
         height: In inches.
-        format: Of the file.
+        format: Format of the file.
         paint: Draws on axes whose unit is an inch and whose origin is the lower left corner.
     """
     style = matplotlib.rc_context(
@@ -52,21 +52,21 @@ def picture(
             "svg.hashsalt": "fairdarts",  # Without it the ids in the file are random.
         }
     )
-    with style:  # around saving too: only then does matplotlib look up fonts and make ids
+    with style:  # also around saving, when matplotlib looks up fonts and makes ids
         figure = Figure(figsize=(width, height), facecolor="white")
         axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height))
         axes.set_axis_off()
         paint(axes)
         file = io.BytesIO()
-        # A date would make each file another one.
+        # With a date no two files would be the same.
         metadata = {"Date": None} if format == "svg" else {}
         figure.savefig(file, format=format, dpi=DPI, metadata=metadata)
     return file.getvalue()
 
 
 def text_width(text: str, size_pt: float) -> float:
-    """Inches that a text takes."""
-    literal = text.replace("$", r"\$")  # No formula begins here.
+    """Width of a text in inches."""
+    literal = text.replace("$", r"\$")  # A `$` would begin a formula.
     path = TextPath((0, 0), literal, size=size_pt, prop=FontProperties(family=FONT))
     return float(np.max(path.vertices[:, 0])) / POINTS_PER_INCH
 
@@ -79,16 +79,16 @@ def add_title(axes: Axes, top: float, text: str) -> None:
 def add_text(
     axes: Axes, x: float, y: float, text: str, size_pt: float, color: str = INK, **settings: Any
 ) -> None:
-    """Write a text around its centre, letter by letter: a `$` begins no formula.
+    """Write a text around its centre; a `$` is a plain sign and does not begin a formula.
 
     Args:
-        axes: To write on.
-        x: Of the centre.
-        y: Of the centre.
+        axes: Where to write.
+        x: Centre of the text.
+        y: Centre of the text.
         text: What to write.
-        size_pt: In points.
-        color: Of the letters.
-        settings: More that `Axes.text` takes, such as `rotation`.
+        size_pt: Size in points.
+        color: Colour of the letters.
+        settings: Other arguments of `Axes.text`, such as `rotation`.
     """
     axes.text(
         x,
@@ -116,14 +116,14 @@ def add_box(
     """Draw a box with round corners.
 
     Args:
-        axes: To draw on.
+        axes: Where to draw.
         name: Its id in an SVG file.
-        corner: The lower left one.
+        corner: Its lower left corner.
         size: Width and height.
         rounding: Radius of the corners.
-        line_width: Of the outline, in points.
-        fill: Its colour, unless faded.
-        faded: Whether it stands for something that the network leaves out: grey, with dashes.
+        line_width: Width of the outline in points.
+        fill: Its colour, unless it is faded.
+        faded: Draw it grey and dashed: the network leaves it out.
     """
     box = FancyBboxPatch(
         corner,

@@ -1,5 +1,5 @@
-"""What whoever uses an exported network must know: how an image becomes its input, what its outputs
-mean, and where it comes from. It is written into the file, as text and as timm reads it.
+"""What a user of an exported network must know: how an image becomes its input, what its outputs
+mean, and where it comes from. It is written into the file, as text and in timm's form.
 """
 
 import json
@@ -16,41 +16,42 @@ from fairdarts.genotype.any_genotype import AnyGenotype
 from fairdarts.genotype.cell_genotype import Genotype
 
 CropMode = Literal["squash", "center"]
-"""timm's names: an image is resized to a square as it is; or its centre is cut out of it after its
-short side has been resized."""
+"""timm's names. `squash`: the whole image is resized to a square; `center`: its short side is
+resized, and its centre is cropped."""
 INTERPOLATION = "bilinear"
 TIMM_KEY = "timm"
-"""Key of the metadata with what `fairdarts.timm_models.load_exported` needs."""
+"""Name of the metadata entry that `fairdarts.timm_models.load_exported` reads."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """One exported network and its images."""
+    """Describes one exported network and its images."""
 
     genotype: AnyGenotype
     config: RetrainConfig
-    """How it was trained, and its size."""
+    """How the network was trained, and its size."""
     num_classes: int
     image_size: int
     """Height and width in pixels."""
     mean: Channels
-    """What its images are normalised with, in 0..1."""
+    """Mean that its images are normalised with, in 0..1."""
     std: Channels
+    """Their standard deviation."""
     crop_mode: CropMode
     class_names: tuple[str, ...] | None = None
-    """In the order of the outputs; None: they have no meaning, as of random weights."""
+    """Names of the outputs in order; None: the outputs mean nothing, because weights are random."""
     trial: str | None = None
-    """Id of the trial whose weights it has; None: they are random."""
+    """Id of the trial that trained the weights; None: they are random."""
     test_top1_pct: float | None = None
-    """Its accuracy in the table."""
+    """Its accuracy in the results table."""
 
     @cached_property
     def resize_size(self) -> int:
-        """Pixels that the short side is resized to, or both sides."""
+        """Pixels that the short side (`center`) or both sides (`squash`) are resized to."""
         return resized_side(self.image_size) if self.crop_mode == "center" else self.image_size
 
     def metadata(self) -> dict[str, str]:
-        """For the metadata of a file: names to text; lists are JSON."""
+        """The metadata of a file: names and texts; lists are written as JSON."""
         values: dict[str, Any] = {
             "image_size": self.image_size,
             "resize_size": self.resize_size,
@@ -72,7 +73,7 @@ class Description:
         }
 
     def timm(self) -> dict[str, Any]:
-        """Name, arguments and `pretrained_cfg` for timm, in the form of a model of its hub."""
+        """Name, arguments and `pretrained_cfg` for timm, in the form of the models on its hub."""
         names = {} if self.class_names is None else {"label_names": self.class_names}
         weights = f"trial {self.trial}" if self.trial else "random weights"
         return self._architecture() | {
@@ -116,11 +117,11 @@ class Description:
 
 
 def crop_mode_of(data: DataConfig) -> CropMode:
-    """How images are brought to their size where accuracy is measured."""
+    """How images are resized when accuracy is measured."""
     return "center" if data.augmentation == "resized_crop" else "squash"
 
 
 def published_statistics(config: RetrainConfig, genotype: AnyGenotype) -> tuple[Channels, Channels]:
-    """Mean and standard deviation for a network that was not trained: those of the paper's data."""
+    """Mean and standard deviation for an untrained network: those of the paper's data."""
     is_cifar = isinstance(genotype, Genotype) and config.stem == "cifar"
     return PUBLISHED_STATISTICS["cifar10" if is_cifar else "imagenet"]

@@ -1,4 +1,4 @@
-"""A network as an ONNX model, which other programs run without torch."""
+"""Export a network as an ONNX model, which other programs can run without torch."""
 
 import logging
 import os
@@ -15,12 +15,13 @@ from fairdarts.export.description import Description
 from fairdarts.seeding import generator
 
 TOLERANCE = 1e-4
-"""Largest difference of a logit, relative to the largest logit where that is above 1."""
+"""Largest allowed difference of a logit; if the largest logit is above 1, relative to it."""
 CHECKED_IMAGES = 3
+"""More than the two of the export, which shows that the batch may have any size."""
 
 
 class Logits(nn.Module):
-    """A network of ours without its second output, an auxiliary head's."""
+    """A network without its second output, that of the auxiliary head."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -33,7 +34,7 @@ class Logits(nn.Module):
 
 
 class LogitsOfPixels(Logits):
-    """The same, of uint8 images (B, H, W, 3)."""
+    """The same for uint8 images, (B, H, W, 3)."""
 
     mean: Tensor
     std: Tensor
@@ -50,16 +51,19 @@ class LogitsOfPixels(Logits):
 
 
 def to_onnx(network: nn.Module, description: Description, *, uint8: bool = False) -> bytes:
-    """The network in evaluation mode as an ONNX model, and proof that it computes the same.
+    """Export the network in evaluation mode, and check that the ONNX model computes the same.
 
-    Its input `images` are normalised, float32, (batch, 3, H, W), or else pixels; its output is
-    `logits`, (batch, K); the batch may have any size. Its metadata are those of the description.
+    The input of the model is `images`: normalised, float32, (batch, 3, H, W), or pixels. Its output
+    is `logits`, (batch, K). The batch may have any size. The description becomes its metadata.
 
     Args:
         network: A derived network on a CPU; its mode is put back afterwards.
-        description: Of the network; it says how large an image is.
-        uint8: Whether images are RGB pixels as Pillow and NumPy have them, uint8, (batch, H, W, 3),
-            and the model normalises them.
+        description: Describes the network and the size of its images.
+        uint8: Whether the input is RGB pixels as in Pillow and NumPy, uint8, (batch, H, W, 3),
+        which
+            the model then normalises.
+    Returns:
+        The content of an .onnx file.
     Raises:
         ExportError: If onnxruntime's logits on a CPU differ from torch's.
         ConfigError: If the network cannot take images of this size.
@@ -96,7 +100,7 @@ def _some_images(size: int, uint8: bool) -> Tensor:
 def _exported(model: nn.Module, images: Tensor, description: Description) -> bytes:
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Of torch's own exporter, about its own code.
+        warnings.simplefilter("ignore")  # From torch's exporter about its own code.
         program = torch.onnx.export(
             model,
             (images,),
@@ -120,8 +124,11 @@ def _computed(content: bytes, images: Tensor) -> Tensor:
 
 
 def _onnxruntime() -> Any:
-    """The module, told to keep to itself: when imported it writes an id into the home folder, and
-    it reports every model to its makers."""
+    """The module onnxruntime with its telemetry off.
+
+    Otherwise its import writes an id into the home folder, and it reports every model to its
+    makers.
+    """
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
 

@@ -17,16 +17,16 @@ class TimmNetwork(TimmInterface, DerivedNetwork):  # type: ignore[misc] # logits
     """`DerivedNetwork` without auxiliary head; its weights have the same names.
 
     Args:
-        genotype: Pruned here, so that a raw one will do.
+        genotype: Raw or pruned; it is pruned here.
         num_classes: K; 0 leaves the classifier out.
         in_chans: Channels of an image.
         init_channels: C of the first cell; the default is the paper's for CIFAR-10.
-        num_cells: At least 3; the same.
+        num_cells: At least 3; the default is the paper's, too.
         global_pool: timm's name of a pooling: `avg`, `max`, `avgmax`, `catavgmax`; empty: none.
         drop_rate: Dropout before the classifier.
         drop_path_rate: Probability of dropping a path, the same in every cell and epoch.
         drop_path_mode: See `DerivedNetwork`.
-        stem: Likewise.
+        stem: See `DerivedNetwork`.
     Raises:
         GenotypeError: If a cell of the pruned genotype has no live node.
         ConfigError: If there are fewer than 3 cells.
@@ -48,11 +48,11 @@ class TimmNetwork(TimmInterface, DerivedNetwork):  # type: ignore[misc] # logits
         if num_cells < 3:
             raise ConfigError(
                 f"num_cells (={num_cells}) must be at least 3: two cells halve the image, and one "
-                "stands before them."
+                "comes before them."
             )
         super().__init__(
             genotype,
-            num_classes=1,  # any: the classifier is built anew below
+            num_classes=1,  # of no effect: `set_up` builds another classifier
             init_channels=init_channels,
             num_cells=num_cells,
             auxiliary=False,
@@ -83,5 +83,5 @@ class TimmNetwork(TimmInterface, DerivedNetwork):  # type: ignore[misc] # logits
         self.cells = self.cells[:number]
 
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
-        """Patterns of parameter names by depth: the stem, then each cell (`coarse`: the same)."""
+        """Patterns of parameter names by depth: the stem, then each cell; also if `coarse`."""
         return {"stem": r"^(?:second_)?stem", "blocks": r"^cells\.(\d+)"}

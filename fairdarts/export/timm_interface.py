@@ -1,4 +1,4 @@
-"""The part of the interface of timm's models that needs no knowledge of the network.
+"""The interface of timm's models, as far as it is the same for S1 and S2.
 
 Shapes: B batch, C channels, H W space, K classes.
 """
@@ -23,16 +23,16 @@ class Stage(NamedTuple):
     """Its number."""
     channels: int
     reduction: int
-    """Pixels of the image, a side, that one of its pixels stands for."""
+    """How many pixels of the image, in height and width, one of its pixels stands for."""
     module: str
-    """Name of the module that it leaves."""
+    """Name of the module whose output it is."""
 
 
 class TimmInterface(nn.Module):
-    """Mixed into a network that is a chain of steps, each of which has an output."""
+    """A mixin for networks that are chains of steps, each with an output."""
 
     outputs: Callable[[Tensor, float], Iterator[Tensor]]
-    """The network's: images and drop-path probability to the output of each step in turn."""
+    """Given by the network: from images and drop-path probability to the output of each step."""
     global_pool: SelectAdaptivePool2d
     classifier: nn.Module
     grad_checkpointing = False
@@ -75,7 +75,7 @@ class TimmInterface(nn.Module):
         raise NotImplementedError
 
     def finish(self, x: Tensor) -> Tensor:
-        """Output of the last step to what is pooled; a network may have more to do here."""
+        """From the output of the last step to what is pooled; a network may add to this."""
         return x
 
     def compute(self, step: nn.Module, *inputs: Any) -> Tensor:
@@ -86,7 +86,7 @@ class TimmInterface(nn.Module):
         return output
 
     def forward_features(self, x: Tensor) -> Tensor:
-        """Images to what is pooled, (B, num_features, H', W')."""
+        """From images to the features that are pooled, (B, num_features, H', W')."""
         for features in self.outputs(x, self.drop_path_rate):
             x = features
         return self.finish(x)
@@ -96,7 +96,7 @@ class TimmInterface(nn.Module):
         return self.forward_head(self.forward_features(x))
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
-        """Output of `forward_features` to logits, or to what the classifier would be given."""
+        """From the output of `forward_features` to logits, or to the input of the classifier."""
         pooled: Tensor = F.dropout(self.global_pool(x), self.drop_rate, self.training)
         return pooled if pre_logits else self.classifier(pooled)
 
@@ -109,15 +109,16 @@ class TimmInterface(nn.Module):
         output_fmt: str = "NCHW",
         intermediates_only: bool = False,
     ) -> list[Tensor] | tuple[Tensor, list[Tensor]]:
-        """Images to what is pooled, and to the last output of each image size.
+        """From images to the features that are pooled, and to the last output of each size.
 
         Args:
             x: Images.
-            indices: Which sizes: the last so many, or positions in `feature_info`; None: all.
-            norm: Without effect: no norm follows the last step.
-            stop_early: Leave out the steps after the last one asked for: its output is then the
-                first result.
-            output_fmt: `NCHW`.
+            indices: Which sizes: this many of the last ones, or positions in `feature_info`;
+                None: all.
+            norm: Without effect, because there is no norm after the last step.
+            stop_early: Leave out the steps after the last one asked for; the first result is then
+                its output.
+            output_fmt: Only `NCHW` is allowed.
             intermediates_only: Return only the list.
         """
         if output_fmt != "NCHW":
@@ -142,9 +143,9 @@ class TimmInterface(nn.Module):
         """Drop the steps after the last one asked for, and the classifier with them.
 
         Args:
-            indices: As in `forward_intermediates`, which takes the positions returned from then on.
+            indices: As in `forward_intermediates`; afterwards give it the positions returned here.
             prune_norm: Without effect.
-            prune_head: Drop the classifier even if every step stays.
+            prune_head: Drop the classifier even if all steps stay.
         Returns:
             The positions of `indices` in `feature_info`.
         """
@@ -165,7 +166,8 @@ class TimmInterface(nn.Module):
         return self.classifier
 
     def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
-        """Replace the classifier by a fresh one; 0 classes: by an identity; None: same pooling."""
+        """Replace the classifier by a new one, or for 0 classes by an identity; None: same
+        pooling."""
         if global_pool is None:
             global_pool = self.global_pool.pool_type
         self.num_classes = num_classes

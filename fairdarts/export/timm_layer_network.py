@@ -15,13 +15,13 @@ from fairdarts.spaces import S2
 
 
 class TimmLayerNetwork(TimmInterface, LayerNetwork):  # type: ignore[misc] # logits alone
-    """`LayerNetwork` whose weights have the same names.
+    """`LayerNetwork` with timm's interface; its weights have the same names.
 
     Args:
-        genotype: Pruned here, so that a raw one will do.
+        genotype: Raw or pruned; it is pruned here.
         num_classes: K; 0 leaves the classifier out.
         in_chans: Channels of an image.
-        width: What all channels are multiplied by.
+        width: Factor of all channels.
         squeeze_excite: Whether the blocks of the layers have squeeze-and-excitation.
         act_layer: timm's name of the activation.
         global_pool: timm's name of a pooling: `avg`, `max`, `avgmax`, `catavgmax`; empty: none.
@@ -45,7 +45,7 @@ class TimmLayerNetwork(TimmInterface, LayerNetwork):  # type: ignore[misc] # log
     ) -> None:
         super().__init__(
             genotype,
-            num_classes=1,  # any: the classifier is built anew below
+            num_classes=1,  # of no effect: `set_up` builds another classifier
             width=width,
             squeeze_excite=squeeze_excite,
             activation=act_layer,
@@ -80,5 +80,5 @@ class TimmLayerNetwork(TimmInterface, LayerNetwork):  # type: ignore[misc] # log
         return features
 
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
-        """Patterns of parameter names by depth: stem, then each layer, the last with the head."""
+        """Patterns of parameter names by depth: the stem, each layer, and the head at the end."""
         return {"stem": r"^stem", "blocks": [(r"^layers\.(\d+)", None), (r"^head", (99999,))]}

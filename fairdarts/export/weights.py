@@ -1,4 +1,4 @@
-"""The weights of a network as a safetensors file, which timm and others load."""
+"""The weights of a network as a safetensors file, which timm and other programs can load."""
 
 import json
 
@@ -11,9 +11,10 @@ AUXILIARY = "auxiliary_head."
 
 
 def to_safetensors(network: nn.Module, description: Description) -> bytes:
-    """Its weights by name, without those of an auxiliary head, which acts in training only.
+    """The weights by name, without those of the auxiliary head, which is used in training only.
 
-    The metadata are those of the description, and what `fairdarts.timm_models.load_exported` needs.
+    The metadata are those of the description, and an entry for
+    `fairdarts.timm_models.load_exported`.
     """
     metadata = description.metadata() | {TIMM_KEY: json.dumps(description.timm())}
     weights = {

@@ -80,5 +80,7 @@ def test_test_classes_that_training_lacks_are_known_before_a_search(tmp_path: Pa
         pq.write_table(table, tmp_path / f"{split}.parquet")
     config = DataConfig(source=f"parquet:{tmp_path}")
     assert load_train(config).class_names == ("ant", "bee")
-    with pytest.raises(DataError, match=r"test\.parquet .* it has wasp, which the training images lack"):
+    with pytest.raises(
+        DataError, match=r"test\.parquet .* it has wasp, which the training images lack"
+    ):
         facts(config)

@@ -80,7 +80,10 @@ def test_the_first_classes_are_those_of_the_training_files(tmp_path: Path) -> No
     [
         (["ant", "cat"], "it has cat, which the training images lack, and lacks bee:"),
         (["ant"], r"same classes, but it lacks bee:"),
-        (["ant", "bee", *"uvwxyz"], "it has u, v, w, x, y and 1 more, which the training images lack:"),
+        (
+            ["ant", "bee", *"uvwxyz"],
+            "it has u, v, w, x, y and 1 more, which the training images lack:",
+        ),
         (["bee", "ant", "ant"], "names 2 classes 'ant'"),
     ],
 )
@@ -95,7 +98,9 @@ def test_other_class_names_in_a_shard_are_refused(tmp_path: Path) -> None:
     write(tmp_path / "train-0.parquet", label=([0, 1], ["ant", "bee"]))
     write(tmp_path / "train-1.parquet", label=([0, 1], ["ant", "cat"]))
     write(tmp_path / "test.parquet", label=([0, 1], ["ant", "bee"]))
-    with pytest.raises(DataError, match=r"train-1\.parquet .* it has cat, which the training images lack"):
+    with pytest.raises(
+        DataError, match=r"train-1\.parquet .* it has cat, which the training images lack"
+    ):
         load_train(config_of(tmp_path))
 
 
@@ -143,7 +148,9 @@ def test_texts_of_all_training_files_are_the_classes(tmp_path: Path) -> None:
     write(tmp_path / "train-1.parquet", label=["ant", "bee"])
     write(tmp_path / "test.parquet", label=["bee", "dog"])
     assert named_labels(load_train(config_of(tmp_path))) == ["cat", "bee", "ant", "bee"]
-    with pytest.raises(DataError, match=r"test\.parquet .* it has dog, which the training images lack: correct"):
+    with pytest.raises(
+        DataError, match=r"test\.parquet .* it has dog, which the training images lack: correct"
+    ):
         load(config_of(tmp_path))
 
 

@@ -235,7 +235,7 @@ def test_a_changed_byte_is_noticed_or_harmless(tmp_path: Path) -> None:
 
 
 def test_missing_files_are_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="nowhere names no directory"):
+    with pytest.raises(DataError, match="nowhere is not a directory"):
         load(config_of(tmp_path / "nowhere"))
     with pytest.raises(DataError, match=r"has no train\.parquet"):
         load(config_of(tmp_path))
