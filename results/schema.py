@@ -99,7 +99,7 @@ ATTEMPTS = Table(
         STAGE_KEY,
         Column("attempt", I16, "number of the attempt, from 1"),
         Column("kind", STR, "search, sample, given, derive or retrain"),
-        Column("status", STR, "running, ok or failed"),
+        Column("status", STR, "running, ok, failed, or lost: interrupted, or its process died"),
         Column(
             "failure_kind",
             STR,
@@ -111,7 +111,12 @@ ATTEMPTS = Table(
         Column("resumed_from_epoch", I32, "last epoch taken over; null: from scratch"),
         Column("bitwise", BOOL, "resumed on the same software and thread count as before"),
         Column("started_at", TIME, "start of the attempt", "UTC"),
-        Column("ended_at", TIME, "end of the attempt; null: running", "UTC"),
+        Column(
+            "ended_at",
+            TIME,
+            "end of the attempt; of a lost one, its last sign of life; null: running",
+            "UTC",
+        ),
         Column("wall_s", F64, "duration of this attempt alone", "s"),
         Column("host", STR, "host name"),
         Column("pid", I64, "process id"),

@@ -9,6 +9,8 @@ class AttemptStatus(StrEnum):
     RUNNING = "running"
     OK = "ok"
     FAILED = "failed"
+    LOST = "lost"
+    """Interrupted, killed, or on a node that died; the next attempt continues."""
 
 
 class TrialOutcome(StrEnum):

@@ -23,10 +23,11 @@ from orchestrate.stages.kinds import STAGES
 from orchestrate.stages.lease import Attempt
 from orchestrate.stages.paths import StagePaths
 from orchestrate.stages.runtime import Runtime
-from orchestrate.stages.stage_run import StageRun
+from orchestrate.stages.stage_run import StageRun, stage_rows
 from orchestrate.stages.state import WRONG_IMAGES, stage_state
 from orchestrate.stages.twins import first_alike, wait_for
 from orchestrate.statuses import Outcome, Status
+from results.errors import DamagedFile
 from results.statuses import AttemptStatus
 from results.store.files import parsed, write_json
 from results.store.layout import live_name
@@ -98,6 +99,8 @@ def run_stage(
         return _finish_attempt(run, record)
     except BaseException:  # Ctrl-C: the stage is free at once, its last epoch is kept.
         attempt.release()
+        with contextlib.suppress(OSError):
+            record.write(AttemptStatus.LOST, ended=True)
         raise
 
 
@@ -107,6 +110,7 @@ def _finish_attempt(run: StageRun, record: "_AttemptRecord") -> Outcome:
     try:
         attempt.remove_leftovers()
         run.store.remove_leftovers(stage.key)
+        _close_lost_attempts(run)
         run.runtime.apply()
         attempt.log(f"attempt {attempt.number} at {stage.kind} {stage.key} on {run.runtime.device}")
         record.write(AttemptStatus.RUNNING)
@@ -118,10 +122,27 @@ def _finish_attempt(run: StageRun, record: "_AttemptRecord") -> Outcome:
         attempt.release()
         with contextlib.suppress(OSError):
             attempt.log(str(error))
+            if isinstance(error, Held):  # Whoever superseded an attempt has ended its row.
+                record.write(AttemptStatus.LOST, ended=True)
         return Outcome.HELD
     except Exception as error:
         _fail(run, record, cause(stage, run.store, attempt, error))
         return Outcome.FAILED
+
+
+def _close_lost_attempts(run: StageRun) -> None:
+    """End the rows of earlier attempts, whose processes died before they could."""
+    key = run.stage.key
+    with contextlib.suppress(DamagedFile):  # `store check` names it; this attempt needs none.
+        for row in stage_rows(run.store, "attempts", key):
+            if row["attempt"] == run.attempt.number or row["status"] != AttemptStatus.RUNNING:
+                continue
+            row["status"] = AttemptStatus.LOST
+            last = run.attempt.stage.attempt(row["attempt"]).last_sign_of_life()
+            # Stamps of a file system are coarser than a clock: an attempt may seem to end first.
+            row["ended_at"] = max(last, row["started_at"])
+            row["wall_s"] = (row["ended_at"] - row["started_at"]).total_seconds()
+            run.store.write_rows("attempts", live_name(key, row["attempt"]), [row])
 
 
 def record_crash(trial: TrialSpec, store: Store, error: Exception) -> None:

@@ -15,6 +15,7 @@ stages/<kind>/<k2>/<key>/
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from results.store.layout import STAGE_KINDS
@@ -41,6 +42,11 @@ class AttemptPaths:
     def released(self) -> Path:
         """The heartbeat, once its holder has given the stage back."""
         return self.folder / "RELEASED"
+
+    def last_sign_of_life(self) -> datetime:
+        """When a file of the attempt was last written; long ago if there are none."""
+        latest_s = max((path.stat().st_mtime for path in self.folder.iterdir()), default=0)
+        return datetime.fromtimestamp(latest_s, UTC)
 
     @property
     def log(self) -> Path:

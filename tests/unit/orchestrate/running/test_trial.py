@@ -245,6 +245,30 @@ def test_an_epoch_whose_checkpoint_was_never_written_is_computed_again_and_count
     assert numbers(store, trials[2]) == numbers(whole, trials[2])
 
 
+def test_an_interrupted_attempt_ends_as_lost_with_its_time(
+    trials: list[TrialSpec], store: Store
+) -> None:
+    interrupt(trials[2], store, num_epochs=1)
+    (row,) = (row for row in store.read("attempts").to_pylist() if row["kind"] == "retrain")
+    assert (row["status"], row["ended_at"] > row["started_at"]) == ("lost", True)
+    assert row["wall_s"] > 0
+
+
+def test_an_attempt_whose_process_was_killed_is_ended_by_the_next_one(
+    trials: list[TrialSpec], store: Store
+) -> None:
+    interrupt(trials[2], store, num_epochs=1)
+    key = key_of(trials[2], "retrain")
+    (row,) = store.read("attempts", [key]).to_pylist()
+    killed = row | {"status": "running", "ended_at": None, "wall_s": None}
+    store.write_rows("attempts", f"{key}.a0001", [killed])
+    assert run_trial(trials[2], store, RUNTIME) == "ok"
+    first, second = store.read("attempts", [key]).sort_by("attempt").to_pylist()
+    assert (first["status"], second["status"]) == ("lost", "ok")
+    assert first["started_at"] <= first["ended_at"] <= second["started_at"]
+    assert first["wall_s"] == (first["ended_at"] - first["started_at"]).total_seconds()
+
+
 def test_a_trial_waits_for_a_stage_that_another_live_process_computes(
     trials: list[TrialSpec], store: Store
 ) -> None:
@@ -488,7 +512,7 @@ def test_damaged_images_of_an_attempt_that_was_interrupted_are_counted(
 ) -> None:
     interrupt(damaged, store, num_epochs=1)
     (row,) = store.read("attempts").to_pylist()
-    assert (row["kind"], row["status"], row["num_damaged"]) == ("search", "running", 2)
+    assert (row["kind"], row["status"], row["num_damaged"]) == ("search", "lost", 2)
 
 
 def test_no_number_of_damaged_images_says_that_all_were_readable(
