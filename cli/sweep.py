@@ -261,7 +261,7 @@ def print_table(store: "Store", sweeps: list[str]) -> None:
 
 
 def interruptible(how: str) -> AbstractContextManager[None]:
-    """Inside, trials run: on Ctrl-C or SIGTERM they end, and a line says how to continue."""
+    """Inside, trials run: a signal ends them, and a line says how to continue."""
     return tidying(f"Interrupted. All finished epochs are kept; continue with {how}.")
 
 

@@ -2,13 +2,14 @@
 
 import re
 import shlex
+import signal
 from pathlib import Path
 
 import pytest
 from repository import ROOT
 
 from cli.app import BAD_INPUT, READER_GONE
-from cli.interrupt import EXIT_CODE
+from cli.interrupt import FAILED_BY_SIGNAL, SIGNALS
 from cli.reference import commands, examples, page
 from orchestrate.planning.plan import plan
 from orchestrate.planning.settings import full_name
@@ -89,7 +90,8 @@ def test_the_readme_explains_every_word_of_a_status_and_every_exit_code() -> Non
     tables = README[README.index("| word |") : README.index("**Interrupted?**")]
     for word in (*Status, *Outcome, *TrialOutcome, INCOMPLETE):
         assert re.search(rf"(?<![a-z]){word}(?![a-z])", tables), word
-    for code in (0, 1, BAD_INPUT, EXIT_CODE, READER_GONE):
+    ended = ", ".join(str(FAILED_BY_SIGNAL + getattr(signal, name)) for name in SIGNALS)
+    for code in (0, 1, BAD_INPUT, ended, READER_GONE):
         assert f"| {code} |" in tables
 
 
