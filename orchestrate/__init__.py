@@ -1,1 +1,1 @@
-"""Which trials exist, where they run and how they resume; `runner` and `cluster` import Ray."""
+"""Which trials exist, where they run and how they resume; only `running` imports Ray."""

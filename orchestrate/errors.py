@@ -1,4 +1,4 @@
-"""What orchestration raises when its input or surroundings are at fault."""
+"""The errors of this package. None of them means that the code is at fault."""
 
 
 class OrchestrateError(Exception):
@@ -10,27 +10,27 @@ class SweepError(OrchestrateError):
 
 
 class ClusterError(OrchestrateError):
-    """Ray cannot be started or joined, or has not what a trial asks for."""
+    """Ray cannot be started or joined, or no machine has what a trial asks for."""
 
 
 class Held(OrchestrateError):
-    """A stage that another live process is computing."""
+    """Another process computes the stage or has just finished it, so this one must not start."""
 
 
 class Superseded(OrchestrateError):
-    """This attempt's lease was taken over; what it computes is no longer wanted."""
+    """A newer attempt has taken the stage over; this one must stop and write nothing more."""
 
 
 class TwinFailed(OrchestrateError):
-    """The stage whose rows another one would repeat has failed."""
+    """The stage whose rows this stage would copy has failed."""
 
 
 class NotTrained(OrchestrateError):
-    """A retraining whose network is asked for and not there."""
+    """The trained network of a retraining is not there."""
 
 
 class WrongImages(OrchestrateError):
-    """Images that are not there, or not those that a stage was planned with."""
+    """Images are missing, or are not those that a stage was planned with."""
 
 
 class Diverged(OrchestrateError):

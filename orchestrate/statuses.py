@@ -1,23 +1,23 @@
-"""The words for where a stage or a trial is, and for how an attempt at one came out."""
+"""The words for how far a stage or a trial is, and for how an attempt at one ended."""
 
 from enum import StrEnum
 
 
 class Status(StrEnum):
-    """Where a stage or a trial is: read off its files, stored nowhere."""
+    """How far a stage or a trial is; always read from its files and never stored."""
 
     DONE = "done"
     INVALID = "invalid"
-    """Of a trial: its genotype makes no network, so nothing is left to compute."""
+    """Only of a trial: no network can be built from its genotype, so it is finished."""
     RUNNING = "running"
     LOST = "lost"
-    """The process that computed it is gone; it continues when the sweep is run again."""
+    """The process that computed it is gone; it continues when the sweep runs again."""
     PENDING = "pending"
     FAILED = "failed"
 
 
 class Outcome(StrEnum):
-    """How an attempt to bring a stage, or a trial, to its end came out."""
+    """How an attempt to finish a stage or a trial ended."""
 
     OK = "ok"
     INVALID = "invalid"

@@ -1,1 +1,1 @@
-"""Trials on this machine or on a cluster, and how far they are."""
+"""Runs trials on this machine or on a cluster, and says how far they are."""

@@ -1,4 +1,4 @@
-"""Starting or joining Ray, and leaving it: one context manager."""
+"""Starts or joins Ray, and leaves it again: one context manager."""
 
 import logging
 import os
@@ -14,8 +14,8 @@ from typing import Any
 from orchestrate.errors import ClusterError, first_line
 from orchestrate.planning.resources import num_cpus
 
-# Read by Ray when it is imported: our own view takes the place of its console output, and our store
-# that of its experiment state.
+# Set before Ray is imported, because Ray reads some of them then. Most of them switch off what this
+# project does itself: progress on the console, saved results, and the handling of Ctrl-C.
 ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
@@ -30,19 +30,20 @@ ENVIRONMENT = {
 CONNECT_TIMEOUT_S = 10.0
 TOKEN_VARIABLES = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 LONGEST_SOCKET = "/session_2000-01-01_00-00-00_000000_4194304/sockets/plasma_store"
-DEFAULT_TMPDIR = "/tmp"  # noqa: S108 - Ray's own
+"""What Ray appends to its folder: the time, the longest process id, and its longest socket name."""
+DEFAULT_TMPDIR = "/tmp"  # noqa: S108 - Ray uses it too
 MAX_SOCKET_BYTES = 103
-"""Longest name of a socket: 103 bytes on macOS, 107 on Linux."""
+"""Longest path of a socket that every system allows: 103 bytes on macOS, 107 on Linux."""
 
 
 @contextmanager
 def cluster(address: str | None) -> Iterator[list[dict[str, float]]]:
-    """Start Ray on this machine, or join a running cluster, for the length of the block.
+    """Start Ray on this machine, or join a running cluster, until the block ends.
 
     Args:
-        address: `host:port` of a cluster's head; None: start one here, with the dashboard off.
+        address: `host:port` of a cluster's head; None: start Ray here, without its dashboard.
     Yields:
-        What each node has: `CPU`, `GPU`, ...
+        For each live node, how much it has of each resource: `CPU`, `GPU`, ...
     Raises:
         ClusterError: If Ray cannot be started or joined.
     """
@@ -50,18 +51,19 @@ def cluster(address: str | None) -> Iterator[list[dict[str, float]]]:
     if address is None:
         how = {"num_cpus": num_cpus(), "include_dashboard": False, "_temp_dir": session_folder()}
         if not any(map(os.environ.get, TOKEN_VARIABLES)):
-            # Otherwise Ray writes one into the home folder.
+            # Without a token in the environment, Ray would write one into the home folder.
             os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
     else:
         _check_reachable(address)
     os.environ.update(ENVIRONMENT)
     old_handler = signal.getsignal(signal.SIGTERM)
-    old_umask = os.umask(0o077)  # Ray's logs are nobody else's business.
+    old_umask = os.umask(0o077)  # Ray inherits it: other users cannot read its logs.
     import ray
 
     try:
         ray.init(
-            # Never bare: Ray would then attach to whatever a dead cluster left behind.
+            # Never None: Ray would then try to join a cluster that ended long ago, if that left
+            # its address behind.
             address=address or "local",
             log_to_driver=False,
             logging_level=logging.ERROR,
@@ -73,10 +75,13 @@ def cluster(address: str | None) -> Iterator[list[dict[str, float]]]:
             target = f"join the cluster at {address}"
             remedy = "its token must be on this machine too (`ray get-auth-token` on the head)"
         raise ClusterError(f"cannot {target} ({first_line(error)}): {remedy}.") from error
-    except SystemExit:  # A SIGTERM meanwhile: Ray puts a handler of its own in the place of ours.
+    except SystemExit:
+        # Ray has replaced our SIGTERM handler, and its own raises SystemExit. Our callers tidy up
+        # after a KeyboardInterrupt.
         raise KeyboardInterrupt from None
     finally:
         os.umask(old_umask)
+        # Python allows only the main thread to set a handler.
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, old_handler)
     for name in ("ray.tune", "ray.train"):
@@ -90,10 +95,10 @@ def cluster(address: str | None) -> Iterator[list[dict[str, float]]]:
 
 @contextmanager
 def ray_faults() -> Iterator[None]:
-    """Say in one sentence that Ray itself failed inside the block.
+    """Turn an error of Ray itself inside the block into one sentence.
 
     Raises:
-        ClusterError: If it did.
+        ClusterError: If Ray failed.
     """
     import ray
     from ray.tune import TuneError
@@ -108,10 +113,13 @@ def ray_faults() -> Iterator[None]:
 
 
 def session_folder() -> str:
-    """Where a local Ray keeps its sockets and logs: where it would itself, if names fit there.
+    """Folder for the sockets and logs of a local Ray.
+
+    It is the folder that Ray itself would choose. If the paths of sockets would be too long there,
+    it is one in `/tmp`: a long `TMPDIR` was set for other programs and should not stop a sweep.
 
     Raises:
-        ClusterError: If the user chose a place for Ray in which they do not.
+        ClusterError: If the paths are too long in `RAY_TMPDIR`, which the user set for Ray alone.
     """
     chosen = os.environ.get("RAY_TMPDIR")
     session = Path(chosen or os.environ.get("TMPDIR") or DEFAULT_TMPDIR) / "ray"
@@ -127,7 +135,7 @@ def session_folder() -> str:
 
 
 def _check_reachable(address: str) -> None:
-    """Ray itself would try for minutes."""
+    """Fail within seconds if nothing answers there; Ray itself would try for minutes."""
     host, colon, port = address.rpartition(":")
     if not colon or not port.isdigit():
         raise ClusterError(

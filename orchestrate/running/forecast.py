@@ -1,8 +1,9 @@
-"""The memory that the trials of a sweep will need, before one of them starts.
+"""How much memory the trials of a sweep will need, told before the first one starts.
 
-A GPU holds tensors, which can be counted without computing. A process on a CPU holds more: what
-its libraries keep and what the allocator does not give back. So small steps are taken there, in
-processes of their own, and extrapolated to the batch.
+On a GPU only tensors matter, and they can be counted without computing (`fairdarts.memory`). On a
+CPU the whole process matters: also what its libraries load, and what the memory allocator keeps.
+That cannot be counted, so it is measured: a new process takes training steps with two small
+batches, and the memory of a full batch is extrapolated from the two peaks.
 """
 
 import multiprocessing
@@ -46,39 +47,42 @@ MEMORY_SETTINGS = {
     "precision",
     "recompute",
 }
-"""Settings of a search that its memory depends on."""
+"""Settings of a search that can change how much memory it needs."""
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What trials of one size need on their device, in bytes."""
+    """Memory, in bytes, of trials that all need the same amount."""
 
     label: str
-    """The first of these trials."""
+    """Label of the first of these trials."""
     num_trials: int
     search: int | None
-    """None: it is not searched."""
+    """Memory of the search; None if these trials have no search."""
     retrain: int
-    """Of a typical genotype: which one is derived is not known yet."""
+    """Memory of the retraining, with a typical genotype: the search has not derived one yet."""
 
     @property
     def peak(self) -> int:
-        """The larger of the two."""
+        """The larger of the two: search and retraining do not run at the same time."""
         return max(self.search or 0, self.retrain)
 
 
 CPU = torch.device("cpu")
 MEASURED_BATCHES = (4, 8)
-"""What is extrapolated from; memory is a constant and a share for each image."""
+"""Batch sizes that are measured. Memory grows linearly with the batch size, so two are enough."""
 MEASURED_STEPS = 2
+"""The first step creates the optimiser's state; only the second one holds all of it from start to
+end."""
 
 
 def forecasts(trials: list[TrialSpec], on_gpu: bool) -> Iterator[Forecast]:
-    """What trials need, those of one size together.
+    """The memory that trials need: one forecast for all trials that need the same.
 
     Args:
         trials: The plan of a sweep.
-        on_gpu: Where they will compute; on a CPU it is the memory of the whole process.
+        on_gpu: Whether they will compute on a GPU. Then the forecast is the memory of the GPU,
+            otherwise that of a trial's whole process.
     Raises:
         DataError: If a data set cannot be used.
     """
@@ -90,7 +94,7 @@ def forecasts(trials: list[TrialSpec], on_gpu: bool) -> Iterator[Forecast]:
 
 
 def _size(trial: TrialSpec) -> str:
-    """What the memory of a trial depends on, as text."""
+    """All settings that the memory of a trial depends on, as text to compare."""
     search, config = trial.stage("search"), trial.stages[-1].config
     settings = search.config["search"] if search else {}
     of_search = {name: settings[name] for name in sorted(MEMORY_SETTINGS & settings.keys())}
@@ -103,6 +107,7 @@ def _forecast(trials: list[TrialSpec], on_gpu: bool) -> Forecast:
     config = trial.stages[-1].config
     data = {name: value for name, value in config["data"].items() if name in DATA}
     images = load_train(DataConfig.build(data, "data"))
+    # An `ImageSet` keeps all its images in memory; other images stay in their files.
     held = images.images.untyped_storage().nbytes() if isinstance(images, ImageSet) else 0
     network = (images.num_classes, images.image_size)
     typical: AnyGenotype = published("FairDARTS_b").genotype
@@ -125,15 +130,16 @@ def _forecast(trials: list[TrialSpec], on_gpu: bool) -> Forecast:
 
 
 def _search_bytes_of_process(config: SearchConfig, num_classes: int, image_size: int) -> int:
+    # Only one micro-batch is in memory at a time: it is measured as a batch of its own.
     whole = config.model_copy(update={"micro_batches": 1})
-    part = -(-config.batch_size // config.micro_batches)
+    part = -(-config.batch_size // config.micro_batches)  # rounded up
     return _extrapolated(part, _peak_of_search, whole, num_classes, image_size)
 
 
 def _retrain_bytes_of_process(
     genotype: AnyGenotype, config: RetrainConfig, num_classes: int, image_size: int
 ) -> int:
-    plain = config.model_copy(update={"compile": False})
+    plain = config.model_copy(update={"compile": False})  # Compiling would take too long here.
     return _extrapolated(
         config.batch_size, _peak_of_retraining, genotype, plain, num_classes, image_size
     )
@@ -146,8 +152,8 @@ def _extrapolated(batch_size: int, peak: Callable[..., int], *arguments: object)
 
 
 def _in_own_process(function: Callable[..., int], *arguments: object) -> int:
-    # Spawned: a forked process would hold what this one does. Ctrl-C reaches it too, but it leaves
-    # that to this process.
+    # "spawn", because a forked process would start with all the memory of this one. The new process
+    # ignores Ctrl-C: the terminal sends it to both, and this one handles it.
     context = multiprocessing.get_context("spawn")
     ignore = (signal.SIGINT, signal.SIG_IGN)
     with ProcessPoolExecutor(1, context, initializer=signal.signal, initargs=ignore) as pool:
@@ -178,8 +184,8 @@ def _batch(batch_size: int, image_size: int, channels_last: bool) -> Batch:
 
 
 def _peak_of_process(step: Callable[[], object]) -> int:
-    """Highest memory of this process, in bytes, after steps as a trial's process takes them."""
-    import ray.tune  # noqa: F401 - a trial's process has it in memory
+    """Highest memory of this process so far, in bytes, after it has taken some training steps."""
+    import ray.tune  # noqa: F401 - a trial's process has it in memory too
 
     torch.set_num_threads(1)
     for _ in range(MEASURED_STEPS):
@@ -188,5 +194,6 @@ def _peak_of_process(step: Callable[[], object]) -> int:
         lines = Path("/proc/self/status").read_text("ascii").splitlines()
     except OSError:  # Not Linux.
         return int(psutil.Process().memory_info().rss)
+    # The "high water mark" of the memory, see proc(5).
     (peak_kib,) = (line.split()[1] for line in lines if line.startswith("VmHWM"))
     return 1024 * int(peak_kib)

@@ -1,4 +1,4 @@
-"""What ids stand for: trials and stages that are in a store, by their keys."""
+"""Finds the trial or stage that an id stands for in a store."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ from results.store.store import Store
 
 @dataclass(frozen=True)
 class PlannedTrial:
-    """A trial, and the sweeps that planned it."""
+    """A trial, and the names of the sweeps that planned it."""
 
     trial: TrialSpec
     sweeps: list[str]
@@ -35,23 +35,24 @@ def planned_trials(store: Store) -> dict[str, PlannedTrial]:
 
 
 def stored_stage(store: Store, key: str) -> StageSpec:
-    """The stage of that key, which was computed in the store, from its own files.
+    """The stage with that key, as its SPEC.json describes it.
 
     Raises:
-        StoreError: If there is none, or nothing in its folder describes it.
+        StoreError: If the store has no such file.
     """
     for kind in STAGE_KINDS:
         spec = StagePaths(store.stage_dir(kind, key)).spec
         if spec.exists():
             return StageSpec.from_dict(read_json(spec))
-    raise StoreError(f"{store.root} has the folder of a stage {key}, and no SPEC.json in it.")
+    raise StoreError(f"{store.root} has a folder of stage {key}, but no SPEC.json in it.")
 
 
 def changed_settings(stage: StageSpec) -> dict[str, Any]:
-    """Settings of a stage that differ from the defaults, by full name."""
+    """Settings of a stage that differ from their defaults, by full name."""
     groups = {section: config.model_fields for section, config in SECTIONS.items()}
     groups |= {"random": SampleConfig.model_fields}
     nested = {name: part for name, part in stage.config.items() if name in groups}
+    # Stages of these kinds have a single section, and its fields stand in `config` directly.
     flat = {"derive": "derive", "sample": "random"}.get(stage.kind)
     if flat:
         nested = {flat: stage.config}

@@ -1,7 +1,9 @@
-"""Running a sweep: Ray Tune schedules the trials, the store says what is left of them.
+"""Runs a sweep: Ray Tune schedules the trials, and the store says what is left to do.
 
-Tune gets one throwaway experiment a wave, no checkpoints and nothing to restore: after any crash
-the same sweep is simply run again, and every trial continues from its own files.
+Trials run in waves. No two trials of a wave need the same unfinished stage, so a stage that many
+trials share is computed once, and the others find it done in a later wave. Each wave is a new
+experiment of Tune in a temporary folder, and nothing in that folder is kept: after a crash the user
+runs the sweep again, and every trial continues from its own files in the store.
 """
 
 import os
@@ -23,10 +25,13 @@ from orchestrate.statuses import Outcome, Status
 from results.store.store import Store
 
 MAX_RESTARTS = 4
-"""Restarts of a trial whose process or node died, within one wave; they are no failed attempts."""
+"""How many times Tune restarts a trial in one wave when its process or node died. A death is not a
+failed attempt."""
 MAX_WAVES = 5
-"""Waves in which one trial may be started, within one run."""
+"""In how many waves of one run a trial may start. Usually one is enough; the limit ends a run with
+a trial that neither finishes nor fails."""
 POLL_S = 2.0
+"""How often to look whether a stage that another process computes has come to its end."""
 
 
 def run_sweep(
@@ -34,20 +39,21 @@ def run_sweep(
 ) -> list[TrialStatus]:
     """Bring every trial of a submission as far as it gets, on Ray.
 
-    Finished stages are skipped, unfinished ones continue. Trials that need a stage which another
-    one computes wait for it; stages that another live process computes are waited for.
+    Finished stages are skipped, and unfinished ones continue. If another run computes a stage that
+    a trial needs, this run waits for it.
 
     Args:
         store: Where results are.
         submission: What to run.
         address: Head of a cluster to join; None: start Ray here.
-        retry_failed: Try failed trials once more, those with attempts left.
+        retry_failed: Try failed trials once more, if they have attempts left.
     Returns:
-        The status of every trial in the end.
+        The status of every trial at the end.
     Raises:
-        ClusterError: If Ray cannot be started or joined, or no node could hold a trial.
+        ClusterError: If Ray cannot be started or joined, or no node is large enough for a trial.
     """
-    tries: Counter[str] = Counter()
+    tries: Counter[str] = Counter()  # in how many waves a trial was, by trial id
+    # Starting Ray takes seconds: do not start it for a sweep that is already finished.
     if not (_to_run(store, submission, tries, retry_failed) or _held_elsewhere(store, submission)):
         return sweep_status(store, submission.trials)
     with cluster(address) as nodes:
@@ -66,7 +72,10 @@ def run_sweep(
 def run_here(
     store: Store, submission: Submission, *, retry_failed: bool = False
 ) -> list[TrialStatus]:
-    """The same in this process, one trial after the other, without Ray."""
+    """Do the same as `run_sweep` in this process, one trial after the other, without Ray.
+
+    It does not wait for stages that another process computes.
+    """
     tries: Counter[str] = Counter()
     share = trial_share(submission.resources, [this_machine()])
     while wave := _to_run(store, submission, tries, retry_failed):
@@ -79,8 +88,15 @@ def run_here(
 def _to_run(
     store: Store, submission: Submission, tries: Counter[str], retry_failed: bool
 ) -> list[TrialSpec]:
-    """Trials to start now: no two of them need the same unfinished stage."""
-    claimed: set[str] = set()
+    """The next wave: the trials to start now. No two of them need the same unfinished stage.
+
+    Args:
+        store: Where results are.
+        submission: Its trials, and how many attempts a stage has.
+        tries: In how many waves each trial was, by id.
+        retry_failed: See `run_sweep`; a failed trial is tried once in a run.
+    """
+    claimed: set[str] = set()  # keys of stages that a trial of this wave, or another run, computes
     wave = []
     for status in sweep_status(store, submission.trials):
         unfinished = [stage.key for stage in status.remaining]
@@ -109,16 +125,19 @@ def _run_wave(
 ) -> None:
     from ray import tune
 
-    # A local function is sent to workers by value, with no more than it names.
+    # Ray pickles a local function together with the variables it uses: give it plain values only.
     root, runtime, umask = str(store.root), asdict(_runtime(share)), _umask()
 
     def trainable(config: dict[str, Any]) -> dict[str, Any]:
-        os.umask(umask)  # Ray's own is stricter; colleagues share the store.
+        # Use the umask of the user, because colleagues may share the store. The worker has another
+        # one, such as the strict one that `cluster` sets for Ray's logs.
+        os.umask(umask)
         trial = TrialSpec.from_dict(config["trial"])
-        # Its stage may be held by its own last attempt, on a node that died a moment ago.
-        patience = time.monotonic() + STALE_S + POLL_S
+        # After the death of a node Tune restarts the trial on another one at once. There the
+        # attempt of the dead process seems alive until its heartbeat is stale: wait that long.
+        deadline = time.monotonic() + STALE_S + POLL_S
         outcome = run_trial(trial, Store.open(root), Runtime(**runtime))
-        while outcome == Outcome.HELD and time.monotonic() < patience:
+        while outcome == Outcome.HELD and time.monotonic() < deadline:
             time.sleep(POLL_S)
             outcome = run_trial(trial, Store.open(root), Runtime(**runtime))
         return {"outcome": outcome}
@@ -129,7 +148,7 @@ def _run_wave(
             param_space={"trial": tune.grid_search([asdict(trial) for trial in trials])},
             tune_config=tune.TuneConfig(
                 max_concurrent_trials=max_concurrent,
-                reuse_actors=False,  # One process a trial: a crash takes no sibling along.
+                reuse_actors=False,  # One process for each trial: a crash ends no other trial.
                 trial_name_creator=_trial_name,
                 trial_dirname_creator=_trial_name,
             ),
@@ -140,6 +159,8 @@ def _run_wave(
                 failure_config=tune.FailureConfig(max_failures=MAX_RESTARTS),
             ),
         ).fit()
+    # `run_trial` records the failures of stages itself and does not raise them. So an error here
+    # comes from outside a stage: in most cases the process died more often than Tune restarts it.
     for index in range(len(grid)):
         result = grid[index]
         if result.error is not None and result.config is not None:
@@ -148,7 +169,7 @@ def _run_wave(
 
 
 def _umask() -> int:
-    """This process's umask, which can only be read by setting it."""
+    """The umask of this process. The only way to read it is to set it."""
     umask = os.umask(0o077)
     os.umask(umask)
     return umask

@@ -1,4 +1,4 @@
-"""The state of every trial of a sweep, read off the store; Ray is not asked and not needed."""
+"""The status of every trial of a sweep, read from the files of the store, without Ray."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -13,13 +13,15 @@ from results.store.store import Store
 
 @dataclass(frozen=True)
 class TrialStatus:
-    """Where a trial is in its chain of stages."""
+    """How far a trial is in its chain of stages."""
 
     trial: TrialSpec
     status: Status
     stage: StageSpec
-    """The first stage that is not done, or the last one."""
+    """The first stage that is not done; of an invalid trial, the stage whose genotype is invalid;
+    else the last one."""
     state: StageState
+    """The state of that stage."""
 
     @property
     def finished(self) -> bool:
@@ -34,7 +36,7 @@ class TrialStatus:
 
     @property
     def started(self) -> bool:
-        """Whether some of it has been computed."""
+        """Whether one of its stages is done, or a process has begun one."""
         return self.stage is not self.trial.stages[0] or self.status != Status.PENDING
 
 
@@ -45,9 +47,10 @@ class Progress:
     epochs_done: int
     num_epochs: int
     metric: str
-    """The last epoch's headline number, such as "test 91.2%"."""
+    """Accuracy after the last epoch, such as "test 91.2%"; empty before the first."""
     left_s: float | None
-    """Time left in this stage at the pace of its epochs so far; None before the first."""
+    """Seconds left in this stage, if epochs go on at their mean pace so far; None before the
+    first."""
 
 
 def trial_status(store: Store, trial: TrialSpec) -> TrialStatus:
@@ -67,10 +70,11 @@ def sweep_status(
     """The status of every trial, in the order of the plan.
 
     Args:
-        store: Where they are.
+        store: Where results are.
         trials: The plan.
-        finished: Trials known to be finished, by id; they are not looked at again, and newly
-            finished ones are added.
+        finished: Statuses of trials that are known to be finished, by id. They are not read again,
+            and the caller's dictionary gets those that have finished since: a live view asks
+            every few seconds, and a large sweep has thousands of files.
     """
     known = {} if finished is None else finished
     statuses = [known.get(trial.trial_id) or trial_status(store, trial) for trial in trials]
@@ -79,13 +83,14 @@ def sweep_status(
 
 
 def count(statuses: list[TrialStatus]) -> dict[Status, int]:
-    """Number of trials by status, those that occur."""
+    """Number of trials by status, without the statuses that no trial has."""
     counter = Counter(status.status for status in statuses)
     return {status: counter[status] for status in Status if counter[status]}
 
 
 def progress(store: Store, status: TrialStatus) -> Progress | None:
-    """How far the current stage of a trial is; None for one without epochs."""
+    """How far the current stage of a trial is; None if the stage has no epochs."""
+    # Only the kinds with epochs, search and retrain, have a section of their own name.
     settings = status.stage.config.get(status.stage.kind)
     if settings is None:
         return None

@@ -1,7 +1,7 @@
-"""The trial: search -> derive -> retrain -> record, resumed wherever it was left.
+"""Computes a trial: search -> derive -> retrain, continued wherever it stopped.
 
-For every stage of its chain a trial tries, in this order: done, so skip it; its newest intact
-checkpoint, so continue; else from scratch. Nothing here knows of Ray.
+Each stage of the chain is skipped if it is done. Otherwise it continues from its newest intact
+checkpoint, or starts from scratch if it has none. Nothing here knows of Ray.
 """
 
 import contextlib
@@ -45,15 +45,15 @@ def run_trial(
 ) -> Outcome:
     """Bring a trial to its end, or as far as it gets.
 
-    A failure is a row and a mark of its stage; it is not raised, for the siblings go on.
+    A failure is recorded in the store and not raised, so that other trials go on.
 
     Args:
         trial: The chain of stages.
         store: Where everything is read and written.
         runtime: Device and threads.
-        on_epoch: Called after every committed epoch.
+        on_epoch: Called after the row and the checkpoint of every epoch are written.
     Returns:
-        `OK` if it is finished, else that of the stage it got to.
+        `OK` if all stages are done, else the outcome of the first stage that is not.
     """
     for stage in trial.stages:
         outcome = _finish_stage(stage, store, runtime, on_epoch)
@@ -65,11 +65,13 @@ def run_trial(
 def _finish_stage(
     stage: StageSpec, store: Store, runtime: Runtime, on_epoch: Callable[[], None]
 ) -> Outcome:
-    """Outcome of a stage, which is computed unless it is done; see `run_trial`."""
+    """Compute a stage unless it is done, and return its outcome; see `run_trial`."""
     state = stage_state(store.stage_dir(stage.kind, stage.key))
     if state.status == Status.DONE:
         return Outcome(state.outcome)
     if stage.kind == "retrain" and (genotype := derived_genotype(stage, store)):
+        # Another trial's retrain stage may train the same genotype in the same way (see `twins`).
+        # Finish that one first, whatever trial it belongs to: then `run_stage` copies its rows.
         first = first_alike(stage, genotype, store)
         if first != stage and _finish_stage(first, store, runtime, on_epoch) == Outcome.HELD:
             wait_for(first, stage, store)
@@ -80,7 +82,12 @@ def _finish_stage(
 def run_stage(
     stage: StageSpec, store: Store, runtime: Runtime, on_epoch: Callable[[], None]
 ) -> Outcome:
-    """One attempt at a stage; see `run_trial`."""
+    """Make one attempt at a stage; see `run_trial`.
+
+    Returns:
+        `HELD` if another process computes the stage, took it over, or computes the stage whose
+        rows this one will copy.
+    """
     paths = StagePaths(store.stage_dir(stage.kind, stage.key))
     if parsed(paths.spec, StageSpec.from_dict) is None:  # Not there yet, or damaged.
         write_json(paths.spec, asdict(stage))
@@ -97,7 +104,9 @@ def run_stage(
     record = _AttemptRecord(run)
     try:
         return _finish_attempt(run, record)
-    except BaseException:  # Ctrl-C: the stage is free at once, its last epoch is kept.
+    except BaseException:
+        # Such as Ctrl-C. Give the stage back at once, so that nobody waits for the heartbeat to
+        # grow stale; the next attempt continues after the last epoch.
         attempt.release()
         with contextlib.suppress(OSError):
             record.write(AttemptStatus.LOST, ended=True)
@@ -105,7 +114,7 @@ def run_stage(
 
 
 def _finish_attempt(run: StageRun, record: "_AttemptRecord") -> Outcome:
-    """Compute a stage whose lease this process has; a failure is marked and not raised."""
+    """Compute a stage that this process holds; a failure is recorded and not raised."""
     stage, attempt = run.stage, run.attempt
     try:
         attempt.remove_leftovers()
@@ -120,7 +129,7 @@ def _finish_attempt(run: StageRun, record: "_AttemptRecord") -> Outcome:
         return result.outcome
     except (Held, Superseded) as error:
         attempt.release()
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # For example a full disk: the log can be missed.
             attempt.log(str(error))
             if isinstance(error, Held):  # Whoever superseded an attempt has ended its row.
                 record.write(AttemptStatus.LOST, ended=True)
@@ -146,14 +155,23 @@ def _close_lost_attempts(run: StageRun) -> None:
 
 
 def record_crash(trial: TrialSpec, store: Store, error: Exception) -> None:
-    """Mark a trial's stage as failed whose process died, again and again, before it could."""
+    """Mark the current stage of a trial as failed, because its process died again and again.
+
+    Args:
+        trial: The trial whose process died.
+        store: Where the failure is recorded.
+        error: What Ray says about the death.
+    """
     for stage in trial.stages:
         stage_dir = store.stage_dir(stage.kind, stage.key)
         if stage_state(stage_dir).status == Status.DONE:
             continue
+        # The dead process could not mark its own attempt, so a new attempt carries the failure.
         try:
             attempt = Attempt.take(stage_dir)
         except Held:
+            # Another process computes the stage, or the dead one was on another node and its
+            # heartbeat is not stale yet. A later wave sees which.
             return
         now = datetime.now(UTC)
         row = {
@@ -172,7 +190,10 @@ def record_crash(trial: TrialSpec, store: Store, error: Exception) -> None:
 
 
 def _fail(run: StageRun, record: "_AttemptRecord", error: Exception) -> None:
-    """The row first, then the mark; on a full disk, as much of that as fits."""
+    """Record a failure: the row first, then the mark that makes the stage `failed`.
+
+    A row that cannot be written, as on a full disk, does not prevent the mark.
+    """
     kind = failure_kind(error)
     with contextlib.suppress(OSError):
         record.write(AttemptStatus.FAILED, ended=True, **_failure(kind, error))
@@ -188,7 +209,7 @@ def _failure(kind: str, error: Exception) -> dict[str, Any]:
 
 
 def failure_kind(error: Exception) -> str:
-    """The class of a failure, see the column `failure_kind`."""
+    """The kind of a failure, as the column `failure_kind` names it."""
     if isinstance(error, Diverged):
         return "diverged"
     if isinstance(error, WrongImages):
@@ -212,12 +233,12 @@ class _AttemptRecord:
         self.num_damaged: int | None = None
 
     def note_damaged(self) -> None:
-        """Write the row again where images were left out that it does not count yet."""
+        """Write the row again if more images were left out than it says."""
         if self.run.num_damaged != self.num_damaged:
             self.write(AttemptStatus.RUNNING)
 
     def write(self, status: AttemptStatus, ended: bool = False, **failure: Any) -> None:
-        """Write the row as it stands."""
+        """Write the row with what is known by now, over the one that was there."""
         run = self.run
         row = run.runtime.describe() | {
             "stage_key": run.stage.key,
