@@ -84,7 +84,9 @@ def status_table(store: Store, statuses: list[TrialStatus], max_rows: int | None
 
 def problem_line(status: TrialStatus) -> str:
     """One line on a trial that has no result: what happened, where, and the log."""
-    reason = status.state.reason or "its process is gone; it continues when the sweep is run again"
+    reason = status.state.reason or "its process is gone"
+    if status.status == Status.LOST:
+        reason += "; it continues when the sweep is run again"
     where = f" (log: {status.state.log})" if status.state.log else ""
     advice = f"; {found}" if (found := invalid_advice(status)) else ""
     return clean_text(

@@ -131,6 +131,7 @@ def _run(command: str, trial: "TrialSpec", threads: int, store: Path) -> "Store"
 
     status = trial_status(results, trial)
     if not status.finished:
+        results.check_writable()
         with interruptible("the same command"), live_view(results, submission, rich_console()):
             from orchestrate.running.runner import run_here
 

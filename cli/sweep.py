@@ -278,6 +278,7 @@ def _run(
     again += f" --address {address}" if address else ""
     if all(status.finished for status in statuses):  # Without a wait for torch and Ray.
         report(store, submission, statuses, again)
+    store.check_writable()  # Before Ray starts: its workers would find out one by one.
     if address is None:
         print(_resources_line(submission.resources, this_machine()))
 

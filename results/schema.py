@@ -99,7 +99,11 @@ ATTEMPTS = Table(
         STAGE_KEY,
         Column("attempt", I16, "number of the attempt, from 1"),
         Column("kind", STR, "search, sample, given, derive or retrain"),
-        Column("status", STR, "running, ok, failed, or lost: interrupted, or its process died"),
+        Column(
+            "status",
+            STR,
+            "running, ok, failed, or lost: interrupted, its process died, or its disk was full",
+        ),
         Column(
             "failure_kind",
             STR,

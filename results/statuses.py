@@ -10,7 +10,7 @@ class AttemptStatus(StrEnum):
     OK = "ok"
     FAILED = "failed"
     LOST = "lost"
-    """Interrupted, killed, or on a node that died; the next attempt continues."""
+    """Interrupted, killed, on a node that died or a full disk; the next attempt continues."""
 
 
 class TrialOutcome(StrEnum):

@@ -24,7 +24,7 @@ from orchestrate.stages.lease import Attempt
 from orchestrate.stages.paths import StagePaths
 from orchestrate.stages.runtime import Runtime
 from orchestrate.stages.stage_run import StageRun, stage_rows
-from orchestrate.stages.state import WRONG_IMAGES, stage_state
+from orchestrate.stages.state import DISK_FULL, WRONG_IMAGES, stage_state
 from orchestrate.stages.twins import first_alike, wait_for
 from orchestrate.statuses import Outcome, Status
 from results.errors import DamagedFile
@@ -195,8 +195,9 @@ def _fail(run: StageRun, record: "_AttemptRecord", error: Exception) -> None:
     A row that cannot be written, as on a full disk, does not prevent the mark.
     """
     kind = failure_kind(error)
+    status = AttemptStatus.LOST if kind == DISK_FULL else AttemptStatus.FAILED
     with contextlib.suppress(OSError):
-        record.write(AttemptStatus.FAILED, ended=True, **_failure(kind, error))
+        record.write(status, ended=True, **_failure(kind, error))
     run.attempt.fail(kind, error)
 
 
@@ -219,7 +220,7 @@ def failure_kind(error: Exception) -> str:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return "oom"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "disk_full"
+        return DISK_FULL
     return "exception"
 
 

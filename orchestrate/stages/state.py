@@ -11,6 +11,8 @@ from results.store.files import parsed
 
 WRONG_IMAGES = "wrong_images"
 """The kind of a failure that is not counted: another try is not its remedy, but other images."""
+DISK_FULL = "disk_full"
+"""The kind of a failure that is none of the stage: once there is room, it simply continues."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +34,13 @@ class StageState:
     attempt: int
     """Number of the newest attempt, 0 if there is none."""
     num_failures: int
-    """How many attempts failed by their own fault: not by images other than the planned ones."""
+    """How many attempts failed by their own fault: not by wrong images or a full disk."""
     holder: str = ""
     """Who computes it, such as "node7 pid 4242"."""
     outcome: str = ""
     """Of a stage that is done: ok or invalid, see `Outcome`."""
     reason: str = ""
-    """Why it is invalid or failed, one line."""
+    """Why it is invalid, failed or lost, one line; nothing where its process is just gone."""
     log: Path | None = None
     """Log of the newest attempt."""
 
@@ -57,11 +59,12 @@ def stage_state(stage_dir: Path) -> StageState:
     if not newest:
         return StageState(Status.PENDING, 0, 0)
     failures = [f for n in numbers if (f := _failure(paths.attempt(n))) is not None]
-    num_failures = sum(failure.kind != WRONG_IMAGES for failure in failures)
+    num_failures = sum(failure.kind not in (WRONG_IMAGES, DISK_FULL) for failure in failures)
     last = failures[-1] if failures and failures[-1].attempt == newest else None
     if last is not None:
         reason = f"{last.error_type}: {last.message}" if last.message else last.error_type
-        return StageState(Status.FAILED, newest, num_failures, reason=reason, log=log)
+        status = Status.LOST if last.kind == DISK_FULL else Status.FAILED
+        return StageState(status, newest, num_failures, reason=reason, log=log)
     holder = live_holder(paths.attempt(newest))
     status = Status.RUNNING if holder else Status.LOST
     return StageState(status, newest, num_failures, holder=holder, log=log)

@@ -6,6 +6,7 @@ own; readers take the highest attempt of each stage, so an old attempt that wake
 
 import errno
 import os
+import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,6 +117,19 @@ class Store:
         layout.check_root(Path(root))
         # Workers do not share the working directory of the process that planned them.
         return cls(Path(root).expanduser().absolute())
+
+    def check_writable(self) -> None:
+        """Write a small file and remove it.
+
+        Raises:
+            StoreError: If the store cannot be written.
+        """
+        probe = self.root / f".probe-{os.getpid()}-{secrets.token_hex(4)}.tmp"
+        try:
+            write_whole(probe, b"")
+        except OSError as error:
+            raise StoreError(f"{self.root} cannot be written: {error.strerror}.") from None
+        probe.unlink(missing_ok=True)
 
     def stage_dir(self, kind: str, key: str) -> Path:
         """Folder of one stage; its content belongs to whoever computes the stage."""

@@ -30,7 +30,7 @@ def main() -> None:
     print("kind", store.read("attempts", [status.stage.key]).to_pylist()[0]["failure_kind"])
     print("temporary files", len(list(store.root.rglob("*.tmp"))))
     ballast.unlink()
-    (status,) = run_here(store, submission, retry_failed=True)
+    (status,) = run_here(store, submission)
     print(status.status, status.stage.kind)
 
 

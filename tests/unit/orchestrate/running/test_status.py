@@ -9,8 +9,8 @@ from cli.live import duration, problem_line, status_table
 from orchestrate.planning.plan import TrialSpec
 from orchestrate.running.status import count, progress, sweep_status, trial_status
 from orchestrate.stages.lease import Attempt
-from orchestrate.statuses import Status
-from results.store.layout import live_name
+from orchestrate.statuses import Outcome, Status
+from results.store.layout import ROWS_OF, live_name
 from results.store.store import Store
 
 
@@ -28,16 +28,20 @@ def take(store: Store, trial: TrialSpec, kind: str) -> Attempt:
     return Attempt.take(store.stage_dir(kind, key_of(trial, kind)))
 
 
-def finish(store: Store, trial: TrialSpec, *kinds: str) -> None:
+def finish(store: Store, trial: TrialSpec, *kinds: str, outcome: Outcome = Outcome.OK) -> None:
     for kind in kinds:
-        take(store, trial, kind).finish("ok")
+        attempt = take(store, trial, kind)
+        key = key_of(trial, kind)
+        for table in ROWS_OF[kind]:
+            store.write_rows(table, live_name(key, attempt.number), [{"stage_key": key}])
+        attempt.finish(outcome, "" if outcome == Outcome.OK else "the normal cell has no live node")
 
 
 def every_status(store: Store, trials: list[TrialSpec]) -> None:
     """Bring the trials into the states done, invalid, running, lost, pending and failed."""
     finish(store, trials[0], "search", "derive", "retrain")
     finish(store, trials[1], "search")
-    take(store, trials[1], "derive").finish("invalid", "the normal cell has no live node")
+    finish(store, trials[1], "derive", outcome=Outcome.INVALID)
     finish(store, trials[2], "search", "derive")
     take(store, trials[2], "retrain")
     take(store, trials[3], "search").release()
@@ -70,6 +74,13 @@ def test_a_trial_is_where_its_first_unfinished_stage_is(
     ]
     assert [status.finished for status in statuses] == [True, True, False, False, False, False]
     assert [status.started for status in statuses] == [True, True, True, True, False, True]
+
+
+def test_a_trial_whose_rows_are_gone_is_not_done(store: Store, trials: list[TrialSpec]) -> None:
+    every_status(store, trials)
+    store.live_path("retrains", live_name(key_of(trials[0], "retrain"), 1)).unlink()
+    status = trial_status(store, trials[0])
+    assert (status.status, status.stage.kind) == ("lost", "retrain")
 
 
 def test_counts_name_the_statuses_that_occur_in_a_fixed_order(

@@ -418,7 +418,7 @@ def test_failures_have_a_class(error: Exception, kind: str) -> None:
     assert failure_kind(error) == kind
 
 
-def test_a_full_disk_is_a_failure_that_ends_once_there_is_room(tmp_path: Path) -> None:
+def test_on_a_full_disk_a_stage_is_lost_and_continues_once_there_is_room(tmp_path: Path) -> None:
     mount = f"mount -t tmpfs -o size=64m tmpfs {tmp_path}"
     unshare = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
     if sys.platform != "linux" or subprocess.run([*unshare, mount], check=False).returncode:
@@ -426,7 +426,7 @@ def test_a_full_disk_is_a_failure_that_ends_once_there_is_room(tmp_path: Path) -
     script = f"{mount} && exec {sys.executable} {FULL_DISK} {tmp_path}"
     done = subprocess.run([*unshare, script], capture_output=True, text=True, check=False)
     ended, reason, *rest = done.stdout.splitlines()
-    assert ended == "failed retrain", done.stderr
+    assert ended == "lost retrain", done.stderr
     assert reason.startswith("reason OSError: [Errno 28] No space left on device: '")
     assert reason.endswith(".safetensors'")  # the file itself, not the temporary one beside it
     assert rest == ["kind disk_full", "temporary files 0", "done retrain"]

@@ -477,3 +477,15 @@ def test_what_a_killed_writer_of_a_stage_left_is_removed_and_nothing_else(tmp_pa
     assert not left.exists()
     assert foreign.exists()
     assert store.read("epochs", [key]).num_rows == 1
+
+
+def test_a_store_that_can_be_written_is_left_as_it_was(store: Store) -> None:
+    store.check_writable()
+
+    assert [path.name for path in store.root.iterdir()] == ["STORE.json"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc, which nobody can write to")
+def test_a_store_that_cannot_be_written_says_so() -> None:
+    with pytest.raises(StoreError, match=r"^/proc cannot be written: "):
+        Store(Path("/proc")).check_writable()
