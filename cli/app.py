@@ -7,6 +7,7 @@ import typer
 
 from cli import (
     arch,
+    clean,
     console,
     derive,
     doctor,
@@ -33,6 +34,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 sweep.app.command()(settings.settings)
+sweep.app.command()(clean.clean)
 app.add_typer(sweep.app, name="sweep")
 app.add_typer(results.app, name="results")
 arch.app.command()(export.export)

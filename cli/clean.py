@@ -1,0 +1,55 @@
+"""`fairdarts sweep clean`: free the disk space that a finished sweep does not need."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from cli.formats import counted
+from cli.options import DEFAULT_STORE, StoreOption
+
+BYTES_PER_MB = 1e6
+NOTHING_DONE = 1
+
+
+def clean(
+    sweep: Annotated[str, typer.Argument(metavar="SWEEP", help="Name of a sweep in the store.")],
+    weights: Annotated[
+        bool,
+        typer.Option("--weights", help="Remove the weights of retrained networks too, for good."),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Remove the checkpoints of finished stages.
+
+    Prints what that frees and asks first. Results, logs and everything that an unfinished trial
+    continues from stay. So do the weights of retrained networks, which `fairdarts arch export`
+    needs, unless --weights is given.
+
+    Examples:
+
+    \b
+        fairdarts sweep clean quickstart
+        fairdarts sweep clean quickstart --weights --yes
+    """
+    from orchestrate.planning.submission import load_submission
+    from orchestrate.running.clean import needless_checkpoints
+    from results.store.store import Store
+
+    opened = Store.open(store)
+    trials = load_submission(opened, sweep).trials
+    files = list(needless_checkpoints(opened, trials, keep_weights=not weights))
+    size_mb = sum(path.stat().st_size for path in files) / BYTES_PER_MB
+    if not files:
+        print(f"{sweep}: nothing to remove.")
+        return
+    what = "checkpoints and weights" if weights else "checkpoints"
+    print(f"{sweep}: {what} of finished stages: {counted(len(files), 'file')}, {size_mb:,.1f} MB.")
+    if not yes and not (sys.stdin.isatty() and typer.confirm("Remove them?")):
+        print("Nothing was removed; --yes removes them without asking.")
+        raise typer.Exit(NOTHING_DONE)
+    # Records first: a checkpoint without one does not exist.
+    for path in sorted(files, key=lambda path: path.suffix != ".json"):
+        path.unlink(missing_ok=True)
+    print(f"Removed {size_mb:,.1f} MB.")
