@@ -7,6 +7,7 @@ import typer
 
 from cli import (
     arch,
+    attempts,
     clean,
     console,
     derive,
@@ -34,6 +35,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 sweep.app.command()(settings.settings)
+sweep.app.command()(attempts.why)
+sweep.app.command()(attempts.logs)
 sweep.app.command()(clean.clean)
 app.add_typer(sweep.app, name="sweep")
 app.add_typer(results.app, name="results")
