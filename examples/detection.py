@@ -3,8 +3,8 @@
     python examples/detection.py                        # a few steps on generated boxes, CPU
     python examples/detection.py --coco IMAGES ANNOTATIONS.json --size 800 --steps 90000
 
-The second command needs `pip install pycocotools`. Start it from trained weights (`--weights`, from
-`fairdarts arch export`): a backbone trained from scratch on COCO takes far longer than the paper's.
+The second command needs `pip install pycocotools`. Give it trained weights (`--weights`, a file
+from `fairdarts arch export`): without them training on COCO takes far longer than in the paper.
 """
 
 import argparse
@@ -32,7 +32,8 @@ Batch = tuple[list[Tensor], list[dict[str, Tensor]]]
 
 
 class PyramidBackbone(nn.Module):
-    """Features at strides 8, 16 and 32, and the pyramid from 8 to 128 that RetinaNet reads."""
+    """Features at strides 8, 16 and 32, and the pyramid of strides 8 to 128 that RetinaNet
+    reads."""
 
     def __init__(self, arch: str, weights: Path | None) -> None:
         super().__init__()
@@ -41,8 +42,8 @@ class PyramidBackbone(nn.Module):
         )
         if weights is not None:
             missing, _ = self.features.model.load_state_dict(load_file(weights), strict=False)
-            if missing:  # Detection does not use the layers after the features, but all of these.
-                raise SystemExit(f"{weights} has no {missing[0]}: is it of another architecture?")
+            if missing:  # More weights than these features have are fine, fewer are not.
+                raise SystemExit(f"{weights} has no {missing[0]}: is it for another architecture?")
         channels = self.features.feature_info.channels()
         self.pyramid = FeaturePyramidNetwork(
             channels, PYRAMID_CHANNELS, LastLevelP6P7(PYRAMID_CHANNELS, PYRAMID_CHANNELS)
@@ -50,7 +51,7 @@ class PyramidBackbone(nn.Module):
         self.out_channels = PYRAMID_CHANNELS
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """(B, 3, H, W) to the five levels."""
+        """Images (B, 3, H, W) to the five levels of the pyramid."""
         levels = dict(zip("345", self.features(images), strict=True))
         pyramid: dict[str, Tensor] = self.pyramid(levels)
         return pyramid
@@ -73,7 +74,7 @@ def detector(arch: str, num_classes: int, size: int, weights: Path | None) -> Re
 
 
 def generated_batches(batch_size: int, size: int, num_classes: int) -> Iterator[Batch]:
-    """Noise with one or two rectangles, each of the colour of its class."""
+    """Images of noise with one or two rectangles; the colour of a rectangle tells its class."""
     chance = torch.Generator().manual_seed(0)
     colours = torch.rand(num_classes, 3, generator=chance)
     while True:
@@ -111,7 +112,7 @@ def coco_batches(images: Path, annotations: Path, batch_size: int) -> Iterator[B
 
 
 def main() -> None:
-    """Train a few steps and print the losses."""
+    """Train for some steps and print the losses."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--arch", default=" ".join(["E3K3"] * 19), help="a word for every layer")
     parser.add_argument("--weights", type=Path, help="of the backbone, a .safetensors file")

@@ -3,10 +3,10 @@
     fairdarts arch export TRIAL -o network.onnx
     python examples/predict.py network.onnx IMAGES
 
-A line for each image: path, class, probability. Where every image lies in a folder that is named
-after its class, the last line is the accuracy, which is that of the table if these are its test
-images. The metadata of the model say what is done to an image before; with `--uint8` the model
-normalises itself.
+It prints a line for each image: path, class, probability. If every image is in a folder named after
+its class, the last line is the accuracy; for the test images of the trial it is that of the table.
+The metadata of the model say how an image is prepared. A model that was exported with `--uint8`
+normalises the image itself.
 """
 
 import argparse
@@ -41,7 +41,7 @@ class Model:
         self.takes_pixels = self.session.get_inputs()[0].type == "tensor(uint8)"
 
     def pixels(self, path: Path) -> np.ndarray:
-        """The part of an image that the model sees, uint8, (H, W, 3)."""
+        """The pixels of an image that the model sees, uint8, (H, W, 3)."""
         with Image.open(path) as opened:
             image = opened.convert("RGB")
         if self.squash:
@@ -55,7 +55,7 @@ class Model:
         return np.asarray(image.crop((left, top, left + self.size, top + self.size)))
 
     def probabilities(self, paths: list[Path]) -> np.ndarray:
-        """(images, classes)."""
+        """Probabilities, (images, classes)."""
         images = np.stack([self.pixels(path) for path in paths])
         if not self.takes_pixels:
             images = ((images.astype("f4") / 255 - self.mean) / self.std).transpose(0, 3, 1, 2)
@@ -65,7 +65,7 @@ class Model:
 
 
 def images_in(folder: Path) -> list[Path]:
-    """All image files below a folder but hidden ones, in order."""
+    """All image files in a folder and its folders, except hidden ones, in order."""
     return sorted(
         path
         for path in folder.rglob("*")
@@ -75,7 +75,7 @@ def images_in(folder: Path) -> list[Path]:
 
 
 def batches(paths: list[Path]) -> Iterator[list[Path]]:
-    """A few at a time."""
+    """The paths, `BATCH_SIZE` at a time."""
     rest = iter(paths)
     return iter(lambda: list(islice(rest, BATCH_SIZE)), [])
 

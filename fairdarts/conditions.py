@@ -1,8 +1,8 @@
 """What makes a trial impossible or meaningless: one list, for plan, `search`, `retrain` and doctor.
 
-Each condition is a function that looks at a `Setup` and returns what is wrong, a sentence without a
-full stop, or None. To add one, write it and put it into `REFUSED` or `WARNED`. Nothing here imports
-torch: sweeps are planned with it.
+Each condition is a function that looks at a `Setup` and returns what is wrong, as a sentence
+without a full stop, or None. To add a condition, write the function and put it into `REFUSED` or
+`WARNED`. Nothing here imports torch, because planning a sweep must not load it.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,24 +15,25 @@ from fairdarts.image_size import size_fault
 from fairdarts.spaces import CellSpace, get_space
 
 MIN_SIDE = 8
-"""Pixels a side below which two or more halvings leave nothing."""
+"""Smallest height and width in pixels; after two or more halvings less would leave nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """Data, and what is to be done with it."""
+    """A data set, and what a trial does with it."""
 
     data: DataConfig
     facts: Facts
     search: SearchConfig | None = None
+    """None: the trial does not search."""
     retrain: RetrainConfig | None = None
-    """None: this part is not done."""
+    """None: the trial does not retrain."""
     space: str = "s1"
-    """Of the genotype that is retrained."""
+    """Search space of the network that is searched or retrained."""
 
     @property
     def source(self) -> str:
-        """How the data is called in a sentence."""
+        """Name of the data in a sentence."""
         return self.data.source
 
     @property
@@ -42,7 +43,7 @@ class Setup:
 
     @property
     def search_images(self) -> int:
-        """Training images of the smaller half of a search, or all of a single-level one."""
+        """Training images in the smaller half of a search; all of them if it has a single level."""
         assert self.search is not None
         halves = 2 if self.search.optimization == "bilevel" else 1
         return self.facts.num_train // halves
@@ -58,17 +59,17 @@ Condition = Callable[[Setup], str | None]
 
 
 def refuse(setup: Setup) -> None:
-    """See to it that what is set up is possible and means something.
+    """Check that a setup is possible and means something.
 
     Raises:
-        ConfigError: With the first condition of `REFUSED` that says why not.
+        ConfigError: What the first condition of `REFUSED` says against it.
     """
     for fault in _faults(REFUSED, setup):
         raise ConfigError(f"{fault}.")
 
 
 def warnings(setup: Setup) -> list[str]:
-    """Sentences about what is possible and yet hardly meant."""
+    """Sentences about what is possible but probably a mistake."""
     return [f"{fault}." for fault in _faults(WARNED, setup)]
 
 
@@ -77,10 +78,10 @@ def _faults(conditions: tuple[Condition, ...], setup: Setup) -> Iterator[str]:
 
 
 def one_class(setup: Setup) -> str | None:
-    """Whatever a network says is right."""
+    """Every answer of a network would be right."""
     if setup.facts.num_classes > 1:
         return None
-    return f"{setup.source} has 1 class, so that every network is right: give it two or more"
+    return f"{setup.source} has 1 class, so every network is right: give it two or more"
 
 
 def fewer_images_than_classes(setup: Setup) -> str | None:
@@ -105,7 +106,7 @@ def fewer_than_two_a_half(setup: Setup) -> str | None:
 
 
 def nothing_left_to_train_on(setup: Setup) -> str | None:
-    """Held-out images are not trained on."""
+    """The held-out images are not used for training."""
     if setup.retrain is None or setup.retrain_images >= 2:
         return None
     return (
@@ -115,7 +116,7 @@ def nothing_left_to_train_on(setup: Setup) -> str | None:
 
 
 def not_square(setup: Setup) -> str | None:
-    """Networks are told one size."""
+    """Networks take square images only."""
     height, width = setup.facts.height, setup.facts.width
     if height == width:
         return None
@@ -126,7 +127,7 @@ def not_square(setup: Setup) -> str | None:
 
 
 def too_few_pixels(setup: Setup) -> str | None:
-    """As small as `data.image_size` may be."""
+    """The smallest size is that of `data.image_size`."""
     side = setup.facts.height
     if side >= MIN_SIDE:
         return None
@@ -137,7 +138,7 @@ def too_few_pixels(setup: Setup) -> str | None:
 
 
 def size_of_the_supernet(setup: Setup) -> str | None:
-    """The cells of a supernet halve images twice, those of an S2 supernet whatever there is."""
+    """The cells of a supernet halve images twice; an S2 supernet takes images of any size."""
     if setup.search is None or not setup.has_cells:
         return None
     fault = size_fault(setup.facts.height, setup.facts.width, "cifar", auxiliary=False)
@@ -145,7 +146,7 @@ def size_of_the_supernet(setup: Setup) -> str | None:
 
 
 def size_of_the_network(setup: Setup) -> str | None:
-    """What the stem and the auxiliary head of a retrained network can take."""
+    """The stem and the auxiliary head of a retrained network must fit the image."""
     retrain = setup.retrain
     if retrain is None or not setup.has_cells:
         return None
@@ -166,14 +167,14 @@ def cutout_covers_the_image(setup: Setup) -> str | None:
 
 
 def augmentation_of_stored_images(setup: Setup) -> str | None:
-    """Colours are changed while images are decoded."""
+    """Color jitter and AutoAugment work only while images are decoded for each batch."""
     if setup.retrain is None or setup.data.augmentation == "resized_crop":
         return None
     for setting in ("color_jitter", "auto_augment"):
         if getattr(setup.retrain, setting):
             return (
-                f"retrain.{setting} works on images as they are stored: set it to false, or "
-                "data.augmentation to resized_crop"
+                f"retrain.{setting} needs images that are decoded for each batch: set it to false, "
+                "or data.augmentation to resized_crop"
             )
     return None
 
@@ -186,16 +187,16 @@ OWN_SETTINGS = {
 
 
 def setting_of_the_other_kind(setup: Setup) -> str | None:
-    """It would do nothing."""
+    """A setting of the other kind of network would do nothing."""
     return None if setup.retrain is None else foreign_setting(setup.retrain, setup.has_cells)
 
 
 def foreign_setting(retrain: RetrainConfig, has_cells: bool) -> str | None:
-    """Why a setting does nothing for networks of cells, or else of layers; None if all do."""
+    """Why a setting does nothing for networks of cells (else: of layers); None if there is none."""
     own, other = OWN_SETTINGS if has_cells else reversed(OWN_SETTINGS)
     for setting in OWN_SETTINGS[other]:
         value = getattr(retrain, setting)
-        # 0, as of a head or of dropout, says that there is none, which is so.
+        # 0 turns a part off that these networks do not have anyway, such as a head: no fault.
         if value and value != RetrainConfig.model_fields[setting].default:
             return (
                 f"retrain.{setting} (={value}) is for networks of {other}, and those of {own} have "
@@ -221,17 +222,17 @@ REFUSED: tuple[Condition, ...] = (
 
 
 def a_half_without_a_class(setup: Setup) -> str | None:
-    """Weights and alphas are trained on halves, and both should see every class."""
+    """Weights and alphas train on one half each, and both should see every class."""
     if setup.search is None or setup.search_images >= setup.facts.num_classes:
         return None
     return (
         f"each half of a search has {setup.search_images} images of {setup.facts.num_classes} "
-        "classes: some classes are missing in it; raise data.num_train"
+        "classes, so some classes are missing in it: raise data.num_train"
     )
 
 
 def batch_larger_than_half(setup: Setup) -> str | None:
-    """A search then has one step an epoch, of fewer images than asked for."""
+    """A search then has one step in each epoch, with fewer images than asked for."""
     if setup.search is None or setup.search.batch_size <= setup.search_images:
         return None
     return (
@@ -241,7 +242,7 @@ def batch_larger_than_half(setup: Setup) -> str | None:
 
 
 def batch_larger_than_data(setup: Setup) -> str | None:
-    """Likewise in a retraining."""
+    """A retraining then has one step in each epoch, with fewer images than asked for."""
     if setup.retrain is None or setup.retrain.batch_size <= setup.retrain_images:
         return None
     return (
@@ -251,7 +252,7 @@ def batch_larger_than_data(setup: Setup) -> str | None:
 
 
 def large_cutout(setup: Setup) -> str | None:
-    """More than half a side hides what is in most images."""
+    """A larger square hides the object in most images."""
     side = min(setup.facts.height, setup.facts.width)
     if setup.retrain is None or setup.retrain.cutout <= side / 2:
         return None
@@ -267,4 +268,4 @@ WARNED: tuple[Condition, ...] = (
     batch_larger_than_data,
     large_cutout,
 )
-"""What is possible and hardly meant."""
+"""What is possible but probably a mistake."""

@@ -1,8 +1,8 @@
 """Every setting of the method: frozen, checked when built, with its default and its source.
 
-Defaults are the paper's FairDARTS search in S1 and its CIFAR-10 retraining. `fairdarts.presets`
-has what methods, spaces and recipes change. Nothing here imports torch: sweeps are planned
-without it.
+Defaults are the paper's FairDARTS search in S1 and its CIFAR-10 retraining. `fairdarts.presets` has
+the changes of methods, spaces and recipes. Nothing here imports torch, because planning a sweep
+must not load it.
 """
 
 import re
@@ -32,38 +32,37 @@ NAMES_IN_FILES = {
     "image_column": ("parquet",),
     "label_column": ("parquet",),
 }
-"""Settings that name parts of a data set's files, each with the kinds of source that have them."""
+"""Settings that name splits or columns, each with the kinds of source that have such names."""
 
 
 class DataConfig(Config):
     """Which images a trial uses."""
 
     source: str = "digits"
-    """Where images come from: `digits` (embedded), `cifar10`, `cifar100`, `imagenet`,
-    `parquet:DIR` or `folder:DIR`."""
+    """Where images come from: `digits` (comes with scikit-learn), `cifar10`, `cifar100`,
+    `imagenet`, `parquet:DIR` or `folder:DIR`."""
     augmentation: Literal["crop", "resized_crop"] = "crop"
-    """`crop`: images are kept decoded in memory, padded, cropped and mirrored (CIFAR);
-    `resized_crop`: they are read anew for every batch, and a random part is resized (ImageNet)."""
+    """`crop`: images are decoded once, kept in memory, padded, cropped and mirrored (CIFAR);
+    `resized_crop`: they are read again for every batch, and a random part is resized (ImageNet)."""
     damaged: Literal["refuse", "skip"] = "refuse"
-    """Whether an image that cannot be decoded ends the stage, or is named once and left out of its
-    batches (`resized_crop` only)."""
+    """`refuse`: an image that cannot be decoded ends the stage; `skip`: it is named once in the log
+    and left out of its batches (`resized_crop` only)."""
     num_train: int | None = Field(default=None, ge=4)
     """Use only this many training images, the first ones, spread evenly over the classes; left out:
     all of them."""
     num_test: int | None = Field(default=None, ge=2)
     """Use only this many test images, chosen in the same way; left out: all of them."""
     num_classes: int | None = Field(default=None, ge=2)
-    """Use only the images of this many classes, the first ones; left out: of all classes."""
+    """Use only images of this many classes, the first ones; left out: images of all classes."""
     train_split: str | None = None
-    """The split to train on, named as its folder or its Parquet files are; left out: `train`."""
+    """Name of the split to train on, as in its folder or Parquet files; left out: `train`."""
     test_split: str | None = None
-    """The split to test on, named in the same way; left out: `test`, or else `validation`, `valid`
-    or `val`."""
+    """Name of the split to test on; left out: `test`, or else `validation`, `valid` or `val`."""
     image_column: str | None = None
-    """Column of the images (`parquet:` only); left out: `img` or `image`, else the only one that
-    can be."""
+    """Column of the images (`parquet:` only); left out: `img` or `image`, or else the only one of
+    images."""
     label_column: str | None = None
-    """Column of the labels (`parquet:` only); left out: `label`, else the only one that can be."""
+    """Column of the labels (`parquet:` only); left out: `label`, or else the only one of labels."""
     image_size: int | None = Field(default=None, ge=8, le=512, multiple_of=4)
     """Height and width of an image in pixels; left out: as stored (digits: 32), or 224 with
     `resized_crop`. The networks halve it at least twice."""
@@ -90,7 +89,7 @@ class DataConfig(Config):
                 raise ValueError(f"{name} (={value!r}) must be the name of a folder or of files.")
         if self.test_split == (self.train_split or "train"):
             raise ValueError(
-                f"test_split (={self.test_split!r}) is the split to train on too: give another."
+                f"test_split (={self.test_split!r}) is also the split to train on: give another."
             )
         return self
 
@@ -104,12 +103,12 @@ class DataConfig(Config):
                 )
         elif self.damaged == "skip":
             raise ValueError(
-                "damaged = skip needs augmentation = resized_crop: what lies in memory was decoded."
+                "damaged = skip needs augmentation = resized_crop: it leaves images out of batches."
             )
         elif self.source == "imagenet" and self.image_size is None:
             raise ValueError(
                 "source = imagenet needs augmentation = resized_crop, or an image_size at which "
-                "all of it fits in memory."
+                "all images fit in memory."
             )
         return self
 
@@ -122,51 +121,51 @@ class SearchConfig(Config):
     same without skip connections (paper Section 6.1); `s2`: 19 layers with 7 candidates each
     (supplementary Section 2); `s2_identity_skip`: the same without skips that change the shape."""
     relaxation: Relaxation = "sigmoid"
-    """`sigmoid`: independent gates (Eq. 6, FairDARTS); `softmax`: exclusive ones (Eq. 2, DARTS)."""
+    """`sigmoid`: independent gates (Eq. 6, FairDARTS); `softmax`: gates compete (Eq. 2, DARTS)."""
     zero_one_weight: float = Field(default=10.0, ge=0)
-    """Weight w_{0-1} of the zero-one loss (Eq. 8); 0 leaves it out."""
+    """Weight w_{0-1} of the zero-one loss (Eq. 8); 0: without this loss."""
     zero_one_form: ZeroOneForm = "l2"
-    """`l2`: the zero-one loss of Eq. 7; `l1`: its control of Eq. 9, whose gradient is the same at
-    every gate."""
+    """`l2`: the zero-one loss of Eq. 7; `l1`: the form of Eq. 9 for comparison, whose gradient has
+    the same size at every gate."""
     optimization: Optimization = "bilevel"
     """`bilevel`: one half of the training images trains the weights and the other half the alphas,
     in turn (Eq. 3 and 4); `single_level`: all images train both together (supplementary Section
     3.4)."""
     order: Literal[1, 2] = 1
-    """1: the gradient of the alphas takes the weights as they are; 2: it looks one step of the
-    weights ahead (DARTS, arXiv:1806.09055)."""
+    """1: the gradient of the alphas uses the current weights; 2: it uses the weights after one more
+    step (DARTS, arXiv:1806.09055)."""
     perturbation: Annotated[str | None, NameIn(PERTURBATIONS)] = None
     """What disturbs the supernet while it trains; left out: nothing. `skip_noise`, `alpha_noise`:
-    Gaussian noise on skip connections or alphas, less and less of it (experiment 12);
+    Gaussian noise on skip connections or alphas, which decays over the search (experiment 12);
     `skip_dropout`: dropout of skip connections (P-DARTS, arXiv:1904.12760); `drop_path`: of any
     operation (RobustDARTS, arXiv:1909.09656)."""
     perturbation_strength: float = Field(default=1.0, ge=0)
     """Standard deviation of a perturbation's noise, or its probability of dropping an output."""
     stopping: Annotated[str | None, NameIn(STOPPING_RULES)] = None
-    """The rule that may end the search before its last epoch; left out: none. `two_skips`: the
-    normal cell would get two skip connections (DARTS+, arXiv:1909.06035); `eigenvalue`: the largest
-    eigenvalue of the alphas' Hessian grows too fast (RobustDARTS, arXiv:1909.09656)."""
+    """A rule that may end the search before its last epoch; left out: none. `two_skips`: when the
+    normal cell would get two skip connections (DARTS+, arXiv:1909.06035); `eigenvalue`: when the
+    largest eigenvalue of the alphas' Hessian grows too fast (RobustDARTS, arXiv:1909.09656)."""
     epochs: int = Field(default=50, ge=1, le=1_000_000)
-    """Passes over the training images (over the half that trains weights, if bilevel)."""
+    """Passes over the training images (if bilevel, over the half that trains the weights)."""
     batch_size: int = Field(default=128, ge=2)
-    """Images of a step of the weights, and as many again for a step of the alphas."""
+    """Images in a step of the weights, and the same number in a step of the alphas."""
     micro_batches: int = Field(default=1, ge=1)
-    """Parts of a batch whose gradients are summed before a step. Each part needs its share of the
-    memory only; the numbers are those of the whole batch, except that batch norm sees one part at a
-    time."""
+    """Number of parts in which a batch is computed, one after the other; their gradients are
+    summed. This needs less memory. Results are those of the whole batch, except that batch norm
+    sees one part at a time."""
     init_channels: int = Field(default=16, ge=1, le=10_000)
     """Channels C of the first cell (S1 only)."""
     num_cells: int = Field(default=8, ge=3, le=1_000)
-    """Cells in the supernet; those at a third and two thirds are reduction cells (S1 only)."""
+    """Cells in the supernet; the reduction cells are at a third and two thirds (S1 only)."""
     width: float = Field(default=1.0, gt=0, le=4)
-    """Factor of all channels; below 1: a smaller proxy (S2 only)."""
+    """Factor of all channels; below 1 it gives a smaller proxy (S2 only)."""
     num_layers: int = 19
-    """Layers of the supernet: 19, or 15, 11 or 6 for a proxy, which keeps at most 3, 2 or 1 of each
-    stage (S2 only)."""
+    """Layers of the supernet: 19, or for a smaller proxy 15, 11 or 6, with at most 3, 2 or 1 layers
+    of each stage (S2 only)."""
     weight_lr: float = Field(default=0.005, gt=0)
     """Learning rate of the supernet's weights in the first epoch; it falls along a cosine."""
     weight_lr_min: float = Field(default=0.001, ge=0)
-    """Learning rate of the supernet's weights that the cosine ends at."""
+    """Learning rate of the supernet's weights at the end of the cosine."""
     momentum: float = Field(default=0.9, ge=0, lt=1)
     """Momentum of the supernet's weights (SGD)."""
     weight_decay: float = Field(default=3e-4, ge=0)
@@ -182,13 +181,13 @@ class SearchConfig(Config):
     alpha_init_std: float = Field(default=0.0, ge=0)
     """Standard deviation of the alphas at the start, around 0; 0 starts every gate at 0.5."""
     channels_last: bool = True
-    """Memory format of images and weights; changes rounding, hence part of a trial's identity."""
+    """Memory format NHWC of images and weights. It changes rounding, so it is in a trial's key."""
     precision: Precision = "float32"
-    """Of convolutions and matrix products: `tf32` rounds their factors (CUDA only), `bfloat16`
-    computes under autocast. Weights, alphas and losses stay float32."""
+    """Precision of convolutions and matrix products: `tf32` rounds their factors (CUDA only),
+    `bfloat16` computes under autocast. Weights, alphas and losses stay float32."""
     recompute: bool = False
-    """Keep only the inputs of cells (S1) or choices (S2) for the gradient, and compute the rest a
-    second time: the same numbers in a quarter of the memory or less, in 1.5 times the time
+    """Keep only the inputs of cells (S1) or choices (S2) for the gradient, and compute the rest
+    again: the same numbers with a quarter of the memory or less, in 1.5 times the time
     (docs/performance.md)."""
     cuda_graph: bool = False
     """Replay the search step as one CUDA graph (CUDA only)."""
@@ -214,14 +213,14 @@ class SearchConfig(Config):
             )
         if self.optimization == "single_level" and (self.order == 2 or self.stopping):
             setting = "order 2" if self.order == 2 else f"stopping = {self.stopping}"
-            raise ValueError(f"{setting} needs optimization = bilevel: it looks at the other half.")
+            raise ValueError(f"{setting} needs optimization = bilevel: it uses both halves.")
         if self.order == 2 and (self.precision != "float32" or self.perturbation):
             raise ValueError(
-                "order 2 needs precision = float32 and no perturbation: it is a small difference "
-                "of two gradients."
+                "order 2 needs precision = float32 and no perturbation: it computes a small "
+                "difference of two gradients."
             )
         if self.order == 2 and self.micro_batches > 1:
-            raise ValueError("order 2 needs micro_batches = 1: it looks ahead on whole batches.")
+            raise ValueError("order 2 needs micro_batches = 1: it computes whole batches.")
         if self.perturbation is None:
             if self.perturbation_strength != 1.0:
                 raise ValueError(
@@ -238,8 +237,8 @@ class SearchConfig(Config):
         for setting in ("recompute", "cuda_graph"):
             if getattr(self, setting):
                 raise ValueError(
-                    f"{setting} cannot be used with a perturbation: it would not draw the same "
-                    "numbers twice."
+                    f"{setting} cannot be used with a perturbation: the perturbation would draw "
+                    "other random numbers the second time."
                 )
         return self
 
@@ -250,7 +249,7 @@ class SearchConfig(Config):
             value = getattr(self, setting)
             if setting not in own and value != type(self).model_fields[setting].default:
                 raise ValueError(
-                    f"{setting} (={value}) is no setting of space = {self.space}, which has "
+                    f"{setting} (={value}) is not a setting of space = {self.space}, which has "
                     f"{' and '.join(own)} instead."
                 )
         if isinstance(space, LayerSpace):
@@ -277,14 +276,14 @@ _SIZE_SETTINGS: dict[type, tuple[str, ...]] = {
 
 
 class DeriveConfig(Config):
-    """How a genotype is read off the final alphas."""
+    """How a genotype is derived from the final alphas."""
 
     rule: DeriveRule = "threshold"
     """`threshold`: the two edges of each node with the highest gates, one operation each;
     `threshold_edge`: up to two operations on every edge (in S2: a layer); `darts`: as `threshold`,
     without a threshold."""
     op_threshold: float = Field(default=0.85, gt=0, lt=1)
-    """Lowest gate that survives (paper Section 5.1); unused by the `darts` rule."""
+    """Lowest gate that is kept (paper Section 5.1); the `darts` rule does not use it."""
 
 
 class SampleConfig(Config):
@@ -293,12 +292,12 @@ class SampleConfig(Config):
     space: Literal["s1"] = "s1"
     """Search space that genotypes are drawn from."""
     index: int = Field(default=0, ge=0)
-    """Which of the distinct genotypes that `seed` draws, in order, from 0."""
+    """Number of the genotype, from 0, among the different ones that `seed` draws."""
     num_skips: int = Field(default=2, ge=0, le=8)
-    """Skip connections in the normal cell, exactly (M)."""
+    """Exact number of skip connections in the normal cell (M)."""
     min_multadds_m: float | None = Field(default=None, ge=0)
-    """Fewest MultAdds in millions, counted at C = 36, 20 cells, 32 x 32, whatever the scale of the
-    retraining; left out: any."""
+    """Fewest MultAdds in millions, always counted at C = 36, 20 cells, 32 x 32, also if networks
+    are retrained in another size; left out: any."""
     max_multadds_m: float | None = Field(default=None, gt=0)
     """Most MultAdds in millions, counted in the same way; left out: any."""
     seed: int = Field(default=0, ge=0, lt=2**31)
@@ -318,15 +317,15 @@ class RetrainConfig(Config):
     """Training a derived network from scratch (paper Section 5.1, recipe of DARTS)."""
 
     recipe: Annotated[str, NameIn(RECIPES)] = "cifar-600"
-    """Named set of settings for the retraining (docs/sweeps.md); settings that differ from it are
-    shown beside the name."""
+    """Named set of settings for the retraining (docs/sweeps.md); tables show beside the name which
+    settings differ from it."""
     stem: Stem = "cifar"
-    """What stands before the cells: `cifar` keeps the size of the image, `imagenet` halves it three
+    """What comes before the cells: `cifar` keeps the size of the image, `imagenet` halves it three
     times (S1 only)."""
     init_channels: int = Field(default=36, ge=1, le=10_000)
     """Channels C of the first cell (S1 only)."""
     num_cells: int = Field(default=20, ge=3, le=1_000)
-    """Cells of the network; those at a third and two thirds are reduction cells (S1 only)."""
+    """Cells of the network; the reduction cells are at a third and two thirds (S1 only)."""
     width: float = Field(default=1.0, gt=0, le=4)
     """Factor of all channels (S2 only)."""
     squeeze_excite: bool = False
@@ -338,17 +337,17 @@ class RetrainConfig(Config):
     epochs: int = Field(default=600, ge=1, le=1_000_000)
     """Passes over the training images."""
     batch_size: int = Field(default=96, ge=2)
-    """Images of a step."""
+    """Images in a step."""
     optimizer: Literal["sgd", "rmsprop"] = "sgd"
-    """`sgd`: with momentum; `rmsprop`: that of TensorFlow, with decay 0.9 and epsilon 1e-3."""
+    """`sgd`: SGD with momentum; `rmsprop`: as in TensorFlow, with decay 0.9 and epsilon 1e-3."""
     lr: float = Field(default=0.025, gt=0)
     """Learning rate at the start of the schedule."""
     lr_schedule: Literal["cosine", "exponential"] = "cosine"
-    """`cosine`: from `lr` to 0; `exponential`: times 0.97 after every `lr_decay_epochs`."""
+    """`cosine`: from `lr` to 0; `exponential`: multiplied by 0.97 after every `lr_decay_epochs`."""
     lr_decay_epochs: float = Field(default=1.0, gt=0)
-    """Epochs between two falls of the exponential schedule."""
+    """Epochs between two steps of the exponential schedule."""
     warmup_epochs: int = Field(default=0, ge=0)
-    """Epochs in which the learning rate grows linearly from 0, before the schedule."""
+    """Epochs before the schedule in which the learning rate grows linearly from near 0."""
     momentum: float = Field(default=0.9, ge=0, lt=1)
     """Momentum of the optimizer."""
     weight_decay: float = Field(default=3e-4, ge=0)
@@ -356,13 +355,13 @@ class RetrainConfig(Config):
     decay_norms: bool = True
     """Whether weight decay applies to batch norm and to biases too."""
     grad_clip: float = Field(default=5.0, ge=0)
-    """Largest norm of the gradient; 0: any."""
+    """Largest norm of the gradient; 0: no limit."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
-    """Share of the target that is spread evenly over all classes."""
+    """Share of the target probability that is spread evenly over all classes."""
     auxiliary_weight: float = Field(default=0.4, ge=0)
-    """Weight of the auxiliary head's loss; 0 builds no head (S1 only)."""
+    """Weight of the auxiliary head's loss; 0: without a head (S1 only)."""
     cutout: int = Field(default=16, ge=0)
-    """Side of the square that cutout erases, in pixels; 0: none."""
+    """Side in pixels of the square that cutout erases; 0: no cutout."""
     color_jitter: bool = False
     """Whether brightness, contrast, saturation and hue are changed by up to 0.4, 0.4, 0.4 and 0.2;
     needs `data.augmentation = resized_crop`."""
@@ -372,20 +371,21 @@ class RetrainConfig(Config):
     drop_path: float = Field(default=0.2, ge=0, lt=1)
     """Final drop-path probability; it grows linearly from 0."""
     drop_path_mode: DropPathMode = "node"
-    """What drop path drops: `node`: a node's sum (official FairDARTS code); `edge`: each operation
-    (DARTS) (S1 only)."""
+    """What drop path drops: `node`: the sum of a node (official FairDARTS code); `edge`: single
+    operations (DARTS) (S1 only)."""
     ema_decay: float = Field(default=0.0, ge=0, lt=1)
-    """Decay per step of the moving average of the weights, which is what is tested; 0: there is no
-    average, the weights are tested."""
+    """Decay per step of the moving average of the weights. Accuracy is measured with the average;
+    0: with the weights themselves."""
     num_validation: int = Field(default=0, ge=0)
-    """Training images held out to choose an epoch by, spread evenly over the classes."""
+    """Training images that are held out to choose an epoch, spread evenly over the classes."""
     channels_last: bool = True
-    """Memory format of images and weights; changes rounding, hence part of a trial's identity."""
+    """Memory format NHWC of images and weights. It changes rounding, so it is in a trial's key."""
     precision: Precision = "float32"
-    """Of convolutions and matrix products: `tf32` (CUDA only) and `bfloat16` are faster on a GPU
-    and not bit for bit the same."""
+    """Precision of convolutions and matrix products: `tf32` (CUDA only) and `bfloat16` are faster
+    on a GPU and round differently."""
     compile: bool = False
-    """Whether torch compiles the network: it costs minutes at the start and rounds differently."""
+    """Whether torch compiles the network: this takes minutes at the start and rounds
+    differently."""
     seed: int = Field(default=0, ge=0, lt=2**31)
     """Seed of the training: initial weights, order and augmentation of the images."""
 

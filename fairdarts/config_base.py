@@ -1,4 +1,4 @@
-"""What every group of settings shares: it is frozen, refuses nonsense and says what it allows."""
+"""What all groups of settings share: they are frozen and checked, and say what they allow."""
 
 import reprlib
 from collections.abc import Collection
@@ -19,7 +19,7 @@ from fairdarts.errors import ConfigError
 
 
 class Config(BaseModel):
-    """A frozen group of settings that refuses unknown keys, wrong types and nonsense values.
+    """A frozen group of settings that refuses unknown names, wrong types and impossible values.
 
     The docstring under a field is its description, which `fairdarts sweep settings` shows.
     """
@@ -53,7 +53,7 @@ MAX_SHOWN = 80
 
 
 def shown(value: object) -> str:
-    """A value as errors show it, however long or deep it is."""
+    """A value as errors show it, shortened if it is long or nested."""
     text = reprlib.repr(value) if isinstance(value, dict | list) else repr(value)
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
 
@@ -73,9 +73,9 @@ def _first_fault(cls: type[Config], error: ValidationError, where: str) -> Confi
 
 @dataclass(frozen=True)
 class NameIn:
-    """Annotates a setting whose value is the name of an entry of a registry.
+    """Annotates a setting whose value is a name in a registry.
 
-    The registry is asked whenever a value is checked, so entries can be added later.
+    The registry is read whenever a value is checked, so entries can be added later.
     """
 
     registry: Collection[str]
@@ -83,13 +83,13 @@ class NameIn:
     def __get_pydantic_core_schema__(
         self, source: type, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        """Add the check to that of the type, as pydantic asks for."""
+        """Add the check of the name to that of the type; pydantic calls this."""
         return core_schema.no_info_after_validator_function(self._check, handler(source))
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Name what is allowed where settings are described."""
+        """Add the allowed names to the description of the setting; pydantic calls this."""
         described = handler(schema)
         for kind in described.get("anyOf", [described]):
             if kind["type"] == "string":

@@ -1,7 +1,7 @@
-"""Names of what may disturb or end a search, and what each needs.
+"""Names of the perturbations and stopping rules of a search, and what each needs.
 
-Settings are checked and sweeps are planned with these alone; the classes of the same names are in
-`fairdarts.supernet.perturbation` and `fairdarts.search.stopping`.
+Checking settings and planning sweeps needs only these. The classes of the same names are in
+`fairdarts.supernet.perturbation` and `fairdarts.search.stopping`, which import torch.
 """
 
 import math
@@ -17,7 +17,7 @@ class Needs:
     needs_cells: bool = False
     """Whether it looks at cells, which S2 does not have."""
     strength_below: float = math.inf
-    """What the strength of a perturbation must be below; 1 where it is a probability."""
+    """The strength of a perturbation must be below this; 1 if it is a probability."""
 
 
 PERTURBATIONS: dict[str, Needs] = {

@@ -1,8 +1,8 @@
-"""What this package raises when its input is at fault: one sentence a person can act on."""
+"""Errors about wrong input: each says in one sentence what is wrong and what to do."""
 
 
 class FairDartsError(Exception):
-    """Base of the errors of the method; its text is meant to be printed as it is."""
+    """Base of the errors of the method; its text can be printed as it is."""
 
 
 class ConfigError(FairDartsError):
@@ -11,11 +11,11 @@ class ConfigError(FairDartsError):
     def __init__(self, message: str, setting: str | None = None) -> None:
         super().__init__(message)
         self.setting = setting
-        """Full name of the setting at fault, where it is one."""
+        """Full name of the wrong setting, if it is a single one."""
 
 
 class DataError(FairDartsError):
-    """A data set that is missing, incomplete or not what its name says."""
+    """A data set that is missing, incomplete, damaged or not the one that was named."""
 
 
 class GenotypeError(FairDartsError):
@@ -27,4 +27,4 @@ class CheckpointError(FairDartsError):
 
 
 class ExportError(FairDartsError):
-    """A network that another format does not represent faithfully."""
+    """A network that cannot be exported, or a file that is not an export of this package."""

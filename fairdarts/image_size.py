@@ -1,22 +1,22 @@
-"""Which sizes of images a network takes: one rule, for the plan, the networks and the counts."""
+"""The image sizes that a network takes: one rule for the plan, the networks and the counts."""
 
 from collections.abc import Mapping
 
 from fairdarts.vocabulary import Stem
 
 HALVINGS: Mapping[Stem, int] = {"cifar": 2, "imagenet": 5}
-"""How often a network with this stem halves the image, its two reduction cells included."""
+"""How many times a network with this stem halves the image, including its reduction cells."""
 MIN_AUXILIARY_SIZE: Mapping[Stem, int] = {"cifar": 32, "imagenet": 224}
-"""Height and width at which the auxiliary head has enough to work on."""
+"""Smallest height and width with which the auxiliary head works."""
 
 
 def size_fault(height: int, width: int, stem: Stem, auxiliary: bool) -> str | None:
-    """Why a network of cells cannot take images of this size, without a full stop; None if it can.
+    """Why a network of cells cannot take images of this size; None if it can. No full stop.
 
     Args:
         height: In pixels.
         width: In pixels.
-        stem: What stands before the cells.
+        stem: What comes before the cells.
         auxiliary: Whether the network has an auxiliary head.
     """
     multiple, smallest = 2 ** HALVINGS[stem], MIN_AUXILIARY_SIZE[stem]

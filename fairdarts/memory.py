@@ -1,7 +1,7 @@
-"""How much memory a step needs, counted without taking it.
+"""How much memory a step needs, counted without running the step.
 
-On the `meta` device tensors have shapes and no values, so a step of any size is counted in seconds,
-as a GPU would run it: on all devices but the CPU, `fairdarts.operations.functional` leaves
+On the `meta` device tensors have shapes but no values, so a step of any size is counted in seconds.
+The count is that of a GPU: on all devices except the CPU, `fairdarts.operations.functional` leaves
 gradients to torch.
 """
 
@@ -27,12 +27,12 @@ META = torch.device("meta")
 
 
 class HeldBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts the bytes of the tensors that were made inside its block and still exist."""
+    """Counts the bytes of the tensors that were created inside the block and still exist."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.peak_bytes = 0
-        """Most that was held at once."""
+        """Most bytes that existed at one time."""
         self._held: dict[StorageWeakRef, int] = {}
 
     def __torch_dispatch__(
@@ -47,13 +47,14 @@ class HeldBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return output
 
     def _hold(self, inputs: object, output: object) -> None:
-        # A view, or the result of a change in place, shares the memory of what was given.
+        # A view, or the result of an operation in place, shares the memory of an input.
         given = {storage_of(leaf) for leaf in tree_leaves(inputs) if isinstance(leaf, Tensor)}
         for leaf in tree_leaves(output):
             if isinstance(leaf, Tensor) and (storage := storage_of(leaf)) not in given:
                 self._held[storage] = leaf.untyped_storage().nbytes()
         num_bytes = sum(self._held.values())
-        if num_bytes > self.peak_bytes:  # unless some of it has been freed
+        # Only now look whether some of them have been freed, because this takes long.
+        if num_bytes > self.peak_bytes:
             gone = [key for key in self._held if key.expired()]  # type: ignore[no-untyped-call]
             for key in gone:
                 del self._held[key]
@@ -61,12 +62,12 @@ class HeldBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def storage_of(tensor: Tensor) -> StorageWeakRef:
-    """Identity of a tensor's memory, which stays its own even when the address is used again."""
+    """Identity of a tensor's memory; an address that is used again gets another identity."""
     return StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
 
 
 def search_bytes(config: SearchConfig, num_classes: int, image_size: int) -> int:
-    """Memory of a search on its device: its state, and the most that a step adds.
+    """Memory of a search on its device: its state and the largest addition by a step.
 
     Args:
         config: Settings of the search.
@@ -76,7 +77,7 @@ def search_bytes(config: SearchConfig, num_classes: int, image_size: int) -> int
     state = SearchState(config, num_classes, META)
     state.supernet.train()
     batch = _batch(config.batch_size, image_size, config.channels_last)
-    search_step(state, batch, batch, config)  # makes the optimisers' moments
+    search_step(state, batch, batch, config)  # The first step creates the optimisers' moments.
     with HeldBytes() as held:
         search_step(state, batch, batch, config)
     state_bytes = _state_bytes(state.weight_optimizer, state.alpha_optimizer)
@@ -91,7 +92,7 @@ def retrain_bytes(
     Raises:
         GenotypeError: If the genotype builds no network.
     """
-    # Compiling needs values, and timm's average of the weights a real device.
+    # Neither works on the meta device: compiling needs values, timm's average a real device.
     plain = config.model_copy(update={"compile": False, "ema_decay": 0.0})
     state = RetrainState(genotype, plain, num_classes, META)
     state.network.train()

@@ -1,4 +1,4 @@
-"""What methods, search spaces and recipes change in the defaults of `fairdarts.config`, by name."""
+"""How methods, search spaces and recipes change the defaults of `fairdarts.config`, by name."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "imagenet-s2-se": _IMAGENET_S2
     | {"squeeze_excite": True, "activation": "swish", "auto_augment": True},
 }
-"""Named retraining recipes: what each sets."""
+"""Named retraining recipes, with the settings of each."""
 
 _DARTS: dict[str, Any] = {
     "relaxation": "softmax",
@@ -77,9 +77,9 @@ METHODS: dict[str, dict[str, dict[str, Any]]] = {
     "darts-two-skips": _darts_with(stopping="two_skips"),
     "darts-eigenvalue": _darts_with(stopping="eigenvalue"),
 }
-"""Search methods: what each changes in the defaults above (DARTS: arXiv:1806.09055).
+"""Search methods, with the defaults that each changes (DARTS: arXiv:1806.09055).
 
-The last five are DARTS with the cures that paper Section 6.3 puts in one perspective.
+The last five are DARTS with the cures that the paper compares in Section 6.3.
 """
 
 _S2: dict[str, dict[str, Any]] = {
@@ -94,19 +94,20 @@ _S2: dict[str, dict[str, Any]] = {
     "retrain": {"recipe": "imagenet-s2"},
 }
 SPACE_SETTINGS: dict[str, dict[str, dict[str, Any]]] = {"s2": _S2, "s2_identity_skip": _S2}
-"""What a search space changes (paper Section 5.3 and supplementary Section 3.2).
+"""Search spaces, with the defaults that each changes (paper Section 5.3, supplementary Section
+3.2).
 
 The zero-one loss keeps its weight of 10 (supplementary Table 1, experiment 8). Supplementary
-Section 3.2 has 1.0: it moves a gate off 0.5 only without weight decay of alphas, so set both,
-`zero_one_weight = 1.0` and `alpha_weight_decay = 0.0`.
+Section 3.2 says 1.0, which can move a gate away from 0.5 only without weight decay of the alphas.
+To try it, set both `zero_one_weight = 1.0` and `alpha_weight_decay = 0.0`.
 """
 
 
 def presets(method: str, space: str) -> dict[str, dict[str, Any]]:
-    """What a method changes in a space, by section of the settings.
+    """The defaults that a method changes in a space, by section of the settings.
 
-    A space says at what rates to search, for how long and what to keep, over what the method says
-    of S1; but a method that has a derivation rule of its own keeps it.
+    Methods are written for S1, so what a space says about the search and the retraining wins. But a
+    method with a derivation rule of its own keeps that rule in every space.
     """
     by_method, by_space = METHODS[method], SPACE_SETTINGS.get(space, {})
     return {

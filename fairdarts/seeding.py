@@ -1,7 +1,7 @@
-"""Randomness as a function of where it is used, so that no generator has to be saved.
+"""Random numbers as functions of where they are used, so that no generator has to be saved.
 
 Every random draw comes from a generator seeded by (seed, what, epoch or step). A run resumed at any
-epoch therefore draws what the uninterrupted one would have drawn.
+epoch therefore draws the same numbers as a run without interruption.
 """
 
 import hashlib

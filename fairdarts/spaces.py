@@ -15,9 +15,9 @@ from fairdarts.errors import ConfigError
 
 CELL_KINDS = ("normal", "reduce")
 CELL_NAMES = {"normal": "normal cell", "reduce": "reduction cell"}
-"""How people call the kinds."""
+"""Names of the kinds in texts for people."""
 NUM_INPUTS = 2
-"""Nodes of a cell that are outputs of earlier cells."""
+"""Number of input nodes of a cell: the outputs of the two cells before it."""
 SKIP = "skip_connect"
 
 
@@ -45,7 +45,7 @@ class CellSpace:
 
     @property
     def edges_from(self) -> tuple[tuple[int, ...], ...]:
-        """Numbers of the edges that leave each node but the last: they are computed together."""
+        """Numbers of the edges that leave each node except the last; they are computed together."""
         sources = range(NUM_INPUTS + self.num_nodes - 1)
         return tuple(
             tuple(number for number, (src, _) in enumerate(self.edges) if src == source)
@@ -86,7 +86,7 @@ class Layer:
 
     @property
     def changes_shape(self) -> bool:
-        """Whether a skip must be a projection, since the features change in size or channels."""
+        """Whether a skip must be a projection, because the features change in size or channels."""
         return self.stride == 2 or self.in_channels != self.out_channels
 
 
@@ -95,14 +95,14 @@ class LayerSpace:
     """A chain of layers of inverted bottlenecks, after a stem and a fixed block of stride 1.
 
     Source:
-        Supplementary Section 2 gives the layers and their choices, and no channels. These are those
-        of the authors' FairNAS (arXiv:1907.01845), after MobileNetV2 (arXiv:1801.04381).
+        Supplementary Section 2 gives the layers and their choices, but no channels. The channels
+        are those of the authors' FairNAS (arXiv:1907.01845), after MobileNetV2 (arXiv:1801.04381).
     """
 
     kind: ClassVar = "layers"
     name: str
     projects: bool
-    """Whether layers that change the shape offer a skip as well: a 1x1 convolution."""
+    """Whether layers that change the shape also offer a skip, as a 1x1 convolution."""
     stages: tuple[tuple[int, int, int], ...] = (
         (32, 2, 2),
         (40, 4, 2),
@@ -111,15 +111,16 @@ class LayerSpace:
         (192, 4, 2),
         (320, 1, 1),
     )
-    """Channels, layers, and stride of the first layer, which alone changes the shape."""
+    """Channels, number of layers, and stride of the first layer; only this one changes the
+    shape."""
     stem_channels: int = 32
     first_channels: int = 16
-    """Channels of the fixed block, whose output the first layer reads."""
+    """Channels of the fixed block before the first layer."""
     head_channels: int = 1280
 
     @property
     def depths(self) -> tuple[int, ...]:
-        """Numbers of layers that a network may have: at most 1, 2, 3, ... in each stage."""
+        """Numbers of layers that a network may have, with at most 1, 2, 3, ... in each stage."""
         deepest = max(num_layers for _, num_layers, _ in self.stages)
         return tuple(
             sum(min(num_layers, most) for _, num_layers, _ in self.stages)
@@ -144,7 +145,7 @@ class LayerSpace:
             for channels, num_in_stage, stride in self.stages
             for position in range(min(num_in_stage, most))
         ]
-        # Each layer reads what the one before put out; nothing reads the output of the last.
+        # Each layer reads the output of the one before; no layer reads the output of the last.
         inputs = [self.first_channels, *(channels for channels, _ in outputs)]
         return tuple(
             Layer(in_channels, *output)
@@ -159,7 +160,8 @@ class LayerSpace:
         )
 
     def by_layer(self, flat: Sequence[float]) -> list[list[float]]:
-        """Split the values of all choices into a row for each layer; their number tells the depth.
+        """Split the values of all choices into one row for each layer; their number gives the
+        depth.
 
         Raises:
             ConfigError: If no depth has this number of values.
@@ -170,7 +172,7 @@ class LayerSpace:
             if sum(sizes) == len(flat):
                 ends = list(itertools.accumulate(sizes, initial=0))
                 return [list(flat[start:end]) for start, end in itertools.pairwise(ends)]
-        raise ConfigError(f"{len(flat)} values are not those of the layers of {self.name}.")
+        raise ConfigError(f"{len(flat)} values do not fit the layers of {self.name}.")
 
 
 S2 = LayerSpace(name="s2", projects=True)

@@ -24,7 +24,7 @@ from fairdarts.genotype.layer_genotype import LayerGenotype
 from fairdarts.genotype.published import PUBLISHED, PublishedGenotype
 
 NAMED = {entry.name.lower(): entry for entry in PUBLISHED.values() if entry.top1_pct is not None}
-"""timm's name to published genotype, for those with a published accuracy."""
+"""Maps timm's name to the published genotype, for those with a published accuracy."""
 
 _DESCRIPTIONS = {name: entry.source for name, entry in NAMED.items()} | {
     "fairdarts": "the network of any genotype of S1"
@@ -57,7 +57,7 @@ _CFGS["fairdarts_s2"] = {
 }
 
 default_cfgs = generate_default_cfgs(_CFGS)
-"""timm looks for this name where a model is registered."""
+"""timm looks for this name in the module that registers a model."""
 
 
 def _build(name: str, pretrained: bool, **settings: Any) -> nn.Module:
@@ -81,12 +81,12 @@ def fairdarts(
     """The network of any genotype.
 
     Args:
-        pretrained: Load weights that timm is told the place of; none come with this package.
-        genotype: One, the name of a published one, or one as text: JSON, or as DARTS prints it.
-        settings: Those of `TimmNetwork`, and what timm gives every model, such as `features_only`.
+        pretrained: Load weights from the place that timm is told; this package has none.
+        genotype: A `Genotype`, the name of a published one, or text: JSON, or as DARTS prints it.
+        settings: Those of `TimmNetwork`, and those of every timm model, such as `features_only`.
     Raises:
-        GenotypeError: If there is none, or it is not one, or it builds no network.
-        ConfigError: If the network would be too shallow.
+        GenotypeError: If there is no genotype, or not one of S1, or it builds no network.
+        ConfigError: If the network would have fewer than 3 cells.
     """
     found = find_genotype(genotype) if isinstance(genotype, str) else genotype
     if not isinstance(found, Genotype):
@@ -104,11 +104,11 @@ def fairdarts_s2(
     """The network of any genotype of S2.
 
     Args:
-        pretrained: Load weights that timm is told the place of; none come with this package.
-        arch: A word for each layer (`E3K3 E6K5+skip ...`), the JSON text of a genotype, or one.
-        settings: Those of `TimmLayerNetwork`, and what timm gives every model.
+        pretrained: Load weights from the place that timm is told; this package has none.
+        arch: A `LayerGenotype`, a word for each layer (`E3K3 E6K5+skip ...`), or JSON text.
+        settings: Those of `TimmLayerNetwork`, and those of every timm model.
     Raises:
-        GenotypeError: If there is none, or it is not one, or it builds no network.
+        GenotypeError: If there is no genotype, or not one of S2, or it builds no network.
     """
     found = find_genotype(arch) if isinstance(arch, str) else arch
     if not isinstance(found, LayerGenotype):
@@ -123,7 +123,7 @@ def _register_named(name: str, entry: PublishedGenotype) -> None:
     def build(pretrained: bool = False, **settings: Any) -> nn.Module:
         return _build(name, pretrained, genotype=entry.genotype, **settings)
 
-    build.__name__ = build.__qualname__ = name  # the name timm registers
+    build.__name__ = build.__qualname__ = name  # timm registers this name
     build.__doc__ = f"The network of {entry.name}: {entry.source}."
     register_model(build)
 
@@ -135,17 +135,17 @@ for _name, _entry in NAMED.items():
 def load_exported(path: Path | str, **settings: Any) -> nn.Module:
     """The network in a file that `fairdarts arch export TRIAL -o FILE.safetensors` wrote.
 
-    Its `pretrained_cfg` says how it is fed: `timm.data.create_transform(**resolve_data_config(
-    model=network))` does to an image what was done to the test images.
+    Its `pretrained_cfg` says how to prepare an image: `timm.data.create_transform(
+    **resolve_data_config(model=network))` prepares it as the test images were prepared.
 
     Args:
         path: The file.
-        settings: What timm gives every model: `features_only`, or `num_classes` for a classifier of
-            another data set.
+        settings: Those of every timm model, such as `features_only`, or `num_classes` for a new
+            classifier for another data set.
     Returns:
-        It, in evaluation mode.
+        The network, in evaluation mode.
     Raises:
-        ExportError: If it is another file.
+        ExportError: If the file is not such a file.
     """
     try:
         with safe_open(path, framework="pt") as file:

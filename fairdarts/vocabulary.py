@@ -1,7 +1,7 @@
-"""Closed sets of words that several modules share; the settings of that type say what they mean.
+"""Closed sets of words that several modules share; `fairdarts.config` explains the words.
 
-They are plain strings in sweep files, in JSON and in keys. A misspelt word is refused by mypy, and
-by the settings when it is read from a file.
+They are plain strings in sweep files, in JSON and in keys. mypy refuses a misspelt word in the
+code, and the settings refuse it in a file.
 """
 
 from typing import Literal

@@ -1,5 +1,4 @@
-"""Positions of the nodes, operations and arrows in the picture of a cell, in layers from left to
-right.
+"""Positions of nodes, operations and arrows in the picture of a cell: layers from left to right.
 
 Nodes are in even layers; the longest path to a node decides its layer. Operations are in the odd
 layers between them. An edge that passes several layers takes a place in each of them. Places in a

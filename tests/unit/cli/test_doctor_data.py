@@ -70,7 +70,7 @@ def test_many_classes_are_summed_up(tmp_path: Path) -> None:
 def test_a_data_set_that_is_not_there_says_so(tmp_path: Path) -> None:
     (found,) = findings(tmp_path / "nowhere")
     assert (found.what, found.value) == ("folder:mine", "not usable")
-    assert "no directory" in found.remedy
+    assert "is not a directory" in found.remedy
 
 
 @pytest.mark.parametrize(

@@ -291,7 +291,7 @@ def test_an_error_names_the_columns_that_can_be_chosen(
             {"source": "cifar10", "test_split": "a"},
             "is for parquet and folder and imagenet, not",
         ),
-        ({"source": "folder:x", "test_split": "train"}, "is the split to train on too"),
+        ({"source": "folder:x", "test_split": "train"}, "is also the split to train on"),
         ({"source": "folder:x", "test_split": "../x"}, "must be the name of a folder or of files"),
         ({"source": "folder:x", "train_split": ""}, "must be the name of a folder or of files"),
     ],

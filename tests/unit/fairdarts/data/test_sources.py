@@ -180,7 +180,7 @@ def test_a_constant_channel_is_refused(tmp_path: Path) -> None:
 
 def test_missing_parts_of_a_folder_source_are_named(tmp_path: Path) -> None:
     config = DataConfig(source=f"folder:{tmp_path}")
-    with pytest.raises(DataError, match="no directory"):
+    with pytest.raises(DataError, match="is not a directory"):
         load(DataConfig(source=f"folder:{tmp_path}/nowhere"))
     with pytest.raises(DataError, match="has no folder train"):
         load(config)

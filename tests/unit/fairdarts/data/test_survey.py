@@ -81,7 +81,7 @@ def test_what_is_in_memory_is_described_as_the_networks_see_it() -> None:
 
 
 def test_a_source_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no directory"):
+    with pytest.raises(DataError, match="is not a directory"):
         survey(DataConfig(source=f"folder:{tmp_path / 'nowhere'}"))
 
 

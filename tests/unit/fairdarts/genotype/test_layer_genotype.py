@@ -157,7 +157,7 @@ def test_stability_counts_the_last_epochs_that_agree() -> None:
 @pytest.mark.parametrize(
     ("values", "fault"),
     [
-        ([0.5] * 41, "41 values are not those of the layers of s2"),
+        ([0.5] * 41, "41 values do not fit the layers of s2"),
         ([0.5] * 40 + [float("nan"), 0.5], r"A gate of layer 5 \(=nan\) must lie in \[0, 1\]"),
         ([1.5] + [0.5] * 41, r"A gate of layer 0 \(=1.5\)"),
     ],

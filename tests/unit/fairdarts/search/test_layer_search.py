@@ -136,15 +136,15 @@ def test_a_batch_is_never_split_into_single_images() -> None:
     [
         (
             {"space": "s1", "width": 0.5},
-            r"width \(=0.5\) is no setting of space = s1, which",
+            r"width \(=0.5\) is not a setting of space = s1, which",
         ),
         (
             {"space": "s1_no_skip", "num_layers": 6},
-            r"num_layers \(=6\) is no setting of space =",
+            r"num_layers \(=6\) is not a setting of space =",
         ),
         (
             {"space": "s2", "init_channels": 8},
-            r"init_channels \(=8\) is no setting of",
+            r"init_channels \(=8\) is not a setting of",
         ),
         ({"space": "s2", "num_cells": 5}, "which has width and num_layers instead"),
         ({"space": "s2", "num_layers": 7}, r"num_layers \(=7\) must be one of 6, 11, 15, 19"),

@@ -60,7 +60,7 @@ def test_flat_values_split_into_the_layers_they_came_from(space: object, depth: 
     rows = space.by_layer([float(number) for number in range(sum(sizes))])
     assert [len(row) for row in rows] == sizes
     assert [value for row in rows for value in row] == list(range(sum(sizes)))
-    with pytest.raises(ConfigError, match="are not those of the layers of s2"):
+    with pytest.raises(ConfigError, match="do not fit the layers of s2"):
         space.by_layer([0.5] * (sum(sizes) + 1))
 
 
