@@ -59,9 +59,8 @@ def to_onnx(network: nn.Module, description: Description, *, uint8: bool = False
     Args:
         network: A derived network on a CPU; its mode is put back afterwards.
         description: Describes the network and the size of its images.
-        uint8: Whether the input is RGB pixels as in Pillow and NumPy, uint8, (batch, H, W, 3),
-        which
-            the model then normalises.
+        uint8: Whether the input is RGB pixels as in Pillow and NumPy, uint8, (batch, H, W, 3), and
+            the model normalises them.
     Returns:
         The content of an .onnx file.
     Raises:
