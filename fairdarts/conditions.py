@@ -237,7 +237,7 @@ def batch_larger_than_half(setup: Setup) -> str | None:
         return None
     return (
         f"search.batch_size (={setup.search.batch_size}) is more than the {setup.search_images} "
-        "images that a step draws from: each epoch is one smaller step"
+        "images that a step draws from: each epoch has a single step with all of them"
     )
 
 
@@ -247,7 +247,7 @@ def batch_larger_than_data(setup: Setup) -> str | None:
         return None
     return (
         f"retrain.batch_size (={setup.retrain.batch_size}) is more than the {setup.retrain_images} "
-        "images to train on: each epoch is one smaller step"
+        "images to train on: each epoch has a single step with all of them"
     )
 
 

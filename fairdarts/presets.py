@@ -94,8 +94,7 @@ _S2: dict[str, dict[str, Any]] = {
     "retrain": {"recipe": "imagenet-s2"},
 }
 SPACE_SETTINGS: dict[str, dict[str, dict[str, Any]]] = {"s2": _S2, "s2_identity_skip": _S2}
-"""Search spaces, with the defaults that each changes (paper Section 5.3, supplementary Section
-3.2).
+"""Search spaces, with the defaults that each changes (paper Section 5.3, supplement Section 3.2).
 
 The zero-one loss keeps its weight of 10 (supplementary Table 1, experiment 8). Supplementary
 Section 3.2 says 1.0, which can move a gate away from 0.5 only without weight decay of the alphas.

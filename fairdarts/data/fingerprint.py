@@ -106,6 +106,7 @@ def _by_path(by_class: Iterable[Sequence[str]]) -> Groups:
     groups: dict[int, list[str]] = defaultdict(list)
     for paths in by_class:
         for path in paths:
+            # Not Python's `hash`, which gives a text another number in every process.
             groups[zlib.crc32(os.fsencode(path)) % NUM_GROUPS].append(path)
     return {str(number): groups[number] for number in sorted(groups)}
 

@@ -112,6 +112,7 @@ def stored_batches(
     labels = data.labels.tolist()
     encoded = data.split.encoded(data.indices)
     tasks = (Task(*pair, seed=0) for pair in zip(encoded, labels, strict=True))
+    # Lists of `batch_size` tasks, until none is left.
     batches = iter(lambda: list(islice(tasks, batch_size)), [])
     delivery = _Delivery(data, channels_last, device)
     decoder = _Decoder(centre_view(data.image_size), data.skip_damaged, least=0)
