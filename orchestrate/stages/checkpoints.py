@@ -1,4 +1,4 @@
-"""Checkpoints of a stage on disk: whole, with their sha256 beside them, the last two kept."""
+"""The checkpoint files of a stage. The last two are kept, each with its sha256 in a record."""
 
 import hashlib
 from collections.abc import Callable
@@ -16,29 +16,31 @@ ROWS = ".parquet"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A verified checkpoint."""
+    """A checkpoint whose content has been compared with its sha256."""
 
     epoch: int
-    """Finished epochs."""
+    """How many epochs are finished."""
     content: bytes
     bitwise_key: str
-    """What a resumed run must share to stay bit for bit the same."""
+    """What a resumed run must have in common to stay bit for bit the same, see `Runtime`."""
     rows: Path
-    """The rows of those epochs as they were in the table; a version before wrote none."""
+    """A copy of the rows of those epochs. An older version of the program wrote no such file."""
 
 
 def save_checkpoint(
     attempt: Attempt, epoch: int, content: bytes, rows: bytes, bitwise_key: str
 ) -> None:
-    """Commit the state after `epoch` epochs and drop all but the last two.
+    """Write the state after `epoch` epochs, and delete all but the last two checkpoints.
 
-    The record beside the content is written last: without it a checkpoint does not exist.
+    The record is written last and deleted last: a checkpoint without a record does not exist, so
+    a crash in between leaves no half-written checkpoint.
 
     Args:
         attempt: The attempt that computed the epochs.
         epoch: How many epochs are finished.
         content: The state after them.
-        rows: The table's file of these epochs. Should that be lost, this copy takes its place.
+        rows: Content of the table's file with these epochs. It is the copy that is read if the
+            table's own file is lost.
         bitwise_key: See `Runtime.bitwise_key`.
     """
     path = attempt.stage.checkpoint(attempt.number, epoch)
@@ -58,9 +60,10 @@ def save_checkpoint(
 
 
 def load_checkpoint(stage_dir: Path, log: Callable[[str], None]) -> Checkpoint | None:
-    """The newest checkpoint of a stage whose content is what was written.
+    """The newest intact checkpoint of a stage; None if there is none.
 
-    Damaged ones are named to `log` and passed over; nothing unverified is parsed.
+    Each damaged one is named to `log` and passed over. No content is parsed before its sha256 has
+    been compared.
     """
     for record_path in StagePaths(stage_dir).checkpoint_records():
         try:

@@ -8,15 +8,17 @@ from orchestrate.stages.stage_run import StageResult, StageRun
 
 
 def run_derive(run: StageRun) -> StageResult:
-    """The genotype of the last epoch, or of the one that a stopping rule chose.
+    """Derive the genotype of the last epoch, or of the epoch that a stopping rule chose.
 
     The row also records for how many final epochs the genotype stayed unchanged.
     """
+    # The configuration of the stage also names the space, which is not a setting of the rule.
     config = DeriveConfig.build(
         {name: value for name, value in run.stage.config.items() if name != "space"}, "derive"
     )
     space = get_space(run.stage.config["space"])
     epochs = sorted(run.parent_rows("epochs"), key=lambda row: row["epoch"])
+    # A stopping rule may choose an earlier epoch than the last one: later epochs do not count.
     chosen = epochs[-1]["chosen_epoch"]
     epochs = epochs[: None if chosen is None else chosen + 1]
     last, stable = derive_epochs([row["gates"] for row in epochs], config, space)

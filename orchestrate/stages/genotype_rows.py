@@ -1,4 +1,4 @@
-"""The genotype that a stage comes to, as a row of the table `genotypes`."""
+"""The genotype that a stage derives, draws or is given, as a row of the table `genotypes`."""
 
 from fairdarts.genotype.any_genotype import AnyGenotype
 from orchestrate.planning.plan import StageSpec
@@ -11,10 +11,15 @@ from results.store.store import Store
 def record_genotype(
     run: StageRun, genotype: AnyGenotype, pruned: AnyGenotype, row: Row
 ) -> StageResult:
-    """Write the genotype that a stage came to, as it was read and pruned, with counts of it.
+    """Write the row of a genotype.
 
+    Args:
+        run: The attempt that computes the stage.
+        genotype: The genotype before nodes and layers without input are removed.
+        pruned: The same after that; networks are built from this one.
+        row: Further columns, of this kind of stage.
     Returns:
-        Whether a network can be built from it.
+        `OK`, or `INVALID` if no network can be built from it.
     """
     reason = pruned.invalid_reason()
     row |= {
@@ -31,9 +36,9 @@ def record_genotype(
 
 
 def derived_genotype(stage: StageSpec, store: Store) -> str | None:
-    """JSON of the genotype that a retrain stage trains; None if it cannot be read."""
+    """JSON of the genotype that a retrain stage trains; None if there is none or it is damaged."""
     try:
         rows = stage_rows(store, "genotypes", stage.parent or "")
     except DamagedFile:
-        return None  # The stage itself will say so, in its log and its rows.
+        return None  # The stage reads it again, and records the failure.
     return rows[0]["genotype_json"] if rows else None

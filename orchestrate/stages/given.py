@@ -1,4 +1,4 @@
-"""The stage `given`: a genotype that a person named."""
+"""The stage `given`: records a genotype that a person gives."""
 
 from fairdarts.genotype.any_genotype import genotype_from_dict
 from orchestrate.stages.genotype_rows import record_genotype
@@ -6,6 +6,6 @@ from orchestrate.stages.stage_run import StageResult, StageRun
 
 
 def run_given(run: StageRun) -> StageResult:
-    """A genotype that a person named."""
+    """Record a genotype that a person gives: a published one, or one from a file."""
     genotype = genotype_from_dict(run.stage.config["genotype"])
     return record_genotype(run, genotype, genotype.pruned(), {})

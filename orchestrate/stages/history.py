@@ -1,7 +1,8 @@
-"""The epochs of a stage: those of earlier attempts up to the checkpoint, then those of this one.
+"""Records the epochs of a stage, and resumes a stage that an earlier attempt began.
 
-After every epoch its row is committed first and the checkpoint second, so that no epoch is ever in
-a checkpoint and not in the table.
+The rows of a stage are those of earlier attempts up to the checkpoint, then those of this attempt.
+After every epoch its row is written first and the checkpoint second. So every epoch of a checkpoint
+is in the table; a crash between the two only means that one epoch is computed again.
 """
 
 import math
@@ -31,7 +32,13 @@ class History:
     def commit(
         self, epoch: SearchEpoch | RetrainEpoch, state: SearchState | RetrainState, **extra: Any
     ) -> None:
-        """Record an epoch: its row, then the checkpoint, then whoever watches."""
+        """Record an epoch: write its row, then the checkpoint, then call `run.on_epoch`.
+
+        Raises:
+            Diverged: If the training loss is not finite. Then there is a row of this epoch, but
+                no checkpoint.
+            Superseded: If a newer attempt has taken the stage over.
+        """
         run = self.run
         row = {
             "stage_key": run.stage.key,
@@ -63,17 +70,20 @@ class History:
 
 
 def resume(run: StageRun) -> History:
-    """Continue after the newest intact checkpoint, or else from the start.
+    """Continue from the newest intact checkpoint, or from the start if there is none.
 
-    The rows up to the checkpoint become this attempt's own, and `run` notes what it resumed from.
+    The rows up to the checkpoint are copied to this attempt. Sets `resumed_from_epoch` and
+    `bitwise` of `run`.
     """
     found = load_checkpoint(run.attempt.stage.folder, run.attempt.log)
     if found is None:
         return History(run, [], None)
     rows = _rows_up_to(run, found)
     if len(rows) < found.epoch:
+        # A result without some of its epochs would be wrong; computing them again is only slow.
         run.attempt.log("rows of earlier epochs are lost: starting over")
         return History(run, [], None)
+    # `found.epoch` counts finished epochs; the column holds the index of the last one, from 0.
     run.resumed_from_epoch = found.epoch - 1
     run.bitwise = found.bitwise_key == run.runtime.bitwise_key()
     run.attempt.log(f"resuming after epoch {found.epoch - 1}")
@@ -87,7 +97,7 @@ def resume(run: StageRun) -> History:
 
 
 def _rows_up_to(run: StageRun, checkpoint: Checkpoint) -> list[Row]:
-    """The rows of every epoch up to a checkpoint; none if they are lost in both places."""
+    """The rows of every epoch up to a checkpoint; none if both the table and its copy are lost."""
     places: dict[str, Callable[[], list[Row]]] = {
         "the table": lambda: stage_rows(run.store, "epochs", run.stage.key),
         "the copy beside the checkpoint": lambda: decode(

@@ -1,7 +1,8 @@
-"""Who holds a lease, and whether that process is still alive.
+"""Tells which process holds the lease of an attempt, and whether that process is alive.
 
-On its own host the process table is asked, elsewhere the age of the heartbeat, by the clock of the
-file system: no two hosts' clocks are compared.
+If the holder runs on this host and in the same container, the process table tells at once.
+Otherwise only the age of its heartbeat tells. The age is measured with the clock of the file
+system, because the clocks of two hosts may differ by minutes.
 """
 
 import os
@@ -19,12 +20,12 @@ from results.store.files import parsed
 
 HEARTBEAT_S = 15.0
 STALE_S = 8 * HEARTBEAT_S
-"""A heartbeat of another host that is older than this belongs to a dead process."""
+"""A process that this one cannot see is taken for dead if its heartbeat is older than this."""
 
 
 @dataclass(frozen=True)
 class Holder:
-    """What identifies a process to others, for as long as it lives: the content of a LEASE.json."""
+    """Identifies a process while it lives: the content of a LEASE.json."""
 
     host: str
     pid: int
@@ -36,16 +37,16 @@ class Holder:
 
 
 def this_process() -> dict[str, Any]:
-    """What identifies this process, as JSON."""
+    """Identifies this process, as the content of a LEASE.json."""
     return asdict(_this_process())
 
 
 def live_holder(attempt: AttemptPaths) -> str:
-    """Who holds the lease of this attempt, or nothing if the holder is gone."""
+    """Name of the live process that holds this attempt, or "" if that process is gone."""
     if attempt.released.exists():
         return ""
     holder = parsed(attempt.lease, lambda lease: Holder(**lease))
-    # The heartbeat still tells where the lease is damaged.
+    # If the lease is damaged, the heartbeat can still tell whether its holder lives.
     name = f"{holder.host} pid {holder.pid}" if holder else f"unknown ({attempt.lease} is damaged)"
     if holder and _sees_pids_of(holder):
         return name if _started(holder.pid) == holder.started else ""
@@ -61,7 +62,7 @@ def _this_process() -> Holder:
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
         namespace = str(Path("/proc/self/ns/pid").readlink())
-    except OSError:  # Not Linux: one namespace, and the boot time will do.
+    except OSError:  # Not Linux: there are no pid namespaces, and the boot time tells boots apart.
         boot, namespace = f"{psutil.boot_time():.0f}", ""
     return Holder(socket.gethostname(), pid, _started(pid), boot, namespace)
 
@@ -73,27 +74,31 @@ def _sees_pids_of(holder: Holder) -> bool:
 
 
 def _started(pid: int) -> str:
-    """When a process began, in a form that no clock can move; nothing if it is gone.
+    """When a process started, or "" if it is gone.
 
-    A pid is used again; a process that began at another time is another process.
+    The system gives the pid of a dead process to a new one. Pid and start time together tell them
+    apart. On Linux the start is counted in ticks since the boot: setting the clock does not change
+    it.
     """
     try:
         process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
+        if process.status() == psutil.STATUS_ZOMBIE:  # It has ended; its parent has not noticed.
             return ""
         try:
             stat = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace")
         except OSError:
             return f"{process.create_time():.0f}"
-        return stat.rpartition(")")[2].split()[19]  # starttime of proc(5), ticks since the boot
+        # The field `starttime` of proc(5). The name of the program, in parentheses before it, may
+        # contain spaces.
+        return stat.rpartition(")")[2].split()[19]
     except psutil.NoSuchProcess:
         return ""
 
 
 def _file_system_now(folder: Path) -> float:
-    """The clock that heartbeats are stamped by, which may differ from this host's."""
+    """Time of the clock that sets modification times in this folder; on NFS, the server's clock."""
     try:
         with tempfile.NamedTemporaryFile(prefix=".clock-", dir=folder) as probe:
             return os.fstat(probe.fileno()).st_mtime
-    except OSError:  # A reader who may not write asks the nearest clock.
+    except OSError:  # A user who may only read the store: the clock of this host is close enough.
         return time.time()

@@ -1,4 +1,4 @@
-"""The images of a stage: whether they are those that it was planned with."""
+"""Checks that the images of a stage are still those that it was planned with."""
 
 import time
 from dataclasses import replace
@@ -19,14 +19,14 @@ LOG_EVERY_S = 60.0
 
 
 def checked_images(stage: StageSpec, store: Store, attempt: Attempt) -> DataConfig:
-    """The settings of a stage's images, which are still those that it was planned with.
+    """Check a stage's images, and return their settings.
 
     Args:
-        stage: One that sees images.
+        stage: A stage that uses images.
         store: Keeps the digests of images for all nodes.
-        attempt: Where reading them, which a node may have to do, is logged.
+        attempt: Logs the progress, as a node may have to read all images.
     Raises:
-        WrongImages: If they are not, or not there.
+        WrongImages: If images are missing, or are not those that the stage was planned with.
     """
 
     def identify(data: DataConfig, split: Split) -> str:
@@ -38,7 +38,11 @@ def checked_images(stage: StageSpec, store: Store, attempt: Attempt) -> DataConf
 
 
 def cause(stage: StageSpec, store: Store, attempt: Attempt, error: Exception) -> Exception:
-    """What to blame for an error: images that changed beneath the stage, or the error itself."""
+    """The cause of an error: `WrongImages` if images changed while the stage ran, else itself.
+
+    Changed images may show as any `DataError`, such as a file that cannot be decoded. Such an
+    attempt is not counted as failed (see `WRONG_IMAGES`).
+    """
     if isinstance(error, DataError) and "data" in stage.config:
         try:
             checked_images(stage, store, attempt)
@@ -49,24 +53,26 @@ def cause(stage: StageSpec, store: Store, attempt: Attempt, error: Exception) ->
 
 
 def check_streamed(stage: StageSpec, store: Store, attempt: Attempt, images: Images) -> None:
-    """Make sure that images read from their files all along were the same all along.
+    """Check the images again after the training, if it read them from their files.
+
+    Images in memory were read once, right after the first check.
 
     Raises:
-        WrongImages: If they are no longer those that the stage was planned with.
+        WrongImages: If images have changed since the stage was planned.
     """
     if isinstance(images, StoredImages):
         checked_images(stage, store, attempt)
 
 
 class DamagedImages:
-    """Names each image that a stage leaves out, once, in the log of its attempt."""
+    """Counts the images that a stage leaves out, and logs each of them once."""
 
     def __init__(self, attempt: Attempt) -> None:
         self._attempt = attempt
         self._named: set[str] = set()
 
     def __call__(self, sentence: str) -> None:
-        """Take note of the image that the sentence names."""
+        """Note the damaged image that the sentence names."""
         if sentence not in self._named:
             self._named.add(sentence)
             self._attempt.log(f"left out: {sentence}")
@@ -75,11 +81,12 @@ class DamagedImages:
         return len(self._named)
 
     def noted_of(self, images: Images) -> Images:
-        """The same images, of which those that are left out are noted here."""
+        """The same images, with their damaged ones noted here while they are read."""
         return replace(images, on_damaged=self) if isinstance(images, StoredImages) else images
 
 
 def _logged(attempt: Attempt, source: str) -> Progress:
+    """A callback that logs the progress of reading images, at most once a minute."""
     next_s = time.monotonic() + LOG_EVERY_S
 
     def log(done: int, total: int) -> None:

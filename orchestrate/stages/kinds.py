@@ -1,6 +1,7 @@
-"""What computes a stage, by kind.
+"""The function that computes each kind of stage.
 
-Each reads its parent's rows, calls one plain function of `fairdarts`, and writes its own rows.
+Each one reads the rows of the stage before it, calls one function of `fairdarts`, and writes its
+own rows.
 """
 
 from collections.abc import Callable

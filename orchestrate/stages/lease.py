@@ -1,8 +1,8 @@
-"""Attempts at a stage: a numbered folder each, and the newest one holds the lease.
+"""Attempts at a stage. Each one has a numbered folder, and the newest one holds the stage.
 
-Taking a stage means creating the next attempt's folder, which succeeds for exactly one process. An
-older attempt that is still running finds a newer folder at its next commit and stops: it has been
-superseded.
+A process takes a stage by creating the folder of the next attempt; only one process can succeed. If
+an older attempt is still alive (its host only seemed dead), it finds the newer folder before its
+next write and stops: it is superseded. There are no lock files that a dead process could leave.
 """
 
 import contextlib
@@ -24,7 +24,11 @@ from results.store.files import write_json
 
 
 class Attempt:
-    """This process's lease on a stage, from `take` until `finish`, `fail` or `release`."""
+    """This process's hold on a stage, from `take` until `finish`, `fail` or `release`.
+
+    A thread touches the heartbeat file in the meantime, so that processes on other hosts see that
+    this one lives.
+    """
 
     def __init__(self, stage_dir: Path, number: int) -> None:
         self.stage = StagePaths(stage_dir)
@@ -36,10 +40,10 @@ class Attempt:
 
     @classmethod
     def take(cls, stage_dir: Path) -> "Attempt":
-        """Become the one that computes this stage.
+        """Take the stage, to compute it.
 
         Raises:
-            Held: If another live process computes it, was faster, or has finished it.
+            Held: If another live process holds it, took it first, or has finished it.
         """
         state = stage_state(stage_dir)
         if state.status == Status.DONE:
@@ -49,12 +53,15 @@ class Attempt:
         number = state.attempt + 1
         folder = StagePaths(stage_dir).attempt(number).folder
         folder.parent.mkdir(parents=True, exist_ok=True)
+        # Prepare the folder under another name: with its final name it must appear complete, as
+        # others read the lease at once.
         claim = AttemptPaths(folder.parent / f".claim-{secrets.token_hex(8)}")
         claim.folder.mkdir()
         try:
             write_json(claim.lease, this_process())
             claim.heartbeat.touch()
-            claim.folder.rename(folder)  # Fails where another process was first: it is not empty.
+            # Fails if another process was first: a folder that is not empty is never replaced.
+            claim.folder.rename(folder)
         except BaseException as error:
             shutil.rmtree(claim.folder, ignore_errors=True)
             if isinstance(error, OSError) and folder.exists():
@@ -63,16 +70,16 @@ class Attempt:
         return cls(stage_dir, number)
 
     def check(self) -> None:
-        """Make sure, before every commit, that nobody has taken the stage over.
+        """Make sure that no other process has taken the stage over; called before every write.
 
         Raises:
-            Superseded: If somebody has.
+            Superseded: If one has.
         """
         if self.stage.attempt(self.number + 1).folder.exists():
             raise Superseded(f"attempt {self.number} was superseded by a newer one")
 
     def remove_leftovers(self) -> None:
-        """Delete what earlier attempts were writing in the stage's folder when they were killed."""
+        """Delete the temporary files of earlier attempts that were killed while they wrote."""
         for path in self.stage.leftovers():
             path.unlink(missing_ok=True)
 
@@ -83,17 +90,21 @@ class Attempt:
             file.write(f"{stamp} {line}\n")
 
     def finish(self, outcome: Outcome, reason: str = "") -> None:
-        """Mark the stage as done: the last thing that happens to it."""
+        """Mark the stage as done, and give it back. Everything else is written by then.
+
+        Raises:
+            Superseded: If another process has taken the stage over.
+        """
         self.check()
         mark = {"attempt": self.number, "outcome": outcome, "reason": reason}
         write_json(self.stage.done, mark)
-        self.release()  # Should the mark be lost, this process must not seem to compute it still.
+        self.release()  # If the mark gets lost later, nobody must wait for this process.
 
     def fail(self, kind: str, error: BaseException) -> None:
-        """Mark this attempt as failed and keep the error and its traceback in its log.
+        """Mark this attempt as failed, give the stage back, and log the error with its traceback.
 
-        Where not even the mark can be written, the stage is given back: it reads as lost. A log
-        that cannot be written costs nothing else.
+        On a full disk neither the mark nor the log may be written. The stage is given back all the
+        same: without a mark it is lost, and not running for ever.
         """
         failure = Failure(self.number, kind, type(error).__name__, first_line(error))
         try:
@@ -105,9 +116,9 @@ class Attempt:
             self.log("".join(traceback.format_exception(error)).rstrip())
 
     def release(self) -> None:
-        """Hold the stage no longer: one without a mark reads as lost at once."""
+        """Give the stage back: without a mark it is lost at once, and others may take it."""
         self._stop_heartbeat()
-        # A rename, for it succeeds on a full disk, too.
+        # Renamed instead of written, because a rename succeeds on a full disk too.
         with contextlib.suppress(OSError):
             self.paths.heartbeat.rename(self.paths.released)
 
@@ -117,5 +128,6 @@ class Attempt:
 
     def _beat(self) -> None:
         while not self._stop.wait(HEARTBEAT_S):
-            with contextlib.suppress(OSError):  # A busy file system must not end the training.
+            # A missed beat does no harm: other hosts wait for the length of eight.
+            with contextlib.suppress(OSError):
                 os.utime(self.paths.heartbeat)

@@ -1,15 +1,16 @@
-"""Every path of a stage, in one place.
+"""Every path in the folder of a stage.
 
 ```
 stages/<kind>/<k2>/<key>/
   SPEC.json                 what the stage computes
   attempts/a0001/           one folder for each attempt
     LEASE.json              the process that made it
-    heartbeat               touched while that process lives; renamed to RELEASED when it gives up
+    heartbeat               touched while that process lives; renamed to RELEASED when it gives the
+                            stage back
     log.txt                 what happened
-    FAILED.json             why it failed, where it did
+    FAILED.json             why it failed; only if it did
   checkpoints/              the last states, each with its sha256 and the rows up to it
-  WAITS_FOR.json            the stage whose rows this one will repeat, see `twins`
+  WAITS_FOR.json            the stage whose rows this one will copy, see `twins`
   DONE.json                 the stage is complete
 ```
 """
@@ -44,7 +45,7 @@ class AttemptPaths:
         return self.folder / "RELEASED"
 
     def last_sign_of_life(self) -> datetime:
-        """When a file of the attempt was last written; long ago if there are none."""
+        """When a file of the attempt was last written; the year 1970 if there are no files."""
         latest_s = max((path.stat().st_mtime for path in self.folder.iterdir()), default=0)
         return datetime.fromtimestamp(latest_s, UTC)
 
@@ -72,12 +73,12 @@ class StagePaths:
 
     @property
     def done(self) -> Path:
-        """Written last: the stage is complete."""
+        """Says that the stage is complete; written last."""
         return self.folder / "DONE.json"
 
     @property
     def waits_for(self) -> Path:
-        """The stage whose rows this one will repeat."""
+        """The stage whose rows this one will copy."""
         return self.folder / "WAITS_FOR.json"
 
     @property
@@ -103,12 +104,13 @@ class StagePaths:
         return sorted(int(name[1:]) for name in names if name[0] == "a" and name[1:].isdigit())
 
     def checkpoint(self, attempt: int, epoch: int) -> Path:
-        """The state after that many epochs; the attempt leads, so that names sort by age."""
-        # One that starts over must not take older, damaged states for newer.
+        """The state that an attempt saved after that many epochs."""
+        # The attempt comes first in the name, so that names sort by age: an attempt that starts
+        # over has fewer epochs than the older one, but newer checkpoints.
         return self.checkpoints / f"a{attempt:04d}-e{epoch:06d}.safetensors"
 
     def has_rows(self, attempt: int) -> bool:
-        """Whether the tables have what that attempt left in them; see `Store.has_rows`."""
+        """Whether the tables still have the rows of that attempt; see `Store.has_rows`."""
         kind, key = self.folder.parents[1].name, self.folder.name
         return kind not in STAGE_KINDS or Store(self.folder.parents[3]).has_rows(kind, key, attempt)
 
@@ -117,7 +119,7 @@ class StagePaths:
         return sorted(self.checkpoints.glob("a*.json"), reverse=True)
 
     def leftovers(self) -> list[Path]:
-        """Temporary files that killed attempts were writing."""
-        # Not inside `.claim-*`: another process may be about to try for the stage.
+        """Temporary files that killed attempts have left."""
+        # Those inside `.claim-*` stay: another process may be taking the stage right now.
         patterns = (".*.tmp", "checkpoints/.*.tmp", "attempts/a*/.*.tmp")
         return [path for pattern in patterns for path in self.folder.glob(pattern)]

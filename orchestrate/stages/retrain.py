@@ -1,4 +1,4 @@
-"""The stage `retrain`: training from scratch, one row an epoch, and one with what came of it."""
+"""The stage `retrain`: trains a genotype from scratch."""
 
 import torch
 
@@ -20,7 +20,10 @@ from orchestrate.statuses import Status
 
 
 def run_retrain(run: StageRun) -> StageResult:
-    """Training from scratch: one row an epoch, and one with what came of it."""
+    """Train the genotype of the stage before: one row for each epoch, and one for the result.
+
+    If another stage trains the same genotype in the same way, its rows are copied instead.
+    """
     config = RetrainConfig.build(run.stage.config["retrain"], "retrain")
     genotype_json = run.parent_rows("genotypes")[0]["genotype_json"]
     first = claim_training(run.stage, genotype_json, run.store)
@@ -74,12 +77,17 @@ def run_retrain(run: StageRun) -> StageResult:
 
 
 def _best(rows: list[Row], column: str) -> Row:
-    """The first of the rows that have the highest value."""
+    """The row with the highest value; of several, the first."""
     return max(rows, key=lambda row: row[column])
 
 
 def _repeat(run: StageRun, first: StageSpec) -> StageResult:
-    """Take over the rows of the stage that trained the same genotype in the same way."""
+    """Copy the rows of the stage that trained the same genotype in the same way.
+
+    Raises:
+        TwinFailed: If that stage has failed.
+        Held: If it is not finished.
+    """
     state = stage_state(run.store.stage_dir(first.kind, first.key))
     if state.status == Status.FAILED:
         raise TwinFailed(f"stage {first.key} trains the same genotype and failed: {state.reason}")
@@ -91,5 +99,5 @@ def _repeat(run: StageRun, first: StageSpec) -> StageResult:
     own |= {"derive_key": run.stage.parent, "trained_as": first.key}
     retrains = stage_rows(run.store, "retrains", first.key)
     run.write_rows("retrains", [row | own for row in retrains])
-    run.attempt.log(f"stage {first.key} trained the same genotype: its rows are taken over")
+    run.attempt.log(f"stage {first.key} trained the same genotype: its rows are copied")
     return StageResult()

@@ -1,4 +1,4 @@
-"""What a stage is computed on, and a description of it for the tables."""
+"""The device and the threads that compute a stage, and the columns that describe them."""
 
 import functools
 import json
@@ -20,20 +20,20 @@ PACKAGES = ("torch", "torchvision", "timm", "ray", "numpy", "scipy", "fairdarts"
 
 @dataclass(frozen=True)
 class Runtime:
-    """The device, and the numbers of threads and of decoding processes, of one trial."""
+    """Device, number of threads, and number of image-decoding processes of one trial."""
 
     device: str
     num_threads: int
     loader_workers: int = 0
 
     def apply(self) -> None:
-        """Make this process compute as described.
+        """Set the number of threads of this process, and make sure that the device works.
 
         Raises:
             RuntimeError: If the device is not there.
         """
         torch.set_num_threads(self.num_threads)
-        torch.empty(1, device=self.device)
+        torch.empty(1, device=self.device)  # Fails now instead of after the images are loaded.
 
     def describe(self) -> dict[str, Any]:
         """Columns of the `attempts` table."""
@@ -52,14 +52,15 @@ class Runtime:
         return self.device
 
     def peak_memory_mib(self) -> float:
-        """Highest memory so far, in MiB: of the GPU's tensors, or of this process."""
+        """Highest memory so far, in MiB: of tensors on a GPU, else of the whole process."""
         if self.device == "cuda" and torch.cuda.is_available():
             return float(torch.cuda.max_memory_allocated() / 2**20)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        # getrusage(2) counts in bytes on macOS and in KiB on Linux.
         return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
     def bitwise_key(self) -> str:
-        """What must stay the same for a resumed run to equal an uninterrupted one bit for bit."""
+        """What must stay the same, so that resuming changes no bit of the result."""
         return f"torch {torch.__version__}, {self.device_name()}, {self.num_threads} threads"
 
 
@@ -79,7 +80,7 @@ def versions() -> dict[str, str]:
 
 
 def _commit() -> str:
-    """Commit of the checkout this code runs from, "-dirty" if it was edited; else nothing."""
+    """Commit of the git checkout that this code is in, with "-dirty" if it was edited; else ""."""
     root = Path(__file__).parents[2]
     if not (root / ".git").exists():
         return ""
@@ -95,6 +96,6 @@ def _commit() -> str:
     ]
     try:
         described = subprocess.run(command, capture_output=True, text=True, check=False)
-    except OSError:  # There need be no git.
+    except OSError:  # git is not installed.
         return ""
     return described.stdout.strip()

@@ -1,4 +1,4 @@
-"""The stage `sample`: a random genotype."""
+"""The stage `sample`: draws a random genotype."""
 
 from fairdarts.config import SampleConfig
 from fairdarts.genotype.sampling import sample
@@ -7,6 +7,6 @@ from orchestrate.stages.stage_run import StageResult, StageRun
 
 
 def run_sample(run: StageRun) -> StageResult:
-    """A random genotype."""
+    """Draw a random genotype, and record it."""
     genotype = sample(SampleConfig.build(run.stage.config, "random"))
     return record_genotype(run, genotype, genotype.pruned(), {})

@@ -14,7 +14,7 @@ from orchestrate.stages.stage_run import StageResult, StageRun
 
 
 def run_search(run: StageRun) -> StageResult:
-    """The search: one row an epoch, with all alphas in full precision."""
+    """Search for an architecture: one row for each epoch, with all alphas in full precision."""
     config = SearchConfig.build(run.stage.config["search"], "search")
     images = load_train(checked_images(run.stage, run.store, run.attempt))
     train = run.damaged.noted_of(images)

@@ -1,4 +1,4 @@
-"""One attempt at one stage: what it is given, and how it records rows."""
+"""What the function that computes a stage gets, and what it returns."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,22 +21,24 @@ class StageResult:
     """How a stage ended."""
 
     outcome: Outcome = Outcome.OK
-    """`OK`, or `INVALID`: a genotype that no network can be built from."""
+    """`OK`, or `INVALID` if no network can be built from the genotype."""
     reason: str = ""
 
 
 @dataclass
 class StageRun:
-    """One attempt at one stage, with all it needs."""
+    """One attempt at one stage, with everything that it needs to compute and to record."""
 
     stage: StageSpec
     store: Store
     attempt: Attempt
     runtime: Runtime
     on_epoch: Callable[[], None]
-    """Called after every committed epoch."""
+    """Called after the row and the checkpoint of every epoch are written."""
     resumed_from_epoch: int | None = None
+    """Last epoch of the checkpoint that the attempt continued from; None if it began anew."""
     bitwise: bool | None = None
+    """Whether it continues bit for bit as without interruption; None if it began anew."""
     damaged: DamagedImages = field(init=False)
 
     def __post_init__(self) -> None:
@@ -44,12 +46,16 @@ class StageRun:
 
     @property
     def num_damaged(self) -> int | None:
-        """Images that were left out so far; None: no image may be."""
+        """How many images were left out so far; None if the settings do not allow any."""
         skips = self.stage.config.get("data", {}).get("damaged") == "skip"
         return len(self.damaged) if skips else None
 
     def write_rows(self, table: str, rows: list[Row]) -> None:
-        """Commit this attempt's rows of a table, and drop those of earlier attempts."""
+        """Write this attempt's rows of a table, and delete those of earlier attempts.
+
+        Raises:
+            Superseded: If a newer attempt has taken the stage over.
+        """
         key, number = self.stage.key, self.attempt.number
         self.attempt.check()
         self.store.write_rows(table, live_name(key, number), rows)
@@ -57,7 +63,11 @@ class StageRun:
             self.store.supersede(table, key, number)
 
     def parent_rows(self, table: str) -> list[Row]:
-        """The rows that the parent stage left."""
+        """The rows of the stage before this one.
+
+        Raises:
+            DataError: If there are none, for example because a person deleted them.
+        """
         parent = self.stage.parent
         assert parent is not None
         rows = stage_rows(self.store, table, parent)
@@ -70,6 +80,6 @@ class StageRun:
 
 
 def stage_rows(store: Store, table: str, key: str) -> list[Row]:
-    """The rows of a stage, those of its newest attempt."""
+    """The rows of a stage's newest attempt."""
     rows: list[Row] = store.read(table, [key]).to_pylist()
     return rows

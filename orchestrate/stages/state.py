@@ -1,4 +1,4 @@
-"""The state of a stage, read off its files."""
+"""The state of a stage, read from its files."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +10,10 @@ from orchestrate.statuses import Outcome, Status
 from results.store.files import parsed
 
 WRONG_IMAGES = "wrong_images"
-"""The kind of a failure that is not counted: another try is not its remedy, but other images."""
+"""A kind of failure that does not use up an attempt: another try would not help, but the right
+images do."""
 DISK_FULL = "disk_full"
-"""The kind of a failure that is none of the stage: once there is room, it simply continues."""
+"""A kind of failure that is not the stage's own: it continues as soon as there is room again."""
 
 
 @dataclass(frozen=True)
@@ -27,20 +28,20 @@ class Failure:
 
 @dataclass(frozen=True)
 class StageState:
-    """What the files of a stage say, never stored anywhere else."""
+    """What the files of a stage say about it. It is stored nowhere else."""
 
     status: Status
-    """Every one but `INVALID`: that is an outcome of a stage that is done."""
+    """Any but `INVALID`: an invalid genotype is an outcome of a stage that is done."""
     attempt: int
     """Number of the newest attempt, 0 if there is none."""
     num_failures: int
-    """How many attempts failed by their own fault: not by wrong images or a full disk."""
+    """How many attempts failed, apart from those with wrong images or a full disk."""
     holder: str = ""
-    """Who computes it, such as "node7 pid 4242"."""
+    """The process that computes it, such as "node7 pid 4242"."""
     outcome: str = ""
     """Of a stage that is done: ok or invalid, see `Outcome`."""
     reason: str = ""
-    """Why it is invalid, failed or lost, one line; nothing where its process is just gone."""
+    """Why it is invalid, failed or lost, in one line; "" if its process just disappeared."""
     log: Path | None = None
     """Log of the newest attempt."""
 
@@ -52,8 +53,8 @@ def stage_state(stage_dir: Path) -> StageState:
     newest = max(numbers, default=0)
     log = paths.attempt(newest).log if newest else None
     done = parsed(paths.done, Done.of)
-    # A mark that is damaged, or whose rows are gone, counts for nothing: the next attempt
-    # continues from the last checkpoint and leaves both again.
+    # If the mark is damaged or its rows are gone, the stage is not done: the next attempt continues
+    # from the last checkpoint and writes both again.
     if done is not None and paths.has_rows(done.attempt):
         return StageState(Status.DONE, newest, 0, "", done.outcome, done.reason, log)
     if not newest:

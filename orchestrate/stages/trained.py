@@ -1,4 +1,4 @@
-"""The network that a finished retraining left, with its weights, and what its images were."""
+"""Rebuilds the trained network of a finished retraining from its checkpoint."""
 
 from typing import Any
 
@@ -21,17 +21,18 @@ from results.store.store import Store
 
 
 def trained_network(store: Store, key: str) -> tuple[AnyNetwork, Description]:
-    """The network of a finished retraining, on the CPU, and what to know about it.
+    """The network of a finished retraining, on the CPU, and its description.
 
-    Its weights are those that accuracy was measured with: averaged ones, where there are any.
+    Its weights are those that its accuracy was measured with: the averaged ones, if the recipe
+    averages weights.
 
     Args:
-        store: Where it is.
+        store: Where the retraining is.
         key: Id of the trial, which is the key of its retraining.
     Raises:
         NotTrained: If it is not finished, or its last checkpoint is gone or damaged.
-        DataError: If it is of a version that did not record what its images were normalised with,
-            and they are gone.
+        DataError: If an older version of the program trained it, which did not record how images
+            were normalised, and the images are gone.
     """
     rows = store.read("retrains", [key]).to_pylist()
     if not rows:
@@ -45,6 +46,7 @@ def trained_network(store: Store, key: str) -> tuple[AnyNetwork, Description]:
     (derived,) = store.read("genotypes", [spec["parent"]]).to_pylist()
     genotype = genotype_from_json(derived["genotype_json"])
     config = RetrainConfig.build(spec["config"]["retrain"] | {"compile": False}, "retrain")
+    # The classifier has one bias for each class; so the images need not be there.
     num_classes = len(load(checkpoint.content)["network/classifier.bias"])
     state = RetrainState(genotype, config, num_classes, torch.device("cpu"))
     state.restore(checkpoint.content)
@@ -66,7 +68,7 @@ def trained_network(store: Store, key: str) -> tuple[AnyNetwork, Description]:
 
 
 def _recorded(row: dict[str, Any], data: DataConfig) -> tuple[Channels, Channels, tuple[str, ...]]:
-    if row["image_mean"] is None:  # An older version did not record them.
+    if row["image_mean"] is None:  # An older version of the program did not record them.
         images = load_train(data)
         return images.mean, images.std, images.class_names
     mean, std, names = (tuple(row[name]) for name in ("image_mean", "image_std", "class_names"))

@@ -1,7 +1,8 @@
-"""Retrainings that turn out to be one: the same genotype, settings, images and seed.
+"""Twins: retrain stages with different keys that turn out to be the same computation.
 
-Which genotype a search derives is not known when its trial is planned, so two retrain stages may
-prove to be the same computation. The first of them trains; the others repeat its rows.
+A plan cannot know which genotype a search will derive. If two searches derive the same one, and
+settings, images and seed of the retraining are the same too, the two retrain stages compute the
+same. The first one to start trains, and is put on record; the others copy its rows.
 """
 
 from dataclasses import asdict
@@ -17,34 +18,35 @@ from results.store.store import Store
 
 
 def first_alike(stage: StageSpec, genotype_json: str, store: Store) -> StageSpec:
-    """The retrain stage that trains this genotype with these settings; `stage` if none does yet."""
+    """The stage on record that trains this genotype with these settings; else `stage` itself."""
     first = parsed(_record(stage, genotype_json, store), StageSpec.from_dict) or stage
-    # A person may have deleted it.
+    # A person may have deleted the folder of the stage on record.
     return first if store.stage_dir(first.kind, first.key).exists() else stage
 
 
 def claim_training(stage: StageSpec, genotype_json: str, store: Store) -> StageSpec:
-    """As `first_alike`; if none does yet, `stage` is the one from now on.
+    """Like `first_alike`, but if there is no stage on record, put `stage` on record.
 
     Args:
         stage: A retrain stage whose folder exists.
         genotype_json: What its parent derived, pruned, as `Genotype.to_json` writes it.
-        store: Where it is put on record.
+        store: Where the record is.
     """
     record = _record(stage, genotype_json, store)
     claimed = claim_json(record, asdict(stage))
     if not claimed and first_alike(stage, genotype_json, store) == stage:
         write_json(record, asdict(stage))  # The stage on record was deleted, or is unreadable.
+    # Read again, because two processes may have written it a moment ago: one record decides.
     return first_alike(stage, genotype_json, store)
 
 
 def wait_for(first: StageSpec, stage: StageSpec, store: Store) -> None:
-    """Leave word that `stage` waits for the one it will repeat."""
+    """Write into the folder of `stage` that it waits for `first`, whose rows it will copy."""
     write_json(StagePaths(store.stage_dir(stage.kind, stage.key)).waits_for, asdict(first))
 
 
 def state_of(stage: StageSpec, store: Store) -> StageState:
-    """The state of a stage; one that waits for a running one is running too."""
+    """The state of a stage. If it waits for a running twin, it has the twin's state."""
     paths = StagePaths(store.stage_dir(stage.kind, stage.key))
     state = stage_state(paths.folder)
     first = parsed(paths.waits_for, StageSpec.from_dict)
