@@ -35,6 +35,8 @@ SweepArgument = Annotated[
     ),
 ]
 
+A_TRIAL_FAILED, UNFINISHED = 1, 3
+"""Exit codes of `sweep status --exit-code`."""
 MAX_SHOWN = 200
 """Trials of a plan that are printed."""
 
@@ -192,12 +194,18 @@ def resume(
 def status(
     sweep: SweepArgument,
     format_: FormatOption = Format.TEXT,
+    exit_code: Annotated[
+        bool,
+        typer.Option(
+            "--exit-code", help="End with 1 if a trial failed, else with 3 if one is unfinished."
+        ),
+    ] = False,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Show counts, running trials and failures.
+    """Show counts, running trials, failures, and what all of it has cost.
 
-    As JSON: sweep, submission, planned_at and trials, as in `sweep plan`, each with epochs_done,
-    num_epochs, left_in_stage_s, num_failures, reason and log.
+    As JSON: sweep, submission, planned_at, cost (slot_s, elapsed_s, disk_bytes) and trials, as in
+    `sweep plan`, each with epochs_done, num_epochs, left_in_stage_s, num_failures, reason and log.
 
     Examples:
 
@@ -216,9 +224,12 @@ def status(
         from cli.sweep_json import status_document
 
         print_json(status_document(results, submission, statuses))
-        return
-    view = status_table(results, statuses)
-    rich_console().print(view, soft_wrap=True)
+    else:
+        rich_console().print(status_table(results, statuses), soft_wrap=True)
+        print(f"Cost so far: {cost_text(results, submission)}")
+    if exit_code and not all(status.finished for status in statuses):
+        failed = any(status.status == Status.FAILED for status in statuses)
+        raise typer.Exit(A_TRIAL_FAILED if failed else UNFINISHED)
 
 
 def report(
@@ -229,7 +240,8 @@ def report(
     Exit code 0 if every trial is finished, else 1.
     """
     print_table(store, [submission.sweep])
-    print(f"\nTables: {store.root / 'live'}/*/*.parquet (trials, attempts, epochs, genotypes, ...)")
+    print(f"\nCost: {cost_text(store, submission)}")
+    print(f"Tables: {store.root / 'live'}/*/*.parquet (trials, attempts, epochs, genotypes, ...)")
     print(f"Stages: {store.root / 'stages'} (logs, checkpoints)")
     unfinished = [status for status in statuses if not status.finished]
     failures = [
@@ -247,6 +259,18 @@ def report(
     elif unfinished:
         print(f"Not finished: {counted(len(unfinished), 'trial')}; continue with `{again}`.")
     raise typer.Exit(1 if unfinished else 0)
+
+
+def cost_text(store: "Store", submission: "Submission") -> str:
+    """What the trials of a submission have cost, in one line."""
+    from cli.live import duration
+    from orchestrate.running.cost import sweep_cost
+
+    cost = sweep_cost(store, submission.trials)
+    return (
+        f"{duration(cost.slot_s)} of computing, {duration(cost.elapsed_s)} from start to end, "
+        f"{cost.disk_bytes / 1e6:,.1f} MB of checkpoints and logs."
+    )
 
 
 def print_table(store: "Store", sweeps: list[str]) -> None:

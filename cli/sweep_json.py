@@ -1,6 +1,7 @@
 """Sweeps as `--format json` prints them: the plan, and the status."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from orchestrate.statuses import Status
@@ -34,11 +35,14 @@ def status_document(
     store: "Store", submission: "Submission", statuses: "Sequence[TrialStatus]"
 ) -> dict[str, Any]:
     """The trials of a submission with progress, and with what went wrong."""
+    from orchestrate.running.cost import sweep_cost
+
     trials = [_trial(status.trial, status) | _course(store, status) for status in statuses]
     return {
         "sweep": submission.sweep,
         "submission": submission.number,
         "planned_at": submission.planned_at,
+        "cost": asdict(sweep_cost(store, submission.trials)),
         "trials": trials,
     }
 

@@ -1,0 +1,37 @@
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from tiny_sweeps import key_of, tiny_trials
+
+from orchestrate.planning.plan import TrialSpec
+from orchestrate.running.cost import SweepCost, sweep_cost
+from results.store.layout import live_name
+from results.store.store import Store
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def attempt(store: Store, trial: TrialSpec, kind: str, number: int, **columns: Any) -> None:
+    key = key_of(trial, kind)
+    row = {"stage_key": key, "attempt": number, "kind": kind} | columns
+    store.write_rows("attempts", live_name(key, number), [row])
+
+
+def test_a_sweep_that_was_not_started_has_cost_nothing(tmp_path: Path) -> None:
+    assert sweep_cost(Store.create(tmp_path), tiny_trials()) == SweepCost(0, 0, 0)
+
+
+def test_lost_attempts_count_running_ones_do_not_and_a_shared_search_counts_once(
+    tmp_path: Path,
+) -> None:
+    store = Store.create(tmp_path)
+    trials = tiny_trials(matrix={"retrain.epochs": [1, 2]})
+    after = [NOON + timedelta(minutes=minutes) for minutes in range(10)]
+    attempt(store, trials[0], "search", 1, started_at=after[0], ended_at=after[1], wall_s=60.0)
+    attempt(store, trials[0], "search", 2, started_at=after[3], ended_at=after[5], wall_s=120.0)
+    attempt(store, trials[1], "retrain", 1, started_at=after[6])
+    folder = store.stage_dir("search", key_of(trials[0], "search"))
+    (folder / "attempts" / "a0001").mkdir(parents=True)
+    (folder / "attempts" / "a0001" / "log.txt").write_bytes(b"x" * 1000)
+    assert sweep_cost(store, trials) == SweepCost(180, 300, 1000)
