@@ -1,7 +1,8 @@
-"""What the stages of a trial would refuse, or what would mean nothing: refused before they start.
+"""Refuses trials that cannot be computed or make no sense, before the first one starts.
 
-The conditions are those of `fairdarts.conditions`, and of `fairdarts.genotype.sampling` for random
-genotypes; a genotype that a person gives must build a network.
+Without these checks a retraining might refuse its settings only after a search of many hours. The
+conditions are those of `fairdarts.conditions` and, for random genotypes, those of
+`fairdarts.genotype.sampling`. A genotype that a person gives must build a network.
 """
 
 import functools
@@ -18,14 +19,15 @@ from orchestrate.planning.plan import StageSpec, TrialSpec
 
 
 def check_trials(trials: list[TrialSpec]) -> list[str]:
-    """See to it that every stage of some trials can be computed and means something.
+    """Check that every stage of these trials can be computed and makes sense.
 
     Returns:
-        Sentences about what is possible and yet hardly meant, each once.
+        Warnings, each once: settings that are possible, but probably not what the user wants.
     Raises:
         FairDartsError, SweepError: With the first fault.
     """
-    # Trials that differ in their seeds alone are alike; the last random one asks for the most.
+    # One trial of each group is enough, because its trials differ only in their seeds. It is the
+    # last one: of random genotypes it has the highest index, so it needs the most genotypes.
     by_group = {trial.group_id: trial for trial in trials}
     look = functools.cache(facts)
     found: dict[str, None] = {}
@@ -45,14 +47,15 @@ def _check(trial: TrialSpec, look: Callable[[DataConfig], Facts]) -> list[str]:
     for stage in trial.stages:
         if stage.kind == "sample":
             sample = SampleConfig.build(stage.config, "random")
-            check_sample(sample, sample.index + 1)
+            check_sample(sample, sample.index + 1)  # Are there this many different genotypes?
         elif stage.kind == "given":
             genotype = genotype_from_dict(stage.config["genotype"])
             space = genotype.space
             if reason := genotype.pruned().invalid_reason():
                 raise SweepError(
-                    f"the genotype {trial.group_label} builds no network: {reason}. Of a search, "
-                    "`fairdarts derive ID --threshold 0.5` shows what a lower threshold would give."
+                    f"the genotype {trial.group_label} builds no network: {reason}. If it comes "
+                    "from a search, `fairdarts derive ID --threshold 0.5` shows what a lower "
+                    "threshold would give."
                 )
         elif stage.kind == "search":
             space = stage.config["search"]["space"]

@@ -1,41 +1,47 @@
-"""A stage's key: the hash of every setting that can change its result, and of nothing else."""
+"""The key of a stage: a hash of all settings that can change its result, and of nothing else.
+
+Stages with the same key have the same result. So trials share stages, and a stage that was computed
+once is never computed again.
+"""
 
 import hashlib
 import json
 from typing import Any
 
 SEMANTICS_VERSION = {"search": 2, "derive": 1, "sample": 2, "given": 1, "retrain": 3}
-"""Raised, per kind, by whoever changes the code in a way that may change its numbers."""
+"""A version for each kind of stage. A developer raises it with every change of the code that may
+change results: old results then have other keys, and are not used for new trials."""
 
 NOT_IN_KEY = {
-    "data.source": "where the images lie; their fingerprint stands for what they are",
-    "data.train_split": "what the files are called; their fingerprint stands for what they are",
-    "data.test_split": "likewise",
-    "search.recompute": "time for memory; the numbers are the same, bit for bit on a CPU",
-    "retrain.recipe": "a name for the other fields of a retraining",
+    "data.source": "says where the images are; their fingerprint in the key says what they are",
+    "data.train_split": "says what the files are called; the fingerprint says what is in them",
+    "data.test_split": "the same",
+    "search.recompute": "trades time for memory; on a CPU the numbers are bit for bit the same",
+    "retrain.recipe": "only a name for values that the other fields of a retraining have",
 }
-"""Settings that cannot change a result, with the reason. Full names: another setting of the same
-short name stays in the key."""
+"""Settings that cannot change a result, by full name, with the reason. (Another section may have a
+field with the same short name that does change results.)"""
 
 ADDED_LATER: dict[str, Any] = {
     "data.image_column": None,
     "data.label_column": None,
 }
-"""Settings younger than the first results, each with the value that means what was done before
-there was the setting: with it, the setting is left out of the key, which stays as it was."""
+"""Settings that were added after people had stored results, each with the value that means "as
+before". A setting with that value is left out of the key, so that old results are found again."""
 
 SEEDS = {"seed", "index"}
-"""Settings that tell repetitions of one group apart."""
+"""Settings in which the repetitions of one group differ."""
 
 
 def stage_key(kind: str, config: dict[str, Any], parent: str | None) -> str:
     """Key of a stage, 16 hexadecimal digits.
 
     Args:
-        kind: One of `SEMANTICS_VERSION`.
-        config: Fully resolved settings, nested dictionaries of JSON values; a data set is in it
-            with its fingerprint.
-        parent: Key of the stage whose output it reads.
+        kind: A key of `SEMANTICS_VERSION`.
+        config: All settings of the stage, defaults included: nested dictionaries of JSON values,
+            with the fingerprints of the images.
+        parent: Key of the stage before it, whose rows it reads; None if it is the first. As this
+            key depends on all earlier settings, so does the new one.
     """
     return digest(
         {
@@ -48,14 +54,20 @@ def stage_key(kind: str, config: dict[str, Any], parent: str | None) -> str:
 
 
 def group_id(method: str, stages: list[tuple[str, dict[str, Any]]]) -> str:
-    """What all seeds of one setting share: the hash of its stages without their seeds."""
+    """Id of a group of trials that differ only in their seeds: a hash without the seeds.
+
+    Args:
+        method: Name of the method, or `random` or `given`.
+        stages: Kind and settings of every stage.
+    """
     configs = [[kind, _without_seeds(_what_counts(kind, config))] for kind, config in stages]
     return digest({"method": method, "stages": configs})
 
 
 def _what_counts(kind: str, config: dict[str, Any]) -> dict[str, Any]:
-    """A stage's settings without those that leave its result as it is."""
-    alone = {"sample": "random"}.get(kind, kind)  # A stage with one section has its fields alone.
+    """A stage's settings without those that cannot change its result."""
+    # A stage with a single section has the fields of that section directly in `config`.
+    alone = {"sample": "random"}.get(kind, kind)
     return {
         name: {
             field: value
@@ -70,6 +82,7 @@ def _what_counts(kind: str, config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_neutral(full_name: str, value: Any) -> bool:
+    """Whether a setting with this value leaves the result as it is."""
     if full_name in NOT_IN_KEY:
         return True
     return full_name in ADDED_LATER and bool(value == ADDED_LATER[full_name])
@@ -82,6 +95,6 @@ def _without_seeds(value: Any) -> Any:
 
 
 def digest(value: Any) -> str:
-    """First 16 hexadecimal digits of the sha256 of the canonical JSON of `value`."""
+    """First 16 hexadecimal digits of the sha256 of `value`, as JSON with sorted keys."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

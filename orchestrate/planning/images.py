@@ -1,4 +1,4 @@
-"""The images that a plan was made with: whether they are still the same, and a plan with others."""
+"""Compares images with those of a plan, and plans trials again if their images have changed."""
 
 import functools
 from dataclasses import replace
@@ -12,13 +12,13 @@ from orchestrate.planning.plan import Identify, StageSpec, TrialSpec
 
 
 def check_images(config: dict[str, Any], identify: Identify) -> DataConfig:
-    """The settings of a stage's images, if these are still the ones that were planned with.
+    """Check that images are those of the plan, and return their settings.
 
     Args:
         config: The section `data` of a stage.
-        identify: What takes the fingerprint of the images.
+        identify: Computes the fingerprint of images.
     Raises:
-        WrongImages: If they are not, or not there.
+        WrongImages: If images are missing, or have changed since the sweep was planned.
     """
     data = data_settings(config)
     for split, planned in config["fingerprints"].items():
@@ -29,23 +29,22 @@ def check_images(config: dict[str, Any], identify: Identify) -> DataConfig:
         if found != planned:
             raise WrongImages(
                 f"the {split} images of {data.source} have changed since the sweep was planned: "
-                "`fairdarts sweep resume` plans it anew with them, and an unchanged copy of the "
-                "images continues it."
+                "`fairdarts sweep resume` plans it again with the new ones; to continue with the "
+                "old ones, put back an unchanged copy."
             )
     return data
 
 
 def with_current_images(trials: list[TrialSpec], identify: Identify) -> list[TrialSpec]:
-    """The same trials, planned with the images as they are now.
+    """The same trials, planned again with the images as they are now.
 
-    Trials whose images have not changed stay as they are; of the others, a stage that does not see
-    the changed images keeps its key.
+    A stage that does not use the changed images keeps its key, so it is not computed again.
 
     Args:
         trials: A plan as it was submitted.
-        identify: What takes the fingerprint of the images.
+        identify: Computes the fingerprint of images.
     Raises:
-        DataError: If images are not there.
+        DataError: If images are missing.
     """
     identify = functools.cache(identify)
     return [_with_current_images(trial, identify) for trial in trials]
@@ -53,6 +52,7 @@ def with_current_images(trials: list[TrialSpec], identify: Identify) -> list[Tri
 
 def _with_current_images(trial: TrialSpec, identify: Identify) -> TrialSpec:
     stages: list[StageSpec] = []
+    # A stage gets a new key if its own images changed, or if the stage before it got a new key.
     new_keys: dict[str | None, str] = {}
     for stage in trial.stages:
         config, parent = stage.config, new_keys.get(stage.parent, stage.parent)
@@ -71,5 +71,5 @@ def _with_current_images(trial: TrialSpec, identify: Identify) -> TrialSpec:
 
 
 def data_settings(config: dict[str, Any]) -> DataConfig:
-    """What a stage's section `data` says, apart from the fingerprints in it."""
+    """The settings in a stage's section `data`, which also has the fingerprints of its images."""
     return DataConfig.build({k: v for k, v in config.items() if k != "fingerprints"}, "data")

@@ -1,7 +1,7 @@
-"""Sweep to trials: a pure function, no Ray, no torch.
+"""Turns a sweep into its list of trials. It starts nothing, and needs neither Ray nor torch.
 
-A trial is a chain of stages; each stage is named by a key (see `identity`), so that trials share
-what they have in common and a finished stage is never computed again.
+A trial is a chain of stages, and each stage has a key (see `identity`). Trials whose first stages
+have the same key share them.
 """
 
 import functools
@@ -32,20 +32,23 @@ from orchestrate.planning.settings import (
 from orchestrate.planning.sweep_file import RandomBaseline, Sweep
 
 Identify = Callable[[DataConfig, Split], str]
-"""What takes the fingerprint of a data set's images, see `fairdarts.data.fingerprint`."""
+"""Computes the fingerprint of one split of a data set, see `fairdarts.data.fingerprint`."""
 MAX_TRIALS = 100_000
-"""Most trials of one plan: planning them takes minutes, and their plan is a file of 300 MB."""
+"""Most trials of one plan. Planning this many takes minutes, and makes a file of 300 MB."""
 
 
 @dataclass(frozen=True)
 class StageSpec:
-    """One stage: what it computes, named by its key."""
+    """One stage: what it computes."""
 
     kind: str
     """search, derive, sample, given or retrain."""
     key: str
+    """Its name, see `identity.stage_key`."""
     config: dict[str, Any]
+    """Its settings, with the fingerprints of its images."""
     parent: str | None
+    """Key of the stage before it, whose rows it reads."""
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> "StageSpec":
@@ -55,23 +58,27 @@ class StageSpec:
 
 @dataclass(frozen=True)
 class TrialSpec:
-    """One pipeline: search -> derive -> retrain, or sample -> retrain."""
+    """A chain of stages: search -> derive -> retrain, sample -> retrain, or given -> retrain."""
 
     label: str
+    """Its name for people: the method, and the settings that differ from other trials."""
     group_label: str
+    """The same without seeds: a row of a table."""
     group_id: str
+    """See `identity.group_id`."""
     method: str
+    """Search method, or `random` or `given`."""
     dataset: str
     recipe: str
     stages: tuple[StageSpec, ...]
 
     @property
     def trial_id(self) -> str:
-        """Key of the last stage: it depends on all that came before."""
+        """Key of the last stage, which depends on the settings of all stages."""
         return self.stages[-1].key
 
     def stage(self, *kinds: str) -> StageSpec | None:
-        """The trial's stage of one of these kinds."""
+        """The trial's first stage of one of these kinds; None if it has no such stage."""
         return next((stage for stage in self.stages if stage.kind in kinds), None)
 
     @classmethod
@@ -82,16 +89,16 @@ class TrialSpec:
 
 
 def plan(sweep: Sweep, identify: Identify = fingerprint) -> list[TrialSpec]:
-    """Every trial of a sweep, in the order of the file, each setting checked.
+    """Every trial of a sweep, in the order of the file. All settings are checked.
 
     Args:
         sweep: What to plan.
-        identify: What takes the fingerprint of the images.
+        identify: Computes the fingerprint of images.
     Raises:
-        SweepError, ConfigError: If a combination cannot be used, or there are too many.
-        DataError: If a data set is not there.
+        SweepError, ConfigError: If a combination cannot be used, or there are too many trials.
+        DataError: If a data set is missing.
     """
-    num_trials(sweep)  # refuses too many
+    num_trials(sweep)  # Raises if there are too many.
     identify = functools.cache(identify)  # A thousand trials share their images.
     trials: list[TrialSpec] = []
     seen: dict[str, str] = {}
@@ -103,8 +110,8 @@ def plan(sweep: Sweep, identify: Identify = fingerprint) -> list[TrialSpec]:
             twin = seen.setdefault(trial.trial_id, trial.label)
             if twin is not trial.label:
                 raise SweepError(
-                    f"the trials {twin!r} and {trial.label!r} are the same computation: an axis of "
-                    "[matrix], or a [[random]] group, changes nothing that they use."
+                    f"the trials {twin!r} and {trial.label!r} are the same computation: they "
+                    "differ only in settings of [matrix] or [[random]] that they do not use."
                 )
     except (FairDartsError, SweepError) as error:
         setting = error.setting if isinstance(error, ConfigError) else None
@@ -117,7 +124,7 @@ def num_trials(sweep: Sweep) -> int:
     """How many trials a sweep has.
 
     Raises:
-        SweepError: If they are more than one plan holds.
+        SweepError: If it has more trials than one plan may have.
     """
     searches = math.prod(map(len, sweep.matrix.values())) if sweep.matrix else 0
     trainings = math.prod(map(len, _training_axes(sweep).values()))
@@ -126,14 +133,14 @@ def num_trials(sweep: Sweep) -> int:
         axes = [f"{axis} has {len(values):,}" for axis, values in sweep.matrix.items()]
         models = [f"a [[random]] group {group.models:,}" for group in sweep.random]
         raise SweepError(
-            f"{sweep.path or sweep.name} has {total:,} trials ({', '.join(axes + models)}), and a "
-            f"plan holds {MAX_TRIALS:,}: take fewer values, or several sweeps."
+            f"{sweep.path or sweep.name} has {total:,} trials ({', '.join(axes + models)}), but a "
+            f"plan may have {MAX_TRIALS:,} at most: use fewer values, or several sweeps."
         )
     return total
 
 
 def _training_axes(sweep: Sweep) -> dict[str, list[Any]]:
-    """The axes that random genotypes, which are trained like searched ones, follow."""
+    """The axes of [matrix] that also apply to random genotypes: they are trained, not searched."""
     return {a: v for a, v in sweep.matrix.items() if a.startswith(("retrain.", "data."))}
 
 
@@ -142,6 +149,8 @@ def _searches(sweep: Sweep, identify: Identify) -> Iterator[TrialSpec]:
         return
     for values in itertools.product(*sweep.matrix.values()):
         point = dict(zip(sweep.matrix, values, strict=True))
+        # Later layers win. A method's own settings come after those of all trials, but which method
+        # it is must be known first, because [matrix] and --set can choose it.
         layers = [sweep.settings, point, sweep.overrides]
         method = chosen("method", layers, "fairdarts")
         layers.insert(1, sweep.methods.get(method, {}))
@@ -157,6 +166,7 @@ def _random_baselines(sweep: Sweep, identify: Identify) -> Iterator[TrialSpec]:
         for values in itertools.product(*axes.values()):
             point = dict(zip(axes, values, strict=True))
             for index in range(group.models):
+                # Every random genotype is trained with a seed of its own, if the sweep sets none.
                 layers = [{"seed": index}, sweep.settings, point, sweep.overrides]
                 scale = sweep.scale.layer("fairdarts", S1.name, recipe_of(layers))
                 sections = resolve(
@@ -176,13 +186,13 @@ def search_trial(
     shown: Settings,
     identify: Identify = fingerprint,
 ) -> TrialSpec:
-    """The pipeline search -> derive -> retrain of one resolved setting.
+    """A trial that searches, derives and retrains.
 
     Args:
         method: Name of the search method.
-        sections: The resolved sections, see `orchestrate.planning.settings.resolve`.
-        shown: Settings that tell it from its siblings, by full name.
-        identify: What takes the fingerprint of the images.
+        sections: Its settings, see `orchestrate.planning.settings.resolve`.
+        shown: Settings for its label, by full name: those in which it differs from other trials.
+        identify: Computes the fingerprint of images.
     """
     search, derive = _search_stages(sections, identify)
     retrain = _retrain_stage(derive, sections, identify)
@@ -192,7 +202,7 @@ def search_trial(
 def search_only_trial(
     method: str, sections: Sections, shown: Settings, identify: Identify = fingerprint
 ) -> TrialSpec:
-    """The pipeline search -> derive, without retraining."""
+    """A trial that searches and derives, but does not retrain; see `search_trial`."""
     return _trial(method, method, shown, sections, _search_stages(sections, identify))
 
 
@@ -202,7 +212,7 @@ def given_trial(
     sections: Sections,
     identify: Identify = fingerprint,
 ) -> TrialSpec:
-    """Retrain a genotype that a person gives: a published one or one from a file."""
+    """A trial that retrains a genotype that a person gives: a published one or one from a file."""
     config = {"genotype": genotype}
     given = StageSpec("given", stage_key("given", config, None), config, None)
     stages = (given, _retrain_stage(given, sections, identify))
@@ -231,13 +241,13 @@ def _sample_trial(
 
 
 def _search_stages(sections: Sections, identify: Identify) -> tuple[StageSpec, StageSpec]:
-    # The search never sees a test image.
+    # A search never uses test images: other test images must not change its key.
     data = _data(sections, ("train",), identify) | {"num_test": None}
     config = {"search": sections.search.model_dump(), "data": data}
     search = StageSpec("search", stage_key("search", config, None), config, None)
     rule = sections.derive.model_dump() | {"space": sections.search.space}
     if rule["rule"] == "darts":
-        del rule["op_threshold"]  # That rule has no threshold.
+        del rule["op_threshold"]  # That rule has no threshold; it must not change the key.
     return search, StageSpec("derive", stage_key("derive", rule, search.key), rule, search.key)
 
 
@@ -259,6 +269,7 @@ def _trial(
     sections: Sections,
     stages: tuple[StageSpec, ...],
 ) -> TrialSpec:
+    # Labels have short names, such as `epochs=5`; full ones only if two settings share a short one.
     fields = [axis.rpartition(".")[2] for axis in shown]
     texts = {
         axis: f"{axis if fields.count(field) > 1 else field}={value}"

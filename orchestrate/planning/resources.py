@@ -1,4 +1,4 @@
-"""What a trial asks for, and what there is to give it."""
+"""The CPUs and GPUs that a trial asks for, and those that a machine has."""
 
 import itertools
 import os
@@ -12,18 +12,18 @@ from orchestrate.errors import ClusterError
 
 
 class Resources(Config):
-    """What a trial gets and how many run at once."""
+    """Section [resources] of a sweep: what a trial gets, and how many trials run at once."""
 
     cpus_per_trial: int = Field(default=1, ge=1)
     """CPU cores, and threads of torch, per trial."""
     gpus_per_trial: float | None = Field(default=None, ge=0)
-    """GPUs per trial, fractions below 1 too; left out: one where there is any, else none."""
+    """GPUs per trial, also a fraction below 1; left out: one if there is any GPU, else none."""
     loader_workers: int | None = Field(default=None, ge=0)
-    """Processes that decode images for `data.augmentation = resized_crop`, for each stream of them
-    (a search has two); left out: as many as CPUs where the trial has a GPU, else none, and the
+    """Processes that decode images for `data.augmentation = resized_crop`, for each stream of
+    images (a search has two); left out: as many as CPUs if the trial has a GPU, else none: then the
     trial's own process decodes."""
     max_concurrent: int | None = Field(default=None, ge=1)
-    """Trials at once; left out: as many as fit."""
+    """How many trials run at once; left out: as many as fit."""
     max_attempts: int = Field(default=3, ge=1)
     """How many times a failing stage is tried in all; `fairdarts sweep resume` starts the next
     try."""
@@ -37,7 +37,7 @@ class Resources(Config):
 
 
 Node = dict[str, float]
-"""What a machine has: `CPU` and `GPU`, absent if none."""
+"""How many CPUs and GPUs a machine has, by `CPU` and `GPU`; a name is missing if it has none."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Share:
     loader_workers: int = 0
 
     def fits(self, node: Node) -> int:
-        """How many trials a node holds at a time; a fraction of a GPU never spans two."""
+        """How many trials a node can run at once. A trial with part of a GPU never uses two."""
         by_cpu = int(node.get("CPU", 0) // self.cpus)
         if not self.gpus:
             return by_cpu
@@ -62,7 +62,7 @@ def trial_share(resources: Resources, nodes: list[Node]) -> Share:
     """What a trial gets of the CPUs and GPUs of a node.
 
     Raises:
-        ClusterError: If it asks for more than any node has, for a trial never spans two.
+        ClusterError: If it asks for more than any node has: a trial runs on one node.
     """
     gpus = resources.gpus_per_trial
     if gpus is None:
@@ -75,26 +75,30 @@ def trial_share(resources: Resources, nodes: list[Node]) -> Share:
         offers = "; ".join(f"{n.get('CPU', 0):g} CPU, {n.get('GPU', 0):g} GPU" for n in nodes)
         raise ClusterError(
             f"a trial asks for resources.cpus_per_trial (={share.cpus}) and "
-            f"resources.gpus_per_trial (={share.gpus:g}), and no machine has both ({offers}). "
+            f"resources.gpus_per_trial (={share.gpus:g}), but no machine has both ({offers}). "
             "Lower them, or join a larger cluster: `fairdarts sweep run --address`."
         )
     return share
 
 
 def this_machine() -> Node:
-    """CPUs and GPUs of this machine, without Ray or torch."""
+    """CPUs and GPUs of this machine, counted without Ray or torch: importing them takes seconds."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is None:
         num_gpus = len(list(Path("/dev").glob("nvidia[0-9]*")))
     else:
-        # As CUDA reads it: what follows an invalid index, such as -1, is not visible.
+        # CUDA reads the list up to the first invalid index, such as -1; the GPUs after it are not
+        # visible.
         names = [name.strip() for name in visible.split(",")]
         num_gpus = len(list(itertools.takewhile(lambda name: name and name[0] != "-", names)))
     return {"CPU": float(num_cpus()), "GPU": float(num_gpus)}
 
 
 def num_cpus() -> int:
-    """Cores this process may use: its affinity and, in a container, its quota."""
+    """How many CPU cores this process may use.
+
+    Those are the cores that it is bound to; fewer if its container has a smaller quota.
+    """
     cores = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )

@@ -1,4 +1,4 @@
-"""Scales beside the paper's: what a sweep leaves open is as its scale says, see `scales.toml`."""
+"""Scales: other defaults than the paper's for what a sweep does not set; see `scales.toml`."""
 
 import tomllib
 from dataclasses import dataclass, field
@@ -15,19 +15,19 @@ PAPER = "paper"
 
 @dataclass(frozen=True)
 class Scale:
-    """Settings of all trials, and of those of one recipe, method or kind of space: later wins."""
+    """Settings of all trials, then of one recipe, one method, one kind of space; the later win."""
 
     settings: Settings = field(default_factory=dict)
     recipes: dict[str, Settings] = field(default_factory=dict)
     methods: dict[str, Settings] = field(default_factory=dict)
     kinds: dict[str, Settings] = field(default_factory=dict)
-    """`cells` (S1) and `layers` (S2)."""
+    """By kind of space: `cells` (S1) or `layers` (S2)."""
 
     def layer(self, method: str, space: str, recipe: str) -> Settings:
-        """All that it sets for one trial.
+        """All settings of this scale for one trial.
 
         Raises:
-            ConfigError: If there is no such search space.
+            ConfigError: If the search space is not known.
         """
         return (
             self.settings
@@ -38,16 +38,16 @@ class Scale:
 
 
 def scales() -> dict[str, Scale]:
-    """Every scale by name, the paper's first."""
+    """Every scale by name, first `paper`, which changes nothing."""
     text = (resources.files("orchestrate.planning") / "scales.toml").read_text("utf-8")
     return {PAPER: Scale()} | {name: _read(table) for name, table in tomllib.loads(text).items()}
 
 
 def scale_named(name: str) -> Scale:
-    """The scale of that name.
+    """The scale with this name.
 
     Raises:
-        SweepError: If there is none.
+        SweepError: If it is not known.
     """
     known = scales()
     if name not in known:

@@ -1,6 +1,6 @@
-"""Every setting with its default, its meaning and what is allowed, as commands and docs show it.
+"""Describes every setting: its default, its meaning and what is allowed, for commands and docs.
 
-All of it is read off the settings themselves: their docstrings, types, ranges and registries.
+All of it is read from the code of the settings: their docstrings, types, ranges and registries.
 """
 
 import re
@@ -31,18 +31,19 @@ class Setting:
     """Full name, as `--set` takes it."""
     description: str
     schema: dict[str, Any]
-    """`type`, and `enum`, `minimum`, `exclusiveMaximum` and the like where there are any."""
+    """What is allowed: `type`, and if there are limits, `enum`, `minimum` and the like."""
     default: Any = None
-    """None: it can be left out, or must be given (`required`)."""
+    """None if it may have no value (`optional`) or must be given (`required`)."""
     required: bool = False
     optional: bool = False
-    """Whether it can be without a value."""
+    """Whether it may have no value."""
     presets: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Other defaults: `method`, `space` and `recipe` to names of such and the value there."""
+    """Other defaults, by what sets them: `{"method": {"darts": 0.0}}` says that the method `darts`
+    changes the default to 0.0; `space` and `recipe` do so too."""
 
     @property
     def section(self) -> str:
-        """Such as `search`; empty for `method` and `seed`."""
+        """The part before the dot, such as `search`; empty for `method` and `seed`."""
         return self.name.rpartition(".")[0]
 
 
@@ -52,12 +53,12 @@ def all_settings() -> list[Setting]:
 
 
 def find_settings(word: str) -> list[Setting]:
-    """The settings of a section, or with a word in their names or texts.
+    """The settings of a section, and those with a word in their names or descriptions.
 
     Args:
-        word: Such as `search`, `lr`, `search.lr` or `skip`, in any case.
+        word: Such as `search`, `lr`, `search.lr` or `skip`, in upper or lower case.
     Raises:
-        SweepError: If there is none.
+        SweepError: If no setting matches.
     """
     section, _, part = word.lower().rpartition(".")
     in_text = re.compile(rf"\b{re.escape(word)}", re.IGNORECASE)
@@ -93,7 +94,7 @@ def _of_a_trial() -> Iterator[Setting]:
 
 
 _OURS = ("title", "description", "default", "anyOf")
-"""Keys of a property's schema that `Setting` has fields for, or no use."""
+"""Keys of a JSON schema that `Setting` has fields of its own for, or does not need."""
 
 
 def _of_a_group(group: str) -> Iterator[Setting]:

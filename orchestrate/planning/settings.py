@@ -1,4 +1,4 @@
-"""Names of settings: how a person's short or dotted names become resolved configurations."""
+"""Turns settings as people write them, with short or full names, into checked configurations."""
 
 import re
 import tomllib
@@ -37,14 +37,14 @@ class Sections:
 
 
 Settings = dict[str, Any]
-"""Full name, `section.field` or `method` or `seed`, to value."""
+"""Values by full name: `section.field`, `method` or `seed`."""
 
 
 def full_name(name: str) -> str:
-    """The full name of a setting: `zero_one_weight` is `search.zero_one_weight`.
+    """The full name of a setting: `search.zero_one_weight` for `zero_one_weight`.
 
     Raises:
-        SweepError: If no setting, or more than one, has that name.
+        SweepError: If no setting has that name, or more than one has.
     """
     if name in ("method", "seed"):
         return name
@@ -69,10 +69,10 @@ def full_name(name: str) -> str:
 
 
 def flatten(table: dict[str, Any], prefix: str = "") -> Settings:
-    """Nested TOML tables to full names.
+    """Values by full name, from nested TOML tables.
 
     Raises:
-        SweepError: If a name is no setting, or a setting has two values.
+        SweepError: If a name is not a setting, or a setting has two values.
     """
     flat: Settings = {}
     for name, value in _leaves(table, prefix):
@@ -84,7 +84,7 @@ def flatten(table: dict[str, Any], prefix: str = "") -> Settings:
 
 
 def names_as_written(table: dict[str, Any]) -> dict[str, str]:
-    """Full names of the settings in nested TOML tables, to the names that stand there."""
+    """The name that the user wrote for each setting in nested TOML tables, by full name."""
     return {full_name(name): name for name, _ in _leaves(table)}
 
 
@@ -92,14 +92,17 @@ def _leaves(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]
     for key, value in table.items():
         if not isinstance(value, dict):
             yield f"{prefix}{key}", value
-        elif prefix:  # A setting is a section and a field.
+        elif prefix:  # A setting has two parts, section and field, and never three.
             raise SweepError(f"{prefix}{key} is not a setting: it cannot be a table.")
         else:
             yield from _leaves(value, f"{key}.")
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:
-    """`key=value` to a pair, the value as TOML has it or else as plain text.
+    """Name and value of an assignment `key=value`.
+
+    The value is read as TOML: `5`, `true`, `[0, 1]`. If it is not valid TOML, it is plain text, so
+    that `method=darts` needs no quotes.
 
     Raises:
         SweepError: If there is no `=`, or there are two assignments.
@@ -113,9 +116,10 @@ def parse_assignment(text: str) -> tuple[str, Any]:
         table = {"value": value}
     except RecursionError:
         raise SweepError(f"--set {key}: its value is nested too deeply to be one.") from None
+    # People may write `--set "a=1 b=2"`. Then `b` would end up in the value of `a`: refuse it.
     names = [*(table.keys() - {"value"}), *_NAME_BEFORE_EQUALS.findall(value)]
     if isinstance(table["value"], str) and value[:1] in ("'", '"'):
-        names = []  # Quoted text is what it is.
+        names = []  # Quoted text may contain anything.
     if any(map(_is_setting, names)) or len(table) > 1:
         raise SweepError(f"--set {text}: one assignment for each --set: write --set again.")
     return key, table["value"]
@@ -132,11 +136,14 @@ def _is_setting(name: str) -> bool:
 
 
 def resolve(method: str, layers: list[Settings]) -> Sections:
-    """Every section of one trial, later layers over earlier ones.
+    """The settings of one trial, from several sources.
 
-    The order is: defaults, what the method and the search space change, what the recipe sets, then
-    the layers.
+    Later sources win: the defaults, the presets of the method and of the search space, the recipe,
+    then the layers from first to last.
 
+    Args:
+        method: Name of the search method.
+        layers: Settings by full name. `seed` sets the seed of both the search and the retraining.
     Raises:
         SweepError: If the method is not known.
         ConfigError: If a value cannot be used.
@@ -153,7 +160,8 @@ def resolve(method: str, layers: list[Settings]) -> Sections:
     for section, preset in presets(method, space_of(layers)).items():
         values[section] |= preset
     values["retrain"] |= RECIPES.get(recipe_of(layers), {})
-    if merged.get("data.source") == "imagenet":  # Nobody has the memory for all of it.
+    # ImageNet does not fit into memory. With this augmentation images stay in their files.
+    if merged.get("data.source") == "imagenet":
         values["data"]["augmentation"] = "resized_crop"
     if seed is not None:
         values["search"]["seed"] = values["retrain"]["seed"] = seed
@@ -169,12 +177,12 @@ def resolve(method: str, layers: list[Settings]) -> Sections:
 
 
 def chosen(name: str, layers: list[Settings], default: object) -> str:
-    """What some layers choose, later ones over earlier ones."""
+    """The value of one setting in these layers, as text: that of the last layer that sets it."""
     return str(next((layer[name] for layer in reversed(layers) if name in layer), default))
 
 
 def recipe_of(layers: list[Settings]) -> str:
-    """The retraining recipe that some layers choose, or else the search space."""
+    """The retraining recipe that these layers set, else that of the search space."""
     of_space = SPACE_SETTINGS.get(space_of(layers), {}).get("retrain", {}).get("recipe")
     return chosen(
         "retrain.recipe", layers, of_space or RetrainConfig.model_fields["recipe"].default
@@ -182,17 +190,17 @@ def recipe_of(layers: list[Settings]) -> str:
 
 
 def space_of(layers: list[Settings]) -> str:
-    """The search space that some layers choose."""
+    """The search space that these layers set."""
     return chosen("search.space", layers, SearchConfig.model_fields["space"].default)
 
 
 def resolve_sample(values: dict[str, Any]) -> SampleConfig:
-    """The settings of one random-sampling baseline."""
+    """The checked settings of one random genotype."""
     return SampleConfig.build(values, "random")
 
 
 def data_label(config: DataConfig) -> str:
-    """The source, with every other setting of the images that is not the default."""
+    """The source of the images, and every other setting of them that is not the default."""
     changed = [
         f"{field}={value}"
         for field, value in config.model_dump(exclude={"source"}).items()
@@ -202,13 +210,14 @@ def data_label(config: DataConfig) -> str:
 
 
 def recipe_label(config: RetrainConfig) -> str:
-    """The recipe's name, with every field that differs from it."""
+    """The recipe's name, and every field that differs from it."""
     reference = RetrainConfig(recipe=config.recipe, **RECIPES[config.recipe])
     ours = config.model_dump()
     changed = [
         f"{field}={ours[field]}"
         for field, value in reference.model_dump().items()
-        # The drop-path mode goes with the method and the seed with the repetition.
+        # The drop-path mode depends on the method and the seed on the repetition; the memory
+        # format is not a matter of the recipe.
         if ours[field] != value and field not in ("seed", "drop_path_mode", "channels_last")
     ]
     return f"{config.recipe}[{','.join(changed)}]" if changed else config.recipe
@@ -219,6 +228,6 @@ def _absolute(values: dict[str, Any]) -> dict[str, Any]:
     if isinstance(source, str) and ":" in source:
         kind, _, path = source.partition(":")
         if path:
-            # A worker's current directory is not the user's.
+            # A worker of Ray has another current directory than the user.
             values = values | {"source": f"{kind}:{Path(path).expanduser().resolve()}"}
     return values

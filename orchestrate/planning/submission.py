@@ -1,7 +1,8 @@
-"""Submissions: the plan of a sweep, in the store before its first trial starts.
+"""Submissions: the plans of a sweep, written to the store before the first trial starts.
 
-`sweeps/<name>/0001.json` holds every trial of one submission and is never rewritten; submitting an
-unchanged plan adds nothing. The same trials, as rows, are the denominator of every table.
+`sweeps/<name>/0001.json` has every trial of one submission and is never rewritten. Submitting an
+unchanged plan again writes nothing. The same trials are rows of the table `trials`. Every report
+counts against them, so a trial that never ran is visible as missing.
 """
 
 import json
@@ -32,7 +33,7 @@ class Submission:
 
 
 def submit(store: Store, sweep: str, trials: list[TrialSpec], resources: Resources) -> Submission:
-    """Put a plan into the store, unless its newest submission is the same plan."""
+    """Write a plan to the store, unless the newest submission of the sweep is the same plan."""
     newest = newest_number(store, sweep)
     if newest:
         previous = stored_submission(store, sweep, newest)
@@ -48,10 +49,10 @@ def submit(store: Store, sweep: str, trials: list[TrialSpec], resources: Resourc
 
 
 def write_plan(store: Store, submission: Submission) -> bool:
-    """Put the plan of a submission on record, unless there is one of its number.
+    """Write the plan of a submission, unless there is already one with its number.
 
     Returns:
-        Whether there was none.
+        Whether it was written.
     """
     plan = {
         "planned_at": submission.planned_at,
@@ -67,7 +68,7 @@ def load_submission(store: Store, sweep: str) -> Submission:
     """The newest submission of a sweep.
 
     Raises:
-        SweepError: If the store has none of that name.
+        SweepError: If the store has no sweep with that name, or its plan is damaged.
     """
     number = newest_number(store, sweep)
     if not number:
@@ -109,7 +110,10 @@ def stored_submission(store: Store, sweep: str, number: int) -> Submission | Non
 
 
 def write_trials(store: Store, submission: Submission) -> None:
-    """Write the plan's rows, if they are not there: a crash may have come between it and them."""
+    """Write the rows of a plan, unless they are there.
+
+    They are missing if a process died after it wrote the plan and before it wrote its rows.
+    """
     name = plan_name(submission.sweep, submission.number)
     if store.live_path("trials", name).exists():
         return
@@ -126,7 +130,7 @@ def write_trials(store: Store, submission: Submission) -> None:
 
 
 def trial_row(trial: TrialSpec) -> dict[str, Any]:
-    """The columns of the `trials` table that a trial determines."""
+    """The row of a trial in the table `trials`, without the columns of its submission."""
     search, sample = trial.stage("search"), trial.stage("sample", "given")
     derive, retrain = trial.stage("derive"), trial.stage("retrain")
     row: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""The sweep file: TOML in, a checked `Sweep` out.
+"""Reads a sweep file, which is TOML, and checks it.
 
 ```toml
 description = "FairDARTS against DARTS"
@@ -62,9 +62,9 @@ class RandomBaseline(Config):
     """Skip connections in the normal cell, exactly (M)."""
     min_multadds_m: float | None = Field(default=None, ge=0)
     """Fewest MultAdds in millions, counted at C = 36, 20 cells, 32 x 32, whatever the scale of the
-    retraining; left out: any."""
+    retraining; left out: no limit."""
     max_multadds_m: float | None = Field(default=None, gt=0)
-    """Most MultAdds in millions, counted in the same way; left out: any."""
+    """Most MultAdds in millions, counted in the same way; left out: no limit."""
 
 
 @dataclass(frozen=True)
@@ -77,19 +77,20 @@ class Sweep:
     settings: Settings
     methods: dict[str, Settings]
     scale: Scale
-    """What it sets is beneath all of the file."""
+    """Everything in the file wins over what the scale sets."""
     matrix: dict[str, list[Any]]
     random: list[RandomBaseline]
     resources: Resources
     overrides: Settings
-    """`--set` values, over everything else."""
+    """Values of `--set`, which win over everything else."""
     path: str = ""
     """Name or file that it was read from, as the user wrote it."""
     written: dict[str, str] = field(default_factory=dict)
-    """Full names of settings, to where and under what name the user wrote them."""
+    """Where the user wrote each setting and under which name, by full name: errors say it."""
 
     def place(self, setting: str | None) -> str:
-        """Where a setting was written, for an error: the file, and the name there."""
+        """Where the user wrote a setting, for an error: the file, the part and the name there."""
+        # `seed` is resolved to these two, but the user may have written `seed`.
         name = "seed" if setting in ("search.seed", "retrain.seed") else setting
         where = self.written.get(setting or "") or self.written.get(name or "", "")
         return ", ".join(part for part in (self.path, where) if part)
@@ -103,11 +104,10 @@ def load_sweep(
     Args:
         name_or_path: Name of a packaged sweep, or path of a file that ends in `.toml`.
         assignments: `key=value` overrides.
-        scale: `paper`, or a scale of `scales.toml`: what the file does not set is as it says, and
-            the sweep has its name after its own.
+        scale: `paper`, or a scale of `scales.toml`, which has other defaults for what the file does
+            not set. Its name is appended to the name of the sweep.
     Raises:
-        SweepError: If there is no such sweep or a key or value cannot be used.
-        ConfigError: If a value of a checked group is out of range.
+        SweepError: If there is no such sweep, or a key or value cannot be used.
     """
     name, text = _read(name_or_path)
     try:
@@ -132,7 +132,12 @@ def parse_sweep(
     assignments: list[str],
     scale_name: str = PAPER,
 ) -> Sweep:
-    """Check a parsed sweep file, see `load_sweep`."""
+    """Check a parsed sweep file; see `load_sweep`.
+
+    Raises:
+        SweepError: If a key or a value cannot be used.
+        ConfigError: If a value of [[random]] or [resources] is out of range.
+    """
     scale = scale_named(scale_name)
     for key in table:
         if key not in KEYS:
@@ -159,6 +164,7 @@ def parse_sweep(
                 raise SweepError(f"--set {assignment}: this sweep has no [[random]].")
             for group in random_tables:
                 group[field] = value
+        # A list is an axis. A single value for an axis of the file narrows it to that value.
         elif full_name(key) in matrix or isinstance(value, list):
             matrix[full_name(key)] = value if isinstance(value, list) else [value]
         else:
@@ -166,7 +172,7 @@ def parse_sweep(
     for axis, values in matrix.items():
         _check_axis(axis, values)
     if not matrix and not random_tables:
-        raise SweepError("there is neither [matrix] nor [[random]]: nothing to run.")
+        raise SweepError("there is neither [matrix] nor [[random]], so there is nothing to run.")
     return Sweep(
         name=name,
         description=str(table.get("description", "")),
@@ -183,7 +189,7 @@ def parse_sweep(
 
 
 def _written(table: dict[str, Any], assignments: list[str]) -> dict[str, str]:
-    """See `Sweep.written`; what counts comes last."""
+    """See `Sweep.written`. Parts that win over others come later here, and so replace them."""
     parts = {"[settings]": _table(table, "settings")}
     parts |= {f"[methods.{name}]": part for name, part in _table(table, "methods").items()}
     parts["[matrix]"] = _table(table, "matrix")
@@ -252,7 +258,7 @@ def _table(table: dict[str, Any], key: str) -> dict[str, Any]:
 
 def _random(table: dict[str, Any]) -> list[dict[str, Any]]:
     groups = table.get("random", [])
-    if isinstance(groups, dict):
+    if isinstance(groups, dict):  # [random] instead of [[random]]: what it means is clear.
         groups = [groups]
     if not isinstance(groups, list) or not all(isinstance(group, dict) for group in groups):
         raise SweepError(f"random (={groups!r}) must be a table: write it as [[random]].")
@@ -262,8 +268,8 @@ def _random(table: dict[str, Any]) -> list[dict[str, Any]]:
 def _check_axis(axis: str, values: Any) -> None:
     if not isinstance(values, list):
         raise SweepError(
-            f"matrix.{axis} (={values!r}) must be a list of values; one value for all trials goes "
-            "to [settings]."
+            f"matrix.{axis} (={values!r}) must be a list of values; write one value for all trials "
+            "under [settings]."
         )
     if not values:
         raise SweepError(f"matrix.{axis} is empty: give at least one value or leave it out.")
