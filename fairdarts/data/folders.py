@@ -118,7 +118,7 @@ def _split_directory(top: Path, config: DataConfig, split: Split) -> Path:
     with reading(top), os.scandir(top) as entries:
         there = sorted(entry.name for entry in entries if entry.is_dir() and not _is_hidden(entry))
     raise DataError(
-        f"{top} has no folder {' or '.join(names)} with one folder of images for each class"
+        f"{top} has no folder {' or '.join(names)}, which needs a folder for each class"
         f"{other_splits(config, split, there)}."
     )
 
