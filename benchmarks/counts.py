@@ -62,8 +62,7 @@ def fast_counts(config: SearchConfig, device: torch.device = META) -> Counts:
 
 def plain_counts(config: SearchConfig) -> Counts:
     """Count `benchmarks.plain.plain_step`, in NCHW."""
-    with META:
-        state = PlainState.of(config, NUM_CLASSES)
+    state = PlainState.of(config, NUM_CLASSES, META)
     batch = _batch(config, META, channels_last=False)
     optimizers = (state.weight_optimizer, state.alpha_optimizer)
     return _count(lambda: plain_step(state, batch, batch, config), *optimizers)

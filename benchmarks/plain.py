@@ -19,6 +19,7 @@ from benchmarks.twins import twins as twins
 from fairdarts.config import SearchConfig
 
 AnyPlainSupernet = PlainSupernet | PlainLayerSupernet
+CPU = torch.device("cpu")
 Batch = tuple[Tensor, Tensor]
 """Images (B, 3, H, W) and labels (B)."""
 
@@ -32,10 +33,11 @@ class PlainState:
     alpha_optimizer: torch.optim.Optimizer
 
     @classmethod
-    def of(cls, config: SearchConfig, num_classes: int) -> Self:
-        """Build it with random weights, in training mode."""
+    def of(cls, config: SearchConfig, num_classes: int, device: torch.device = CPU) -> Self:
+        """Build it with random weights, in training mode and in NCHW."""
         build = PlainLayerSupernet if config.space.startswith("s2") else PlainSupernet
-        supernet = build(config, num_classes).train()
+        # Drawn on the CPU, so that the numbers of a seed are the same on every device.
+        supernet = build(config, num_classes).train().to(device)
         return cls(
             supernet,
             torch.optim.SGD(
@@ -49,6 +51,7 @@ class PlainState:
                 lr=config.alpha_lr,
                 betas=(config.alpha_beta1, 0.999),
                 weight_decay=config.alpha_weight_decay,
+                capturable=config.cuda_graph and device.type == "cuda",
             ),
         )
 

@@ -121,8 +121,7 @@ def batches(config: SearchConfig, device: torch.device) -> tuple[Batch, Batch]:
 
 def plain_state(config: SearchConfig, device: torch.device) -> PlainState:
     """The plain baseline on a device, in the configuration's memory format."""
-    with torch.device(device):
-        state = PlainState.of(config, NUM_CLASSES)
+    state = PlainState.of(config, NUM_CLASSES, device)
     if config.channels_last:
         nn.Module.to(state.supernet, memory_format=torch.channels_last)
     return state

@@ -23,22 +23,23 @@ def config_of(method: str, **changes: object) -> SearchConfig:
     return SearchConfig.build(METHODS[method]["search"] | small | changes)
 
 
-def states(config: SearchConfig) -> tuple[SearchState, PlainState]:
+def states(config: SearchConfig, device: torch.device = CPU) -> tuple[SearchState, PlainState]:
     """Both in float64 with the same random weights, alphas and running statistics."""
     torch.manual_seed(0)
-    fast = SearchState(config, 10, CPU)
+    fast = SearchState(config, 10, device)
     fast.supernet.double().train()
-    plain = PlainState.of(config, 10)
+    plain = PlainState.of(config, 10, device)
     plain.supernet.double()
     copy_weights(fast.supernet, plain.supernet)
     return fast, plain
 
 
-def batches(size: int, num: int, seed: int = 0) -> Iterator[Batch]:
+def batches(size: int, num: int, seed: int = 0, device: torch.device = CPU) -> Iterator[Batch]:
+    """The same numbers on every device."""
     draw = torch.Generator().manual_seed(seed)
     for _ in range(num):
         images = torch.randn(4, 3, size, size, dtype=torch.float64, generator=draw)
-        yield images, torch.randint(10, (4,), generator=draw)
+        yield images.to(device), torch.randint(10, (4,), generator=draw).to(device)
 
 
 def in_format(batch: Batch, config: SearchConfig) -> Batch:
@@ -51,7 +52,8 @@ def assert_same_steps(
 ) -> None:
     """Both take `num` steps: their losses agree, and every tensor of the fast one moves."""
     before = copy.deepcopy(fast.supernet.state_dict())
-    for train, val in zip(batches(size, num), batches(size, num, seed=1), strict=True):
+    drawn = (batches(size, num, seed, fast.device) for seed in (0, 1))
+    for train, val in zip(*drawn, strict=True):
         weight_metrics, arch_metrics = search_step(
             fast, in_format(train, config), in_format(val, config), config
         )
