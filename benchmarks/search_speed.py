@@ -106,9 +106,11 @@ def config_of(batch_size: int, **changes: object) -> SearchConfig:
     return SearchConfig.build(search | {"batch_size": batch_size} | changes)
 
 
-def batches(config: SearchConfig, device: torch.device) -> tuple[Batch, Batch]:
+def batches(
+    config: SearchConfig, device: torch.device, image_size: int | None = None
+) -> tuple[Batch, Batch]:
     """A training and a validation batch of noise, of the size that the space is searched at."""
-    size = 224 if config.space.startswith("s2") else 32
+    size = image_size or (224 if config.space.startswith("s2") else 32)
     memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
 
     def batch() -> Batch:

@@ -33,14 +33,15 @@ def interleaved(
 
 
 def _clock(variant: Callable[[], object], device: torch.device) -> tuple[float, float]:
-    _synchronise(device)
+    synchronise(device)
     cpu, wall = time.process_time(), time.perf_counter()
     variant()
-    _synchronise(device)
+    synchronise(device)
     return time.process_time() - cpu, time.perf_counter() - wall
 
 
-def _synchronise(device: torch.device) -> None:
+def synchronise(device: torch.device) -> None:
+    """Wait until the device has done what it was told to."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 

@@ -1,0 +1,79 @@
+"""One, two and four searches that share the device, a process each, as Ray packs them."""
+
+import multiprocessing
+import time
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Barrier
+
+import torch
+
+from benchmarks.gpu.measure import NUM_WARM_UPS
+from benchmarks.gpu.readings import Reading, Report, Setup
+from benchmarks.gpu.steps import ours, ready
+from benchmarks.search_speed import config_of
+from benchmarks.timing import synchronise
+from fairdarts.training.precision import float32_products
+
+NUM_SEARCHES = (1, 2, 4)
+ROUNDS = 4
+"""How many times the usual number of steps: a handful would not overlap."""
+
+
+def measure(setup: Setup, report: Report) -> None:
+    """Report images a second of all of them together."""
+    alone: float | None = None
+    for num_searches in NUM_SEARCHES:
+        seconds = together(setup, num_searches)
+        num_steps = ROUNDS * setup.sizes.repeats
+        num_images = num_searches * num_steps * setup.sizes.batch_size
+        rate = num_images / max(seconds)
+        note = f"{1e3 * max(seconds) / num_steps:.1f} ms a step of each"
+        if alone is None:
+            alone = rate
+        else:
+            note += f", {rate / alone:.2f} times what one does"
+        what = "1 search" if num_searches == 1 else f"{num_searches} searches at once"
+        report(Reading(what, rate, "images/s", note))
+
+
+def together(setup: Setup, num_searches: int) -> list[float]:
+    """Seconds that each of some searches took for its steps, all started at the same time."""
+    # Forked: this process has not touched the device, and has imported everything.
+    context = multiprocessing.get_context("fork")
+    start = context.Barrier(num_searches)
+    pipes = [context.Pipe(duplex=False) for _ in range(num_searches)]
+    processes = [
+        context.Process(target=_search, args=(setup, start, sender)) for _, sender in pipes
+    ]
+    for process in processes:
+        process.start()
+    for _, sender in pipes:
+        sender.close()
+    try:
+        return [float(receiver.recv()) for receiver, _ in pipes]
+    except EOFError:
+        raise RuntimeError(f"one of {num_searches} searches failed, see the log") from None
+    finally:
+        for process in processes:
+            process.kill()
+            process.join()
+
+
+def _search(setup: Setup, start: Barrier, sender: Connection) -> None:
+    device, sizes = torch.device(setup.device), setup.sizes
+    config = config_of(sizes.batch_size, cuda_graph=device.type == "cuda", **sizes.search)
+    try:
+        with float32_products(config.precision):
+            step = ready(ours(config, device), config, device, sizes.image_size)
+            for _ in range(NUM_WARM_UPS):
+                step()
+            synchronise(device)
+            start.wait()
+            started = time.perf_counter()
+            for _ in range(ROUNDS * sizes.repeats):
+                step()
+            synchronise(device)
+            sender.send(time.perf_counter() - started)
+    except BaseException:
+        start.abort()  # the others would wait for it for ever
+        raise
