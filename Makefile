@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: quickstart test test-slow bench docs lint types format clean
+.PHONY: quickstart test test-slow test-gpu bench bench-gpu docs lint types format clean
 
 quickstart: $(VENV)/installed
 	$(BIN)/fairdarts sweep run quickstart
@@ -17,6 +17,17 @@ test-slow: $(VENV)/installed-dev
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks.remake docs/performance.md
+
+# On a machine with a GPU, in the environment if there is one. Without it, Python needs torch, timm,
+# pydantic and NumPy for the one, and pytest with its timeouts for the other, but no Ray.
+GPU_PYTHON = $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
+OUT ?= gpu-results
+
+test-gpu:
+	$(GPU_PYTHON) -m pytest -m gpu tests/gpu
+
+bench-gpu:
+	$(GPU_PYTHON) -m benchmarks.gpu --out $(OUT) $(if $(DATA),--data $(DATA))
 
 docs: $(VENV)/installed
 	$(BIN)/python -m cli.reference docs/cli.md

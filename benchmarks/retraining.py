@@ -8,8 +8,10 @@ All train with drop path, and without the auxiliary head, which MultAdds do not 
 import argparse
 import statistics
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import timm
 import torch
@@ -18,12 +20,15 @@ from timm.optim import create_optimizer_v2
 from timm.utils.clip_grad import dispatch_clip_grad
 from torch import Tensor, nn
 
+from benchmarks.timing import synchronise
 from fairdarts.config import RetrainConfig
 from fairdarts.genotype.cell_genotype import Genotype
 from fairdarts.genotype.published import published
 from fairdarts.network.cost import count_multadds
 from fairdarts.network.retrain import RetrainState, train_step
 from fairdarts.operations.cell_operations import DepthwiseConv, FactorizedReduce
+from fairdarts.training.precision import autocast, float32_products
+from fairdarts.vocabulary import Precision
 
 NUM_CLASSES = 10
 IMAGE_SIZE = 32
@@ -124,11 +129,16 @@ def timm_row(model_name: str, multadds: int, config: RetrainConfig, device: torc
         ValueError: If no image size comes within `MULTADDS_TOLERANCE`.
     """
     model = timm.create_model(model_name, num_classes=NUM_CLASSES, drop_path_rate=config.drop_path)
-    costs = {size: count_multadds(model, (3, size, size)) for size in TIMM_IMAGE_SIZES}
-    image_size = min(costs, key=lambda size: abs(costs[size] - multadds))
-    if abs(costs[image_size] / multadds - 1) > MULTADDS_TOLERANCE:
+
+    def cost(size: int) -> int:
+        return count_multadds(model, (3, size, size))
+
+    larger = bisect_left(TIMM_IMAGE_SIZES, multadds, key=cost)  # more pixels, more MultAdds
+    nearest = TIMM_IMAGE_SIZES[max(0, larger - 1) : larger + 1]
+    image_size = min(nearest, key=lambda size: abs(cost(size) - multadds))
+    if abs(cost(image_size) / multadds - 1) > MULTADDS_TOLERANCE:
         raise ValueError(
-            f"{model_name} has {costs[image_size] / 1e6:.1f} M MultAdds at {image_size} pixels, "
+            f"{model_name} has {cost(image_size) / 1e6:.1f} M MultAdds at {image_size} pixels, "
             f"{multadds / 1e6:.1f} M are wanted: choose another --timm-model, --channels or --cells"
         )
     model = model.to(device).to(memory_format=_memory_format(config)).train()
@@ -139,13 +149,14 @@ def timm_row(model_name: str, multadds: int, config: RetrainConfig, device: torc
     images, labels = _batch(config, image_size, device)
 
     def step() -> None:
-        loss = cross_entropy(model(images), labels)
+        with autocast(device, config.precision):
+            loss = cross_entropy(model(images), labels)
         loss.backward()
         dispatch_clip_grad(model.parameters(), value=config.grad_clip, mode="norm")
         optimizer.step()
         optimizer.zero_grad()
 
-    return Row(f"timm {model_name}, {image_size} pixels", costs[image_size], step)
+    return Row(f"timm {model_name}, {image_size} pixels", cost(image_size), step)
 
 
 def _batch(config: RetrainConfig, image_size: int, device: torch.device) -> Batch:
@@ -178,17 +189,12 @@ def measure(
 
 
 def _time(row: Row, num_steps: int, device: torch.device) -> Timing:
-    _synchronise(device)
+    synchronise(device)
     wall_s, cpu_s = time.perf_counter(), time.process_time()
     for _ in range(num_steps):
         row.step()
-    _synchronise(device)
+    synchronise(device)
     return Timing(time.perf_counter() - wall_s, time.process_time() - cpu_s)
-
-
-def _synchronise(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def table(
@@ -252,10 +258,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--steps", type=int, default=2, help="of each network in each round")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument(
+        "--precision", choices=get_args(Precision), default="float32", help="of all networks"
+    )
     arguments = parser.parse_args()
 
     torch.set_num_threads(arguments.threads)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(arguments.device)
     config = RetrainConfig.build(
         {
             "init_channels": arguments.channels,
@@ -263,6 +273,7 @@ def main() -> None:
             "batch_size": arguments.batch_size,
             "drop_path": arguments.drop_path,
             "auxiliary_weight": 0.0,
+            "precision": arguments.precision,
         }
     )
     genotype = published(arguments.genotype).genotype
@@ -272,11 +283,14 @@ def main() -> None:
         plain_row(genotype, config, device),
         timm_row(arguments.timm_model, derived.multadds, config, device),
     ]
-    timings = measure(rows, num_rounds=arguments.rounds, num_steps=arguments.steps, device=device)
+    with float32_products(config.precision):
+        timings = measure(
+            rows, num_rounds=arguments.rounds, num_steps=arguments.steps, device=device
+        )
     print(
         f"{arguments.genotype}, C={arguments.channels}, {arguments.cells} cells, batch "
         f"{arguments.batch_size}, drop path {arguments.drop_path}, "
-        f"{arguments.threads} thread(s), {device.type}, "
+        f"{arguments.precision}, {arguments.threads} thread(s), {device.type}, "
         f"torch {torch.__version__}, timm {timm.__version__}"
     )
     num_images = arguments.batch_size * arguments.steps

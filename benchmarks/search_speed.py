@@ -5,7 +5,6 @@ python -m benchmarks.search_speed [--ideas] [--batch-size 32] [--device cpu] [--
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -13,8 +12,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.profiler import ProfilerActivity, profile
 
+from benchmarks.gpu.measure import trace
 from benchmarks.plain import AnyPlainSupernet, PlainState, plain_step
 from benchmarks.timing import Timings, interleaved, ratio, table
 from fairdarts.config import SearchConfig
@@ -59,8 +58,9 @@ def main() -> None:
         single_timings = interleaved(single, options.rounds, device)
     print(report(timings, options.batch_size, baseline="plain"))
     if device.type == "cuda":
-        shares = {name: busy_share(variant, device) for name, variant in variants.items()}
-        print("GPU busy: " + ", ".join(f"{name} {share:.0%}" for name, share in shares.items()))
+        for name, variant in variants.items():
+            seen = trace(variant, 1e3 * statistics.median(timings[name].wall_s), device)
+            print(f"{name}: {seen.kernels} kernels, the GPU is busy {seen.busy_pct:.0f} %")
     print()
     print(report(single_timings, options.batch_size, baseline="plain, single level"))
 
@@ -76,8 +76,8 @@ def report(timings: dict[str, Timings], batch_size: int, baseline: str) -> str:
         rows.append(
             (
                 name,
-                f"{statistics.median(timing.cpu_s):.2f}",
-                f"{wall_s:.2f}",
+                _seconds(statistics.median(timing.cpu_s)),
+                _seconds(wall_s),
                 f"{batch_size / wall_s:.1f}",
                 ratio(base.cpu_s, timing.cpu_s),
                 ratio(base.wall_s, timing.wall_s),
@@ -86,17 +86,8 @@ def report(timings: dict[str, Timings], batch_size: int, baseline: str) -> str:
     return table(rows)
 
 
-def busy_share(variant: Variant, device: torch.device, num_steps: int = 5) -> float:
-    """Share of the wall time in which a CUDA device computes, over some steps."""
-    torch.cuda.synchronize(device)
-    with profile(activities=[ProfilerActivity.CUDA]) as profiler:
-        start = time.perf_counter()
-        for _ in range(num_steps):
-            variant()
-        torch.cuda.synchronize(device)
-        wall_s = time.perf_counter() - start
-    busy_us = sum(event.self_device_time_total for event in profiler.key_averages())
-    return float(busy_us) / 1e6 / wall_s
+def _seconds(value: float) -> str:
+    return f"{value:.2f}" if value >= 1 else f"{value:.4f}"  # a GPU takes a few hundredths
 
 
 def config_of(batch_size: int, **changes: object) -> SearchConfig:

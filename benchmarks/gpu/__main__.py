@@ -26,7 +26,9 @@ def main() -> int:
     """Measure, print the table, and say by the exit code whether every part was measured."""
     options = _options()
     if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
-        return _refuse(f"{' and '.join(missing)} missing: pip install {' '.join(missing)}.")
+        names = ", ".join(missing[:-1]) + " and " * (len(missing) > 1) + missing[-1]
+        verb = "is" if len(missing) == 1 else "are"
+        return _refuse(f"{names} {verb} missing: pip install {' '.join(missing)}.")
     import torch
 
     if options.device == "cuda" and not torch.cuda.is_available():
@@ -39,6 +41,7 @@ def main() -> int:
     setup = Setup(options.device, TINY if options.tiny else FULL, options.data)
     environment = _environment(options.device)
     parts = [part for part in all_parts() if not options.only or part.name in options.only]
+    (folder / "log.txt").write_text("", "utf-8")
     ends = time.monotonic() + options.seconds
     for part in parts:
         limit_s = min(part.limit_s, ends - time.monotonic())
@@ -91,11 +94,12 @@ def _card() -> dict[str, str]:
         driver = done.stdout.splitlines()[0]
     except (OSError, subprocess.CalledProcessError, IndexError):
         driver = "unknown"
+    cudnn: int | None = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
     return {
         "card": torch.cuda.get_device_name(),
         "driver": driver,
         "CUDA": str(torch.version.cuda),
-        "cuDNN": str(torch.backends.cudnn.version()),
+        "cuDNN": str(cudnn),
     }
 
 

@@ -1,6 +1,7 @@
 """What the machine can do at best: copying and multiplying."""
 
 import statistics
+from functools import partial
 
 import torch
 
@@ -26,9 +27,8 @@ def measure(setup: Setup, report: Report) -> None:
         a, b = (torch.randn(shape, device=device).to(dtype) for _ in range(2))
         out = torch.empty_like(a)
         with float32_products(precision):
-            ms = statistics.median(
-                times_ms(lambda a=a, b=b, out=out: torch.mm(a, b, out=out), sizes.repeats, device)
-            )
+            product = partial(torch.mm, a, b, out=out)
+            ms = statistics.median(times_ms(product, sizes, device))
         rate = 2 * sizes.product_size**3 / ms / 1e9
         report(Reading(f"matrix product, {name}", rate, "TFLOP/s"))
 
@@ -37,5 +37,5 @@ def copy_tb_per_s(sizes: Sizes, device: torch.device) -> float:
     """Bytes read and written by a large copy."""
     source = torch.empty(sizes.copy_bytes // 4, device=device).normal_()
     target = torch.empty_like(source)
-    ms = piece_ms([lambda: target.copy_(source)], sizes.repeats, device)
+    ms = piece_ms([lambda: target.copy_(source)], sizes, device)
     return 2 * source.nbytes / ms / 1e9

@@ -8,38 +8,39 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
+from benchmarks.gpu.readings import Sizes
 from benchmarks.timing import synchronise
 
 Work = Callable[[], object]
-NUM_WARM_UPS = 3
 NUM_IN_GRAPH = 12
 """Calls of a piece in one recording: launching them one by one would cost more than they do."""
 
 
 @dataclass(frozen=True)
 class Trace:
-    """What a device did in one step."""
+    """What a device did in one step; None on a device that keeps no record."""
 
-    kernels: int
-    busy_ms: float
-    """In which it computed anything at all."""
+    kernels: int | None = None
+    busy_pct: float | None = None
 
 
-def times_ms(work: Work, repeats: int, device: torch.device) -> list[float]:
-    """How long each of some calls took, after `NUM_WARM_UPS` others, by the device's own clock."""
-    for _ in range(NUM_WARM_UPS):
+def times_ms(work: Work, sizes: Sizes, device: torch.device) -> list[float]:
+    """How long each of some calls took, after some to warm up, by the device's own clock."""
+    for _ in range(sizes.warm_ups):
         work()
     synchronise(device)
     if device.type != "cuda":
         times = [time.perf_counter()]
-        for _ in range(repeats):
+        for _ in range(sizes.repeats):
             work()
             times.append(time.perf_counter())
         return [1e3 * (end - start) for start, end in itertools.pairwise(times)]
-    events = [torch.cuda.Event(enable_timing=True) for _ in range(repeats + 1)]
+    events = [
+        torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+        for _ in range(sizes.repeats + 1)
+    ]
     events[0].record()
     for event in events[1:]:
         work()
@@ -48,12 +49,12 @@ def times_ms(work: Work, repeats: int, device: torch.device) -> list[float]:
     return [start.elapsed_time(end) for start, end in itertools.pairwise(events)]
 
 
-def piece_ms(calls: list[Work], repeats: int, device: torch.device) -> float:
+def piece_ms(calls: list[Work], sizes: Sizes, device: torch.device) -> float:
     """Median time of one call of a small piece.
 
     Args:
         calls: The same work on data of its own each, taken in turn: no cache then holds the data.
-        repeats: How often to time all of them.
+        sizes: How often to time all of them.
         device: On CUDA the calls are recorded as a graph and replayed.
     """
     in_turn = [calls[number % len(calls)] for number in range(max(NUM_IN_GRAPH, len(calls)))]
@@ -65,7 +66,7 @@ def piece_ms(calls: list[Work], repeats: int, device: torch.device) -> float:
             call()
 
     work = _recorded(all_of_them) if device.type == "cuda" else all_of_them
-    return statistics.median(times_ms(work, repeats, device)) / len(in_turn)
+    return statistics.median(times_ms(work, sizes, device)) / len(in_turn)
 
 
 def _recorded(work: Work) -> Work:
@@ -80,10 +81,13 @@ def _recorded(work: Work) -> Work:
     return graph.replay
 
 
-def trace(work: Work, device: torch.device) -> Trace | None:
-    """What the device does in one call; None on a device that keeps no record."""
+def trace(work: Work, ms: float, device: torch.device) -> Trace:
+    """What the device does in one call, which takes `ms` without the profiler.
+
+    The profiler slows the host down, not the device: the time in which kernels run stays the same.
+    """
     if device.type != "cuda":
-        return None
+        return Trace()
     synchronise(device)
     with profile(activities=[ProfilerActivity.CUDA]) as profiler:
         work()
@@ -92,9 +96,9 @@ def trace(work: Work, device: torch.device) -> Trace | None:
         (event.time_range.start, event.time_range.end)
         for event in profiler.events() or []
         # An annotation spans kernels that are events themselves.
-        if event.device_type == DeviceType.CUDA and not event.is_user_annotation
+        if event.device_type.name == "CUDA" and not event.is_user_annotation
     ]
-    return Trace(len(spans), covered(spans) / 1e3)
+    return Trace(len(spans), min(100.0, 100 * covered(spans) / 1e3 / ms))
 
 
 def covered(spans: list[tuple[float, float]]) -> float:

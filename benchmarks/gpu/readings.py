@@ -51,8 +51,14 @@ class Sizes:
     """What a piece reads in turn, so that no cache holds it: more than any has."""
     num_images: int | None
     """Of CIFAR-10, for the epoch; None: all."""
+    warm_ups: int
+    """Steps before those that are timed."""
     repeats: int
     """Timed steps of each variant."""
+    shared_steps: int
+    """Timed steps of each search that shares the device: a handful would not overlap."""
+    searches: tuple[int, ...]
+    """How many share it."""
     timm_model: str
     """The network that a derived one is compared with."""
 
@@ -71,7 +77,10 @@ FULL = Sizes(
     stages=((16, 32), (32, 16), (64, 8)),
     rotated_bytes=256 << 20,
     num_images=None,
+    warm_ups=3,
     repeats=5,
+    shared_steps=20,
+    searches=(1, 2, 4),
     timm_model="mobilenetv2_140",
 )
 TINY = Sizes(
@@ -87,9 +96,12 @@ TINY = Sizes(
     product_size=16,
     stages=((4, 4),),
     rotated_bytes=1,
-    num_images=20,
-    repeats=2,
-    timm_model="mobilenetv2_035",
+    num_images=12,
+    warm_ups=0,
+    repeats=1,
+    shared_steps=1,
+    searches=(1, 2),
+    timm_model="mobilenetv2_050",
 )
 """For trying the command itself: nothing of it is worth reading."""
 

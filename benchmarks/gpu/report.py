@@ -1,7 +1,6 @@
 """The table and the JSON file, written anew after every reading."""
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -56,4 +55,4 @@ def _cell(text: str) -> str:
 def _write_whole(path: Path, content: str) -> None:
     beside = path.with_name(f".{path.name}.new")
     beside.write_text(content, "utf-8")
-    os.replace(beside, path)
+    beside.replace(path)

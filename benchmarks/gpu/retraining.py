@@ -33,10 +33,9 @@ def measure(setup: Setup, report: Report) -> None:
             else:
                 row = timm_row(setup.sizes.timm_model, multadds, config, device)
             with float32_products(precision):
-                times = times_ms(row.step, setup.sizes.repeats, device)
+                ms = statistics.median(times_ms(row.step, setup.sizes, device))
                 peak = peak_gib(device)
-                seen = trace(row.step, device)
-            ms = statistics.median(times)
+                seen = trace(row.step, ms, device)
             note = f"{row.multadds / 1e6:.0f} M MultAdds, {ms:.1f} ms a step"
             if rate:
                 times_as_fast = rate * ms / 1e3 / config.batch_size
@@ -48,8 +47,8 @@ def measure(setup: Setup, report: Report) -> None:
                     rate,
                     "images/s",
                     note,
-                    kernels=seen and seen.kernels,
-                    busy_pct=seen and min(100.0, 100 * seen.busy_ms / ms),
+                    kernels=seen.kernels,
+                    busy_pct=seen.busy_pct,
                     peak_gib=peak,
                 )
             )

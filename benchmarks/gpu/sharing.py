@@ -7,24 +7,19 @@ from multiprocessing.synchronize import Barrier
 
 import torch
 
-from benchmarks.gpu.measure import NUM_WARM_UPS
 from benchmarks.gpu.readings import Reading, Report, Setup
 from benchmarks.gpu.steps import ours, ready
 from benchmarks.search_speed import config_of
 from benchmarks.timing import synchronise
 from fairdarts.training.precision import float32_products
 
-NUM_SEARCHES = (1, 2, 4)
-ROUNDS = 4
-"""How many times the usual number of steps: a handful would not overlap."""
-
 
 def measure(setup: Setup, report: Report) -> None:
     """Report images a second of all of them together."""
     alone: float | None = None
-    for num_searches in NUM_SEARCHES:
+    for num_searches in setup.sizes.searches:
         seconds = together(setup, num_searches)
-        num_steps = ROUNDS * setup.sizes.repeats
+        num_steps = setup.sizes.shared_steps
         num_images = num_searches * num_steps * setup.sizes.batch_size
         rate = num_images / max(seconds)
         note = f"{1e3 * max(seconds) / num_steps:.1f} ms a step of each"
@@ -65,12 +60,12 @@ def _search(setup: Setup, start: Barrier, sender: Connection) -> None:
     try:
         with float32_products(config.precision):
             step = ready(ours(config, device), config, device, sizes.image_size)
-            for _ in range(NUM_WARM_UPS):
+            for _ in range(sizes.warm_ups):
                 step()
             synchronise(device)
             start.wait()
             started = time.perf_counter()
-            for _ in range(ROUNDS * sizes.repeats):
+            for _ in range(sizes.shared_steps):
                 step()
             synchronise(device)
             sender.send(time.perf_counter() - started)

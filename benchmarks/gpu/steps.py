@@ -1,4 +1,4 @@
-"""A search step in S1: the plain one against ours, launched kernel by kernel and as a CUDA graph."""
+"""A search step in S1: the plain one against ours, eager and as a CUDA graph."""
 
 import statistics
 from collections.abc import Callable
@@ -74,12 +74,12 @@ def step_reading(
     try:
         with float32_products(config.precision):
             work = ready(build(config, device), config, device, image_size)
-            times = times_ms(work, setup.sizes.repeats, device)
+            times = times_ms(work, setup.sizes, device)
+            ms = statistics.median(times)
             peak = peak_gib(device)
-            seen = trace(work, device)
+            seen = trace(work, ms, device)
     except RuntimeError as error:  # above all torch.OutOfMemoryError
         return Reading(what, note=str(error).partition("\n")[0][:150])
-    ms = statistics.median(times)
     note = f"{min(times):.1f}-{max(times):.1f}, {1e3 * config.batch_size / ms:,.0f} images/s"
     if baseline_ms is not None:
         note += f", {baseline_ms / ms:.2f}x as fast"
@@ -88,9 +88,8 @@ def step_reading(
         ms,
         "ms",
         note,
-        kernels=seen and seen.kernels,
-        # Against the time without the profiler, which slows the host down.
-        busy_pct=seen and min(100.0, 100 * seen.busy_ms / ms),
+        kernels=seen.kernels,
+        busy_pct=seen.busy_pct,
         peak_gib=peak,
     )
 
@@ -112,7 +111,7 @@ def ours(config: SearchConfig, device: torch.device) -> Step:
 
 
 def plain(config: SearchConfig, device: torch.device) -> Step:
-    """The plain step; its loss is read after every step, as the authors' code does, but in a graph."""
+    """The plain step; as in the authors' code its loss is read every time, unless in a graph."""
     state = plain_state(config, device)
 
     def step(train: Batch, val: Batch) -> tuple[list[Tensor], list[Tensor]]:

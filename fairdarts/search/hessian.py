@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import torch
-from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from torch.nn import functional as F
 
 from fairdarts.data.stream import Batch
@@ -26,6 +25,9 @@ def largest_eigenvalue(supernet: Supernet, batch: Batch) -> float:
     Source:
         RobustDARTS, arXiv:1909.09656, Section 4.1.
     """
+    # Here, so that a search by another rule does without SciPy.
+    from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+
     images, labels = batch
     alphas = supernet.architecture_parameters()
     with frozen(supernet.weight_parameters()), StatisticsKept(supernet):
