@@ -34,7 +34,7 @@ class WrongImages(OrchestrateError):
 
 
 class Diverged(OrchestrateError):
-    """A loss that is no longer finite."""
+    """The training loss is infinite or NaN."""
 
 
 def first_line(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""What the trials of a sweep have cost so far, read off the store."""
+"""What the trials of a sweep have cost so far, read from the store."""
 
 import contextlib
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from results.store.store import Store
 
 @dataclass(frozen=True)
 class SweepCost:
-    """Of all attempts at the stages of a sweep, those that failed or were lost among them."""
+    """The cost of all attempts at the stages of a sweep, also of failed and lost ones."""
 
     slot_s: float
-    """Time that they took together; of an attempt that runs still, nothing."""
+    """Sum of their times; an attempt that is still running does not count yet."""
     elapsed_s: float
-    """From the start of the first one to the end of the last one, pauses included."""
+    """From the start of the first attempt to the end of the last one, with pauses in between."""
     disk_bytes: int
     """Size of their checkpoints and logs; rows are small."""
 

@@ -1,8 +1,8 @@
-"""Every fault of a store's files, and what restores or clears each.
+"""Finds damaged and missing files of a store, and repairs what can be repaired.
 
-What can be restored is written again. A damaged file is not deleted but moved to `lost+found/`; a
-stage that is no longer done by that continues from its last checkpoint, or is computed again, when
-its sweep is run.
+A damaged file is not deleted but moved to `lost+found/`. If the store has what was in it elsewhere,
+it is written again. Otherwise a stage may no longer be done: it continues from its last checkpoint,
+or is computed again, when its sweep runs.
 """
 
 from collections.abc import Callable, Iterator
@@ -36,21 +36,21 @@ DAMAGED = "is damaged"
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault of a store, and its remedy."""
+    """A damaged or missing file, and its remedy."""
 
     path: Path
     what: str
-    """What is wrong with that file: a sentence whose subject is its name."""
+    """What is wrong with the file: the end of a sentence that begins with its name."""
     remedy: str
-    """What follows from `repair`."""
+    """What happens after `repair`."""
     restore: Callable[[], object] | None = None
-    """Writes the file again; None: it cannot be restored, or need not be."""
+    """Writes the file again; None if that is not possible or not necessary."""
 
 
 def store_faults(store: Store) -> Iterator[Fault]:
-    """Every fault of a store. Stages that a live process computes are passed over.
+    """Find every damaged or missing file. Stages that a live process computes are not checked.
 
-    Every byte is read: checkpoints, for the most part.
+    This reads every byte of the store; most of them are in checkpoints.
     """
     yield from _of_plans(store)
     planned = _planned_stages(store)
@@ -67,7 +67,7 @@ def store_faults(store: Store) -> Iterator[Fault]:
 
 
 def repair(store: Store, fault: Fault) -> None:
-    """Move the damaged file to `lost+found/`, and restore it where that is possible."""
+    """Move the damaged file to `lost+found/`, and write it again if possible."""
     if fault.path.exists():
         target = store.root / LOST_AND_FOUND / fault.path.relative_to(store.root)
         target.parent.mkdir(parents=True, exist_ok=True)
