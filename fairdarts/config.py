@@ -129,7 +129,7 @@ class SearchConfig(Config):
     the same size at every gate."""
     optimization: Optimization = "bilevel"
     """`bilevel`: one half of the training images trains the weights and the other half the alphas,
-    in turn (Eq. 3 and 4); `single_level`: all images train both together (supplementary Section
+    in turn (Eq. 4); `single_level`: all images train both together (supplementary Section
     3.4)."""
     order: Literal[1, 2] = 1
     """1: the gradient of the alphas uses the current weights; 2: it uses the weights after one more

@@ -1,4 +1,8 @@
-"""The single-level search: alphas and weights step together on the same images (Eq. 10)."""
+"""The single-level search: alphas and weights step together on the same images.
+
+Fair DARTS, arXiv:1911.12126, supplementary Section 3.4 (experiment 7), compares it with the two
+levels.
+"""
 
 from functools import partial
 
@@ -15,7 +19,7 @@ from fairdarts.training.gradients import accumulate
 def step_both(
     state: SearchState, batch: Batch, config: SearchConfig, perturbation: Perturbation | None = None
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """One step of alphas and weights on the same images (Eq. 10).
+    """One step of alphas and weights on the same images: the loss of Eq. 8 for both.
 
     Returns:
         `WEIGHT_METRICS` and `ARCH_METRICS`, scalars on the device; weights and alphas of `state`
