@@ -205,7 +205,7 @@ RETRAINS = Table(
     ("stage_key",),
     (
         STAGE_KEY,
-        Column("derive_key", STR, "key of the parent: a derive, sample or given stage"),
+        Column("derive_key", STR, "key of the stage with the genotype, of any kind that has one"),
         Column("drop_path_mode", STR, "what drop path drops: node (the sum of a node) or edge"),
         Column("epochs", I32, "epochs trained"),
         Column("test_top1_pct", F64, "test accuracy of the last epoch: the headline", "%"),

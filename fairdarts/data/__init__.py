@@ -1,1 +1,1 @@
-"""Images as uint8 tensors in memory, decoded once a process and augmented in batches."""
+"""Images: where they lie, which ones a run uses, and how they become augmented batches."""

@@ -50,6 +50,9 @@ class Attempt:
             raise Held("done a moment ago")
         if state.status == Status.RUNNING:
             raise Held(f"computed by {state.holder}")
+        # The takeover: the stage is pending, failed, or lost by a process that is gone. Whoever
+        # creates the folder of the next number holds it; an older attempt that is alive after all
+        # finds that folder (`check`) and stops.
         number = state.attempt + 1
         folder = StagePaths(stage_dir).attempt(number).folder
         folder.parent.mkdir(parents=True, exist_ok=True)
