@@ -1,1 +1,1 @@
-"""Results as Parquet tables: written whole by many, read by pandas, DuckDB or pyarrow."""
+"""Results as Parquet tables: many processes write whole files; pandas or DuckDB can read them."""

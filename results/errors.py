@@ -1,17 +1,17 @@
-"""What this package raises when its input is at fault: one sentence a person can act on."""
+"""Errors of this package. Each text is one sentence that tells a person what to do."""
 
 
 class ResultsError(Exception):
-    """Base of the errors of the store; its text is meant to be printed as it is."""
+    """Base class; commands print its text unchanged."""
 
 
 class StoreError(ResultsError):
-    """A folder that is no store, a store this version cannot read, or a name it does not allow."""
+    """A folder is not a store, this version cannot read the store, or a name is not allowed."""
 
 
 class SchemaError(ResultsError):
-    """Rows that do not fit the table they are written to."""
+    """Rows do not fit the table that they are written to."""
 
 
 class DamagedFile(ResultsError):
-    """A file whose content is not what was written."""
+    """The content of a file is not what was written."""

@@ -1,8 +1,9 @@
-"""Every table and column, once: Arrow type, unit, meaning.
+"""Every table and column of the store: Arrow type, unit, meaning.
 
 Percentages run from 0 to 100 and end in `_pct`; times end in `_s`; counts start with `num_` where
-that reads well; timestamps are UTC. NaN is a value (a loss that diverged), null is "not measured".
-Within a major version columns are only ever appended, at the end of their table.
+that reads well; timestamps are UTC. NaN is a measured value (a loss that diverged); null means "not
+measured". Within a major version, new columns are only added at the end of a table, so that
+programs which read older files keep working.
 """
 
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ TIME = pa.timestamp("us", tz="UTC")
 UNIT = b"unit"
 DESCRIPTION = b"description"
 VERSION = b"fairdarts_schema"
-"""Keys of the metadata of a field (the first two) and of a schema."""
+"""Keys of Arrow metadata: the first two belong to a field, the third to a schema."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,11 @@ class Column:
     type: pa.DataType
     description: str
     unit: str = "1"
-    """`1`: a count, a ratio, or text."""
+    """`1` for a count, a ratio or text."""
 
     @property
     def field(self) -> pa.Field:
-        """The Arrow field, its unit and description in the metadata."""
+        """The Arrow field, with unit and description in its metadata."""
         metadata = {UNIT: self.unit.encode(), DESCRIPTION: self.description.encode()}
         return pa.field(self.name, self.type, metadata=metadata)
 
@@ -52,12 +53,12 @@ class Table:
 
     name: str
     key: tuple[str, ...]
-    """Columns that together name a row."""
+    """Columns that together identify a row."""
     columns: tuple[Column, ...]
 
     @cached_property
     def arrow(self) -> pa.Schema:
-        """The Arrow schema of a file of this table."""
+        """The Arrow schema of this table's files."""
         version = f"{SCHEMA_MAJOR}.{SCHEMA_MINOR}".encode()
         return pa.schema([column.field for column in self.columns], metadata={VERSION: version})
 
@@ -81,7 +82,11 @@ TRIALS = Table(
         Column("zero_one_weight", F64, "weight of the zero-one loss; null: not searched"),
         Column("search_seed", I64, "seed of the search; null: not searched"),
         Column("sample_seed", I64, "seed of the sampler; null: not sampled"),
-        Column("sample_index", I64, "which genotype of that sampler, from 0; null: not sampled"),
+        Column(
+            "sample_index",
+            I64,
+            "number of the genotype in the draws of that seed, from 0; null: not sampled",
+        ),
         Column("retrain_seed", I64, "seed of the retraining; null: search only"),
         Column("search_key", STR, "key of the search stage; null: not searched"),
         Column("sample_key", STR, "key of the sample or given stage; null: searched"),
@@ -112,13 +117,17 @@ ATTEMPTS = Table(
         ),
         Column("error_type", STR, "class of the error"),
         Column("error_message", STR, "text of the error, at most 2 kB, no control characters"),
-        Column("resumed_from_epoch", I32, "last epoch taken over; null: from scratch"),
-        Column("bitwise", BOOL, "resumed on the same software and thread count as before"),
+        Column(
+            "resumed_from_epoch",
+            I32,
+            "last epoch kept from earlier attempts; null: started from scratch",
+        ),
+        Column("bitwise", BOOL, "true: resumed with the same software and thread count as before"),
         Column("started_at", TIME, "start of the attempt", "UTC"),
         Column(
             "ended_at",
             TIME,
-            "end of the attempt; of a lost one, its last sign of life; null: running",
+            "end of the attempt; if it is lost, its last sign of life; null: running",
             "UTC",
         ),
         Column("wall_s", F64, "duration of this attempt alone", "s"),
@@ -155,17 +164,27 @@ EPOCHS = Table(
         Column("lr", F64, "learning rate of the weights"),
         Column("wall_s", F64, "duration of the epoch", "s"),
         Column("images_per_s", F64, "training images a second", "1/s"),
-        Column("num_dominant", I16, "search: gates above 0.75, or selected under a softmax"),
+        Column(
+            "num_dominant",
+            I16,
+            "search: gates above 0.75; of softmax gates, those that would be selected",
+        ),
         Column("num_dominant_skip", I16, "search: skip connections among these"),
         Column(
             "alphas",
             VECTOR,
             "search: cell (normal, reduce) x edge x operation, or layer x choice, row-major",
         ),
-        Column("gates", VECTOR, "search: what the forward pass multiplied by, same order"),
+        Column(
+            "gates", VECTOR, "search: factors of the operations in the forward pass, same order"
+        ),
         Column("written_at", TIME, "when the row was written", "UTC"),
         Column("stopping_value", F64, "search: what the stopping rule measured; null: no rule"),
-        Column("chosen_epoch", I32, "search: whose alphas count, where a rule ended it; else null"),
+        Column(
+            "chosen_epoch",
+            I32,
+            "search: epoch whose alphas count, if a stopping rule ended it; else null",
+        ),
         Column("val_loss", F64, "retrain: loss on held-out training images; null: none", "nat"),
         Column("val_top1_pct", F64, "retrain: accuracy on held-out training images", "%"),
     ),
@@ -182,21 +201,23 @@ GENOTYPES = Table(
         Column("op_threshold", F64, "lowest gate that survives; null: the rule has none"),
         Column("genotype_json", STR, "genotype, pruned, as JSON"),
         Column("raw_genotype_json", STR, "genotype before pruning, as JSON"),
-        Column("valid", BOOL, "whether a network can be built from it"),
-        Column("invalid_reason", STR, "why not; null: valid"),
+        Column("valid", BOOL, "true: a network can be built from it"),
+        Column("invalid_reason", STR, "why no network can be built; null: valid"),
         Column("num_skips_normal", I16, "skip connections in the normal cell"),
         Column("num_skips_reduce", I16, "skip connections in the reduction cell"),
         Column("num_edges_normal", I16, "operations in the normal cell"),
         Column("num_edges_reduce", I16, "operations in the reduction cell"),
         Column("margin_normal", F64, "normal cell: lowest gate kept minus highest dropped"),
-        Column("margin_reduce", F64, "reduction cell: likewise"),
-        Column("stable_epochs", I32, "last epochs in a row that gave this genotype"),
+        Column("margin_reduce", F64, "reduction cell: lowest gate kept minus highest dropped"),
+        Column("stable_epochs", I32, "number of final epochs that all gave this genotype"),
         Column("num_rejected", I64, "sample: draws thrown away before this one; null: none"),
-        Column("epoch", I32, "derive: epoch whose alphas it was read off, from 0"),
+        Column("epoch", I32, "derive: epoch whose alphas gave it, from 0"),
         Column("num_blocks", I16, "S2: inverted bottlenecks"),
         Column("num_removed_layers", I16, "S2: layers without one"),
         Column("num_skips_layers", I16, "S2: layers with a skip"),
-        Column("margin_layers", F64, "S2: smallest margin of a layer, as margin_normal"),
+        Column(
+            "margin_layers", F64, "S2: smallest margin of any layer, defined like margin_normal"
+        ),
     ),
 )
 
@@ -220,9 +241,17 @@ RETRAINS = Table(
         Column("wall_s", F64, "sum of the durations of its epochs", "s"),
         Column("val_test_top1_pct", F64, "test accuracy of `val_epoch`; null: none held out", "%"),
         Column("val_epoch", I32, "epoch of the best accuracy on held-out training images, from 0"),
-        Column("trained_as", STR, "stage that trained the same genotype alike; null: this one"),
-        Column("image_mean", CHANNELS, "mean of red, green, blue that images are normalised with"),
-        Column("image_std", CHANNELS, "standard deviation, likewise; both of pixels in 0..1"),
+        Column(
+            "trained_as",
+            STR,
+            "stage whose rows these copy: same genotype and settings; null: trained here",
+        ),
+        Column(
+            "image_mean",
+            CHANNELS,
+            "mean of red, green, blue for normalising images; pixels in 0..1",
+        ),
+        Column("image_std", CHANNELS, "standard deviation of red, green, blue; pixels in 0..1"),
         Column("class_names", TEXTS, "names of the classes, in the order of the outputs"),
     ),
 )

@@ -1,10 +1,10 @@
-"""The words that the tables use for attempts and for trials."""
+"""The words for how attempts and trials end, as the tables have them."""
 
 from enum import StrEnum
 
 
 class AttemptStatus(StrEnum):
-    """The column `status` of the table `attempts`."""
+    """Values of the column `status` of the table `attempts`."""
 
     RUNNING = "running"
     OK = "ok"
@@ -14,11 +14,11 @@ class AttemptStatus(StrEnum):
 
 
 class TrialOutcome(StrEnum):
-    """What became of a planned trial."""
+    """How far a planned trial came."""
 
     OK = "ok"
     INVALID = "invalid"
-    """Its genotype makes no network."""
+    """No network can be built from its genotype."""
     FAILED = "failed"
     UNFINISHED = "unfinished"
     """It is pending, running or lost."""

@@ -1,4 +1,4 @@
-"""Text from runs is data: what may be stored of it and shown."""
+"""Text from runs (error messages, names of files) made safe to store and to show."""
 
 import unicodedata
 
@@ -7,11 +7,11 @@ _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn")
 
 
 def clean_text(text: str, max_bytes: int | None = None) -> str:
-    """`text` on one line, without control characters, so that it cannot steer a terminal.
+    """Put `text` on one line without control characters, so that it cannot steer a terminal.
 
     Args:
         text: Any text, such as an error message.
-        max_bytes: Cut it there, in UTF-8; the end of a cut text is an ellipsis. None: keep all.
+        max_bytes: Longest result, in bytes of UTF-8; a cut text ends in an ellipsis. None: any.
     """
     visible = "".join(
         " " if sign.isspace() else sign
@@ -22,5 +22,6 @@ def clean_text(text: str, max_bytes: int | None = None) -> str:
     if max_bytes is None or len(line.encode()) <= max_bytes:
         return line
     ellipsis = "…"
+    # The cut may split a character of several bytes; decoding then drops what is left of it.
     kept = line.encode()[: max_bytes - len(ellipsis.encode())]
     return kept.decode(errors="ignore") + ellipsis

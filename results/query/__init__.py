@@ -1,1 +1,1 @@
-"""From rows to answers: outcomes of trials, aggregates, statistics."""
+"""Questions to the tables: outcomes of trials, aggregates, statistics."""

@@ -1,4 +1,4 @@
-"""The table people compare methods by: one row per group of trials that differ in seeds only."""
+"""The table that compares methods: one row for each group of trials that differ only in seeds."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 GROUP = ["sweep", "group_id"]
 DESCRIPTION = ["method", "group_label", "space", "dataset", "recipe"]
 COUNTS = {outcome: f"num_{outcome}" for outcome in TrialOutcome}
-"""Outcome to the column that counts it; they add up to `planned`."""
+"""For each outcome the column that counts it; these columns add up to `planned`."""
 MEASURES = {
     "top1_pct": ("test_top1_pct", 1.0),
     "best_top1_pct": ("best_test_top1_pct", 1.0),
@@ -24,8 +24,8 @@ MEASURES = {
     "search_s": ("search_s", 1.0),
     "retrain_s": ("retrain_s", 1.0),
 }
-"""Measure to the column of `trial_outcomes` it comes from, and its factor. Each gives the columns
-`<measure>_mean` and `<measure>_std`."""
+"""For each measure its column in `trial_outcomes`, and a factor (1e-6: to millions). A measure
+gives the columns `<measure>_mean` and `<measure>_std`."""
 MEASURE_COLUMNS = [f"{measure}_{part}" for measure in MEASURES for part in ("mean", "std")]
 COLUMNS = [
     *GROUP,
@@ -41,16 +41,16 @@ MAX_REASON_BYTES = 160
 
 
 def aggregate(outcomes: "pd.DataFrame") -> "pd.DataFrame":
-    """Mean and sample standard deviation of every group, and what is missing from it.
+    """Compute mean and sample standard deviation of every group, and note what is missing.
 
     Args:
         outcomes: What `results.query.outcomes.trial_outcomes` returns.
     Returns:
-        A row per sweep and group, in order of appearance. `n` counts the searches (or random
-        genotypes) averaged; retrainings of one genotype are averaged first. Only trials that are
-        ok enter a mean; `complete` tells whether all planned ones did; `notes` is a tuple of
-        sentences that say why not, and how many images were left out. A measure without values, or
-        with one missing, is NaN; so is the spread of one.
+        A row for each sweep and group, in order of appearance. `n` counts the searches (or random
+        genotypes) in the mean; retrainings of one genotype are averaged first. Only trials that
+        are ok enter a mean; `complete` is true if all planned ones did. `notes` is a tuple of
+        sentences: why trials are missing, and how many images were left out. A measure with no
+        value, or with one value missing, is NaN; so is the spread of a single value.
     """
     import pandas as pd
 
@@ -62,6 +62,7 @@ def aggregate(outcomes: "pd.DataFrame") -> "pd.DataFrame":
 def _group_row(group: "pd.DataFrame") -> dict[str, Any]:
     ok = group[group["outcome"] == TrialOutcome.OK]
     counts = {column: int((group["outcome"] == end).sum()) for end, column in COUNTS.items()}
+    # What counts as independent: one search, or one sampled or given genotype.
     genotype_from = ok["search_key"].fillna(ok["sample_key"]).tolist()
     measures: dict[str, float | None] = {}
     for measure, (column, factor) in MEASURES.items():
@@ -81,7 +82,7 @@ def _group_row(group: "pd.DataFrame") -> dict[str, Any]:
 
 
 def _notes(group: "pd.DataFrame") -> tuple[str, ...]:
-    """One sentence for each outcome but ok and each reason for it, and one on damaged images."""
+    """One sentence for each outcome other than ok and each reason, and one on damaged images."""
     notes = []
     for outcome in (TrialOutcome.FAILED, TrialOutcome.INVALID, TrialOutcome.UNFINISHED):
         trials = group[group["outcome"] == outcome]

@@ -1,4 +1,4 @@
-"""The ids that people meet: of trials, groups and stages, whole or shortened."""
+"""Ids of trials, groups and stages, and finding one by its first digits."""
 
 import re
 from collections import defaultdict
@@ -15,32 +15,33 @@ ID_COLUMNS = {
     "derive_key": "derive stage",
     "retrain_key": "retrain stage",
 }
-"""Columns of `trials` that hold ids, and what each names. A trial has the id of its last stage."""
+"""Columns of `trials` that hold ids, and what each id names. A trial has the id of its last stage,
+so `trial_id` comes first: what an id names first is what `fairdarts show` shows."""
 MAX_NAMED = 4
-"""Ids that an error lists."""
+"""An error lists at most this many ids."""
 
 _ID = re.compile(r"[0-9a-fA-F]{1,16}")
 
 
 def looks_like_id(text: str) -> bool:
-    """Whether a text may be an id or the beginning of one, in capitals or not."""
+    """Whether a text may be an id or the beginning of one; capitals do not matter."""
     return _ID.fullmatch(text.strip()) is not None
 
 
 def find_id(store: Store, text: str) -> str:
-    """The whole id that a person means.
+    """Find the whole id that a person means.
 
     Args:
-        store: Where it is looked for.
-        text: The id or its first digits, in capitals or not.
+        store: Where to look.
+        text: The id or its first digits; capitals do not matter.
     Raises:
-        StoreError: If there is no such id, or more than one begins so.
+        StoreError: If no id begins with these digits, or more than one does.
     """
     source = "`fairdarts sweep plan SWEEP` and `fairdarts show SWEEP` print ids"
     wanted = text.strip().lower()
     if not looks_like_id(wanted):
         raise StoreError(
-            f"{text!r} is not an id: an id has 16 digits of 0-9 and a-f, of which the first are "
+            f"{text!r} is not an id: an id has 16 digits of 0-9 and a-f, and its first few are "
             f"enough; {source}."
         )
     found = {id_: what for id_, what in known_ids(store, wanted).items() if id_.startswith(wanted)}
@@ -57,18 +58,18 @@ def find_id(store: Store, text: str) -> str:
 
 
 def known_ids(store: Store, beginning: str = "") -> dict[str, list[str]]:
-    """Ids of the store's trials, groups and stages, each with what it names, the widest first.
+    """List the ids of trials, groups and stages, each with what it names.
 
     Args:
         store: Where to look.
-        beginning: Digits that ids begin with; others may be left out.
+        beginning: First digits of the ids wanted; the result may contain others too.
     """
     ids: defaultdict[str, list[str]] = defaultdict(list)
     for row in store.read("trials", columns=list(ID_COLUMNS)).to_pylist():
         for column, what in ID_COLUMNS.items():
             if row[column] and what not in ids[row[column]]:
                 ids[row[column]].append(what)
-    # A stage may be left whose trials were planned by files that are gone.
+    # A stage can remain although the plan of its trials was deleted.
     for kind in STAGE_KINDS:
         for folder in (store.root / "stages" / kind).glob(f"{beginning[:2]}*/*"):
             if _ID.fullmatch(folder.name) and folder.name not in ids:

@@ -1,4 +1,4 @@
-"""What became of every planned trial: the tables, joined."""
+"""The outcome of every planned trial: the tables, joined."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -40,7 +40,7 @@ FROM_RETRAINS = (
     "init_channels",
     "num_cells",
 )
-"""Columns of these tables that a trial takes over."""
+"""Columns of these tables that the row of a trial gets."""
 
 Row = Mapping[str, Any]
 
@@ -48,19 +48,19 @@ Row = Mapping[str, Any]
 def trial_outcomes(
     store: Store, sweeps: list[str] | None = None, all_submissions: bool = False
 ) -> "pd.DataFrame":
-    """One row per planned trial, in the order of the plan.
+    """Join the tables to one row for each planned trial, in the order of the plan.
 
     A trial planned in two sweeps has a row in each.
 
     Args:
         store: The store to read.
         sweeps: Names of sweeps; None: every sweep.
-        all_submissions: Also trials that the newest submission of their sweep no longer plans.
+        all_submissions: Include trials that the newest submission of their sweep no longer plans.
     Returns:
-        The columns of `trials`; those of its genotype and of its retraining; `search_s` and
-        `retrain_s`, sums over epochs; `num_damaged`, the most damaged images that one of its stages
-        left out; `outcome`, a `TrialOutcome`; `failure_kind` of a failed
-        trial; and `reason`, why a trial is invalid or failed.
+        The columns of `trials`; those of its genotype and its retraining; `search_s` and
+        `retrain_s`, sums over epochs; `num_damaged`, the number of damaged images left out by the
+        stage that left out most; `outcome`, a `TrialOutcome`; `failure_kind` of a failed trial; and
+        `reason`, why a trial is invalid or failed.
     Raises:
         StoreError: If there is no sweep of a given name.
         DamagedFile: If a file is damaged.
@@ -79,7 +79,7 @@ def trial_outcomes(
     for row in store.read("attempts", keys | trained_as).sort_by("attempt").to_pylist():
         key = row["stage_key"]
         attempts[key] = row
-        if row["num_damaged"] is not None:  # An attempt that was resumed may have seen fewer.
+        if row["num_damaged"] is not None:  # A resumed attempt may have read fewer images.
             damaged[key] = max(row["num_damaged"], damaged.get(key, 0))
     search_s = _search_seconds(store, frozenset(trial["search_key"] for trial in trials))
 
@@ -108,7 +108,7 @@ def num_left_out(store: Store, sweeps: list[str] | None = None) -> int:
 
 
 def _planned(store: Store, sweeps: list[str] | None) -> tuple[list[Row], list[Row]]:
-    """Trials of each sweep's newest submission, and those that only older ones planned."""
+    """Trials of the newest submission of each sweep, and trials that only older ones planned."""
     if sweeps is not None:
         _check_sweeps(store, sweeps)
     newest: dict[str, int] = {}
@@ -116,7 +116,7 @@ def _planned(store: Store, sweeps: list[str] | None) -> tuple[list[Row], list[Ro
     for row in store.read("trials", sweeps).sort_by("submission").to_pylist():
         newest[row["sweep"]] = row["submission"]
         name = row["sweep"], row["trial_id"]
-        trials.pop(name, None)  # A dictionary keeps the place of a key; the newest place counts.
+        trials.pop(name, None)  # Removed first, so that it takes its place in the newest plan.
         trials[name] = row
     kept = [row for row in trials.values() if row["submission"] == newest[row["sweep"]]]
     older = [row for row in trials.values() if row["submission"] < newest[row["sweep"]]]
@@ -139,19 +139,19 @@ def _search_seconds(store: Store, keys: frozenset[str]) -> dict[str, float]:
 
 
 def _most(damaged: Mapping[str, int], trial: Row, retrain: Row) -> int | None:
-    """The most damaged images that the search or the retraining of a trial left out."""
+    """The greater of the numbers of damaged images left out by search and by retraining."""
     keys = (trial["search_key"], retrain.get("trained_as") or trial["retrain_key"])
     return max((damaged[key] for key in keys if key in damaged), default=None)
 
 
 def _end(trial: Row, stages: list[Row], genotype: Row, retrain: Row) -> dict[str, str | None]:
-    """How a trial ended and why. A result counts whatever happened to stages tried again since.
+    """How a trial ended and why. A result counts, even if a later attempt at a stage failed.
 
     Args:
         trial: Its plan.
-        stages: Newest attempt at each of its stages that has one.
-        genotype: Its genotype, or nothing.
-        retrain: Its retraining, or nothing.
+        stages: Newest attempt at each of its stages, without stages that have none.
+        genotype: Row of its genotype; empty: none yet.
+        retrain: Row of its retraining; empty: none yet.
     """
     done = {stage["stage_key"] for stage in stages if stage["status"] == AttemptStatus.OK}
     failed = [stage for stage in stages if stage["status"] == AttemptStatus.FAILED]
@@ -186,7 +186,7 @@ def _outcome_schema() -> "pa.Schema":
 
 
 def _frame(table: "pa.Table") -> "pd.DataFrame":
-    """A pandas frame in which one null seed does not turn the others into floats."""
+    """Convert to pandas with nullable integers; otherwise one null seed makes all seeds floats."""
     import pandas as pd
     import pyarrow as pa
 

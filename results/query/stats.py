@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class MeanStd(NamedTuple):
-    """A mean with the number of values and their spread."""
+    """The number of values, their mean and their spread."""
 
     n: int
     mean: float | None
@@ -16,9 +16,9 @@ class MeanStd(NamedTuple):
 
 
 def mean_std(values: Iterable[float]) -> MeanStd:
-    """Mean and sample standard deviation, independent of the order of `values`.
+    """Compute mean and sample standard deviation; the order of `values` does not matter.
 
-    A NaN is not left out: a mean over fewer values than it claims would be wrong in silence.
+    A NaN makes the result NaN. If it were left out, `n` would claim more values than were averaged.
     """
     numbers = list(values)
     n = len(numbers)
@@ -26,7 +26,7 @@ def mean_std(values: Iterable[float]) -> MeanStd:
         return MeanStd(0, None, None)
     if not all(map(math.isfinite, numbers)):
         return MeanStd(n, math.nan, math.nan if n > 1 else None)
-    # fsum rounds once, at the end: a shuffled table gives the same mean, bit for bit.
+    # fsum rounds only once, at the end, so a shuffled table gives the same mean, bit for bit.
     mean = math.fsum(numbers) / n
     if n == 1:
         return MeanStd(1, mean, None)
@@ -34,13 +34,13 @@ def mean_std(values: Iterable[float]) -> MeanStd:
 
 
 def mean_std_over_searches(values: Iterable[float], searches: Iterable[Hashable]) -> MeanStd:
-    """`mean_std` over searches, the retrainings of each averaged first.
+    """Compute `mean_std` over searches, after averaging the retrainings of each search.
 
-    Several retrainings of one genotype share its search and are not independent of each other.
+    Retrainings of one genotype share a search, so they are not independent of each other.
 
     Args:
-        values: One value a trial.
-        searches: What each trial's genotype comes from, such as the key of its search.
+        values: One value for each trial.
+        searches: For each trial, what its genotype comes from, such as the key of its search.
     Returns:
         Statistics in which `n` counts searches.
     """

@@ -1,1 +1,1 @@
-"""Answers as text for people."""
+"""The aggregated table as text, in several formats."""

@@ -1,6 +1,7 @@
 """The aggregated table as text, Markdown, CSV, LaTeX or JSON.
 
-Means of different data sets, spaces or recipes are not to be compared: each has a block of its own.
+Means of different data sets, spaces or recipes must not be compared, so each combination is printed
+as a block with titles of its own.
 """
 
 import json
@@ -37,7 +38,7 @@ FORMULA_STARTS = ("=", "+", "-", "@")
 
 @dataclass(frozen=True)
 class Block:
-    """Rows that may be compared with each other; all text, control characters removed."""
+    """Rows that may be compared with each other, as text without control characters."""
 
     titles: list[str]
     rows: list[tuple[str, ...]]
@@ -46,14 +47,14 @@ class Block:
 
 
 def render(aggregated: "pd.DataFrame", format: Format = "text", width: int | None = None) -> str:
-    """The table in one of five formats, ending with a line break; no text if there is no group.
+    """Format the table in one of five ways. It ends with a line break; without groups it is empty.
 
     Args:
         aggregated: What `results.query.aggregate.aggregate` returns.
         format: `csv` and `json` hold every number in full precision; the others are for reading.
-            JSON is a list of an object for each group, with null for NaN.
-        width: Of the terminal that shows text: a wider table is broken into parts, each of which
-            begins with the first column. None: as wide as it is.
+            JSON is a list with one object for each group, with null for NaN.
+        width: Columns of the terminal, for `text`: a wider table is split into parts, each of which
+            begins with the first column. None: no limit.
     """
     if format == "csv":
         return _csv(aggregated)
@@ -81,7 +82,7 @@ def _blocks(aggregated: "pd.DataFrame") -> Iterable[Block]:
             for note in row["notes"]
         ]
         if any(row["n"] == 1 for row in rows):
-            notes.append("n = 1 has no std: none is printed.")
+            notes.append("± is missing where n = 1: one value has no standard deviation.")
         yield Block(titles, [_cells(row) for row in rows], notes)
 
 
@@ -106,14 +107,14 @@ def _cells(row: dict[Any, Any]) -> tuple[str, ...]:
 
 
 def _skips(row: dict[Any, Any]) -> float:
-    """Of the normal cell, or in S2 the layers with one; a row has one of these numbers."""
+    """Skips of the normal cell, or in S2 layers with a skip; a row has one of the two numbers."""
     in_layers: float = row["num_skips_layers_mean"]
     in_cell: float = row["num_skips_normal_mean"]
     return in_cell if math.isnan(in_layers) else in_layers
 
 
 def _mean_std(mean: float, std: float, decimals: int | None = None) -> str:
-    """`decimals` None: three significant digits of the mean."""
+    """Print mean and spread; `decimals` None gives three significant digits of the mean."""
     if math.isnan(mean):
         return NOTHING
     if decimals is None:
@@ -144,7 +145,7 @@ def _text(block: Block, width: int | None) -> str:
 
 
 def _parts(columns: list[list[str]], width: int) -> list[list[list[str]]]:
-    """Columns in groups that fit into the width, each led by the first one."""
+    """Split columns into groups that fit the width; each begins with the first column."""
     first, *others = columns
     parts = [[first]]
     for column in others:
@@ -193,7 +194,7 @@ _LATEX = str.maketrans(
         "^": r"\textasciicircum{}",
         "<": r"\textless{}",
         ">": r"\textgreater{}",
-        # Both would be read as arguments of the line break before them.
+        # After a line break, LaTeX would read these two as its arguments.
         "[": "{[}",
         "*": "{*}",
         "±": r"$\pm$",
@@ -217,7 +218,7 @@ def _json(aggregated: "pd.DataFrame") -> str:
 
 
 def _json_value(value: object) -> object:
-    """JSON has no NaN."""
+    """NaN and infinity become null, because JSON has no word for them."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -230,6 +231,6 @@ def _csv(aggregated: "pd.DataFrame") -> str:
 
 
 def _csv_text(value: object) -> str:
-    """Text that a spreadsheet does not take for a formula."""
+    """Put ' before text that a spreadsheet would take for a formula."""
     text = clean_text(value) if isinstance(value, str) else ""
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text

@@ -1,1 +1,1 @@
-"""The folder of files: where each lies, how it is written whole and read back."""
+"""The results store: where each file is, and how it is written whole and read."""

@@ -1,7 +1,7 @@
-"""Rows to Parquet bytes and back, with every fault of the bytes noticed.
+"""Rows to Parquet bytes and back; any changed byte is noticed.
 
-Page checksums, which any Parquet reader can verify, leave page headers and the footer open: one
-flipped bit there cuts lists short or hides every row. So a file also carries the sha256 of itself.
+Page checksums, which any Parquet reader can verify, do not cover page headers and the footer. One
+flipped bit there can shorten lists or hide every row. So a file also contains the sha256 of itself.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ BLANK = b"0" * 64
 
 
 def encode(table: str, rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """Parquet bytes of `rows`, in the full schema of `table`.
+    """Turn `rows` into Parquet bytes with all columns of `table`.
 
     Args:
         table: Name of the table.
@@ -48,16 +48,16 @@ def encode(table: str, rows: Sequence[Mapping[str, Any]]) -> bytes:
 def decode(
     table: str, path: Path, content: bytes, columns: Sequence[str] | None = None
 ) -> pa.Table:
-    """The rows in the bytes of one file.
+    """Read the rows in the bytes of one file.
 
     Args:
         table: Name of the table.
-        path: The live file they come from, for the error.
+        path: The live file that the bytes come from, for the error.
         content: The whole file.
         columns: Read these only; None: all.
     Returns:
-        A table in today's schema: what an older minor version lacks is null, what a newer one
-        appended is left out.
+        A table in today's schema: columns that an older minor version lacks are null, columns that
+        a newer one added are left out.
     Raises:
         DamagedFile: If the bytes are not what `encode` made.
     """
@@ -79,7 +79,8 @@ def decode(
 
 
 def concat(table: str, parts: Sequence[pa.Table], columns: Sequence[str] | None) -> pa.Table:
-    """All `parts`, as `decode` gave them with the same `columns`, as one table."""
+    """Join `parts`, which `decode` returned for the same `columns`, into one table."""
+    # The empty table gives the result its columns when there are no parts.
     return pa.concat_tables([_schema(table, columns).empty_table(), *parts])
 
 
@@ -100,7 +101,7 @@ def _column(table: str, field: pa.Field, values: list[Any]) -> pa.Array:
 
 
 def _check_value(field: pa.Field, value: Any) -> None:
-    """Refuse what pyarrow would change in silence: 1.5 to 1, a local time to the same UTC time."""
+    """Refuse what pyarrow would change silently: 1.5 to 1, or a time without a zone to UTC."""
     if pa.types.is_integer(field.type) and not isinstance(value, Integral | None):
         raise TypeError(f"{value!r} is not an integer")
     if isinstance(value, datetime) and value.tzinfo is None:
@@ -108,8 +109,9 @@ def _check_value(field: pa.Field, value: Any) -> None:
 
 
 def _sign(content: bytes) -> bytes:
-    """`content` with its digest set to the sha256 of `content` with zeros in its place."""
-    # The last mark is ours: in a footer, metadata come after everything that holds text of rows.
+    """Write into `content` its own sha256, computed with zeros where the digest stands."""
+    # Text in the rows may contain the mark too. The last one is ours, because the metadata come
+    # at the end of the file, after everything that holds text of rows.
     head, mark, tail = content.rpartition(DIGEST_MARK)
     rest = tail[len(BLANK) :]
     digest = hashlib.sha256(head + mark + BLANK + rest).hexdigest().encode()

@@ -1,4 +1,4 @@
-"""Whole files or none, on any POSIX folder with an atomic rename."""
+"""Files that are written whole or not at all, in any POSIX folder with an atomic rename."""
 
 import json
 import os
@@ -14,18 +14,18 @@ T = TypeVar("T")
 
 
 def write_whole(path: Path, content: bytes, mode: int | None = None) -> None:
-    """Put `content` at `path`: readers see the old file or the new one, never a part.
+    """Write `content` to `path`: readers see the old file or the new one, never a part.
 
-    The folder is created where it is missing. The temporary name starts with a dot and does not
+    A missing folder is created. The temporary name starts with a dot and does not
     end in `.parquet`, so that no reader of the folder takes it for a table.
 
     Args:
-        path: Where to.
-        content: All of it.
-        mode: Permissions of the new file; None: those that new files get.
+        path: Where to write.
+        content: The whole content.
+        mode: Permissions of the new file; None: the usual ones.
     Raises:
-        OSError: If it cannot be written (a full disk, say), naming `path`. The old file is then
-            still in place and no temporary file is left.
+        OSError: If it cannot be written, for example on a full disk; names `path`. The old file is
+            then still there, and no temporary file is left.
     """
     temporary = path.parent / f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
     try:
@@ -37,11 +37,11 @@ def write_whole(path: Path, content: bytes, mode: int | None = None) -> None:
                 os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         temporary.replace(path)
-        _sync_folder(path.parent)
+        _sync_folder(path.parent)  # A rename survives a loss of power only after this.
     except BaseException as error:
         with suppress(OSError):
             temporary.unlink()
-        if isinstance(error, OSError):  # It names the temporary file, or on a full disk none.
+        if isinstance(error, OSError):  # It names the temporary file, or none if the disk is full.
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
 
@@ -52,16 +52,16 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def claim_json(path: Path, value: Any) -> bool:
-    """Write `value` as JSON to `path` unless something is there: of many processes one succeeds.
+    """Write `value` as JSON to `path` unless `path` exists: of many processes, one succeeds.
 
     Returns:
-        Whether this process was the one.
+        True if this process wrote it.
     """
     _make_folder(path.parent)
     claim = path.parent / f".claim-{secrets.token_hex(8)}.tmp"
     try:
         write_json(claim, value)
-        # A hard link, unlike a rename, fails where its target exists.
+        # A hard link fails if its target exists; a rename would replace it.
         os.link(claim, path)
     except FileExistsError:
         return False
@@ -72,11 +72,11 @@ def claim_json(path: Path, value: Any) -> bool:
 
 
 def read_json(path: Path) -> Any:
-    """The value of the JSON file at `path`.
+    """Read the JSON file at `path`.
 
     Raises:
         DamagedFile: If the file is not JSON.
-        FileNotFoundError: If there is none.
+        FileNotFoundError: If it does not exist.
     """
     content = path.read_bytes()
     try:
@@ -89,7 +89,7 @@ def read_json(path: Path) -> Any:
 
 
 def parsed(path: Path, parse: Callable[[Any], T]) -> T | None:
-    """What `parse` makes of the value of a JSON file; None if the file is missing or damaged."""
+    """Read a JSON file and apply `parse`; None if the file is missing or damaged."""
     try:
         return parse(read_json(path))
     except (OSError, DamagedFile, KeyError, TypeError, ValueError, AttributeError):
@@ -97,7 +97,7 @@ def parsed(path: Path, parse: Callable[[Any], T]) -> T | None:
 
 
 def _make_folder(path: Path) -> None:
-    """Create `path` and its missing parents so that they outlive a loss of power."""
+    """Create `path` and its missing parents so that they survive a loss of power."""
     if path.is_dir():
         return
     _make_folder(path.parent)

@@ -1,16 +1,16 @@
-"""Where everything in a store lies, and which names may enter a path. Imports nothing heavy.
+"""Where each file of a store is, and which names a path may contain. Imports nothing heavy.
 
     STORE.json                          what the folder is, and the version of its schema
-    sweeps/<sweep>/0001.json            one file a submission: the resolved sweep
-    stages/<kind>/<k2>/<key>/           one folder a stage: leases, attempts, checkpoints, marks
-    trainings/<k2>/<key>.json           which stage trains a genotype, for those that derive it too
-    digests/                            what images were, read once for all nodes
-    live/<table>/<name>.parquet         one small file a writer, always written whole
+    sweeps/<sweep>/0001.json            one file for each submission: its resolved sweep
+    stages/<kind>/<k2>/<key>/           one folder for each stage: attempts, checkpoints, marks
+    trainings/<k2>/<key>.json           which stage trains a genotype, for others that derive it too
+    digests/                            digests of images, read once for all nodes
+    live/<table>/<name>.parquet         one small file for each writer, always written whole
     lost+found/                         damaged files that `fairdarts store check` moved away
     sealed/<table>/                     reserved: large immutable files, named by manifests
 
 `<k2>` is the first two digits of the key. A live file of the table `trials` is named
-`<sweep>.<submission>`, one of any other table `<key>.a<attempt>`.
+`<sweep>.<submission>`; in any other table it is named `<key>.a<attempt>`.
 """
 
 import re
@@ -22,7 +22,7 @@ FORMAT = "fairdarts-store"
 STORE_FILE = "STORE.json"
 LOST_AND_FOUND = "lost+found"
 FOLDERS = ("sweeps", "stages", "trainings", "live", "sealed", LOST_AND_FOUND)
-"""What a store may hold, and what a fresh disk does."""
+"""Folders of a store. A freshly formatted disk has its own `lost+found`."""
 ROWS_OF: dict[str, tuple[str, ...]] = {
     "search": ("epochs",),
     "sample": ("genotypes",),
@@ -30,11 +30,11 @@ ROWS_OF: dict[str, tuple[str, ...]] = {
     "derive": ("genotypes",),
     "retrain": ("epochs", "retrains"),
 }
-"""Kind of a stage to the tables in which it leaves rows."""
+"""For each kind of stage, the tables that it writes."""
 STAGE_KINDS = tuple(ROWS_OF)
 PLAN_TABLE = "trials"
 STAGE_TABLES = frozenset({"epochs", "genotypes", "retrains"})
-"""Tables in which the highest attempt of a stage holds all its rows, and alone counts."""
+"""Tables of which only the highest attempt of a stage is read: its file has all rows."""
 TABLES = frozenset({PLAN_TABLE, "attempts", *STAGE_TABLES})
 
 _KEY = re.compile(r"[0-9a-f]{16}")
@@ -45,7 +45,7 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
 def foreign_names(folder: Path) -> list[str]:
-    """What lies in a folder and neither belongs to a store nor is the system's, sorted."""
+    """Names in a folder that neither a store nor the system puts there, sorted."""
     if not folder.is_dir():
         return []
     names = (path.name for path in folder.iterdir())
@@ -56,7 +56,7 @@ def check_root(root: Path) -> None:
     """Refuse an object store.
 
     Raises:
-        StoreError: If `root` is a URL; `Path` has by then merged its two slashes.
+        StoreError: If `root` is a URL. (`Path` has merged its two slashes before this is called.)
     """
     if _URL.match(str(root)):
         raise StoreError(
@@ -66,7 +66,7 @@ def check_root(root: Path) -> None:
 
 
 def check_key(key: str) -> str:
-    """`key` itself, if it is a stage key.
+    """Return `key` if it is a stage key.
 
     Raises:
         StoreError: If it is not.
@@ -77,29 +77,29 @@ def check_key(key: str) -> str:
 
 
 def check_sweep(name: str) -> str:
-    """`name` itself, if a sweep may be called so.
+    """Return `name` if a sweep may have it.
 
     Raises:
         StoreError: If it may not.
     """
     if not _SWEEP.fullmatch(name):
         raise StoreError(
-            f"sweep name (={name!r}) must be 1 to 63 of a-z, 0-9, _ and -, and start with a "
-            "letter or a digit: rename the sweep."
+            f"sweep name (={name!r}) must be 1 to 63 characters of a-z, 0-9, _ and -, and start "
+            "with a letter or a digit: rename the sweep."
         )
     return name
 
 
 def is_sweep(name: str) -> bool:
-    """Whether a sweep may be called so."""
+    """Whether a sweep may have this name."""
     return _SWEEP.fullmatch(name) is not None
 
 
 def check_kind(kind: str) -> str:
-    """`kind` itself, if stages of that kind exist.
+    """Return `kind` if it is a kind of stage.
 
     Raises:
-        StoreError: If they do not.
+        StoreError: If it is not.
     """
     if kind not in STAGE_KINDS:
         raise StoreError(f"stage kind (={kind!r}) must be one of {', '.join(STAGE_KINDS)}.")
@@ -107,10 +107,10 @@ def check_kind(kind: str) -> str:
 
 
 def check_table(table: str) -> str:
-    """`table` itself, if there is such a table.
+    """Return `table` if it is the name of a table.
 
     Raises:
-        StoreError: If there is none.
+        StoreError: If it is not.
     """
     if table not in TABLES:
         raise StoreError(f"table (={table!r}) must be one of {', '.join(sorted(TABLES))}.")
@@ -123,18 +123,18 @@ def plan_name(sweep: str, submission: int) -> str:
 
 
 def live_name(key: str, attempt: int) -> str:
-    """Name of the live file that one attempt at a stage writes, in any table but `trials`."""
+    """Name of the live file of one attempt at a stage, in every table except `trials`."""
     return f"{check_key(key)}.a{attempt:04d}"
 
 
 def is_live_name(table: str, name: str) -> bool:
-    """Whether a live file of `table` may be called so."""
+    """Whether a live file of `table` may have this name."""
     pattern = _PLAN_NAME if table == PLAN_TABLE else _ATTEMPT_NAME
     return pattern.fullmatch(name) is not None
 
 
 def check_live_name(table: str, name: str) -> str:
-    """`name` itself, if a live file of `table` may be called so.
+    """Return `name` if a live file of `table` may have it.
 
     Raises:
         StoreError: If it may not.
@@ -146,10 +146,10 @@ def check_live_name(table: str, name: str) -> str:
 
 
 def split_live_name(name: str) -> tuple[str, int]:
-    """Stage key and attempt of a name made by `live_name`.
+    """Take the stage key and the attempt from a name that `live_name` made.
 
     Raises:
-        StoreError: If it is no such name.
+        StoreError: If the name has another form.
     """
     match = _ATTEMPT_NAME.fullmatch(name)
     if match is None:

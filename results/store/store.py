@@ -1,7 +1,7 @@
 """The store: one folder that many processes write and anybody reads, without locks.
 
-Every file has one writer and is written whole. A stage that is tried again writes a file of its
-own; readers take the highest attempt of each stage, so an old attempt that wakes up spoils nothing.
+Every file has one writer and is written whole. A new attempt at a stage writes a new file. Readers
+take the highest attempt of each stage, so an old attempt that wakes up does no harm.
 """
 
 import errno
@@ -26,7 +26,7 @@ SUFFIX = ".parquet"
 PARQUET_END = b"PAR1"
 NUM_RETRIES = 3
 GONE = (errno.ENOENT, errno.ESTALE)
-"""A file replaced by a higher attempt between listing and opening; ESTALE: the same on NFS."""
+"""A higher attempt replaced the file between listing and opening; ESTALE: the same on NFS."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,11 @@ class Store:
 
     @classmethod
     def create(cls, root: Path | str) -> Self:
-        """Make `root` a store; an existing store is opened.
+        """Make `root` a store, or open it if it is one.
 
         Raises:
             StoreError: If `root` is an object store, a store of a newer major version, or a folder
-                of something else.
+                with other files.
             OSError: If it cannot be written.
         """
         store = cls._at(root)
@@ -58,10 +58,10 @@ class Store:
 
     @classmethod
     def exists_at(cls, root: Path | str) -> bool:
-        """Whether `root` is a store; if not, one may be made of it.
+        """Whether `root` is a store; if it is not, `create` can make it one.
 
         Raises:
-            StoreError: If none may: it is a file, or a folder that holds something else.
+            StoreError: If it cannot: `root` is a file, or a folder with other files.
         """
         folder = cls._at(root).root
         if (folder / layout.STORE_FILE).exists():
@@ -73,17 +73,17 @@ class Store:
         if foreign:
             others = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
             raise StoreError(
-                f"{folder} holds something else ({foreign[0]}{others}) and is not a results store: "
+                f"{folder} holds other files ({foreign[0]}{others}) and is not a results store: "
                 f"give another folder, such as --store {folder / 'fairdarts'}."
             )
         return False
 
     @classmethod
     def open(cls, root: Path | str) -> Self:
-        """The store at `root`.
+        """Open the store at `root`.
 
         Raises:
-            StoreError: If there is none, or one of a newer major version.
+            StoreError: If `root` is not a store, or one of a newer major version.
             DamagedFile: If its `STORE.json` is damaged.
         """
         store = cls._at(root)
@@ -115,7 +115,7 @@ class Store:
     @classmethod
     def _at(cls, root: Path | str) -> Self:
         layout.check_root(Path(root))
-        # Workers do not share the working directory of the process that planned them.
+        # Workers run in other working directories, where a relative path would lead elsewhere.
         return cls(Path(root).expanduser().absolute())
 
     def check_writable(self) -> None:
@@ -132,12 +132,12 @@ class Store:
         probe.unlink(missing_ok=True)
 
     def stage_dir(self, kind: str, key: str) -> Path:
-        """Folder of one stage; its content belongs to whoever computes the stage."""
+        """Folder of one stage; its content belongs to the process that computes the stage."""
         layout.check_key(key)
         return self.root / "stages" / layout.check_kind(kind) / key[:2] / key
 
     def training_path(self, key: str) -> Path:
-        """File that names the stage which trains one genotype in one way, both hashed in `key`."""
+        """File with the stage that trains a genotype; `key` hashes genotype and settings."""
         return self.root / "trainings" / layout.check_key(key)[:2] / f"{key}.json"
 
     @property
@@ -146,7 +146,7 @@ class Store:
         return self.root / "digests"
 
     def sweep_dir(self, name: str) -> Path:
-        """Folder with one file a submission of the sweep."""
+        """Folder with one file for each submission of the sweep."""
         return self.root / "sweeps" / layout.check_sweep(name)
 
     def submission_path(self, sweep: str, number: int) -> Path:
@@ -161,12 +161,12 @@ class Store:
         return sorted(path.name for path in folder.iterdir() if layout.is_sweep(path.name))
 
     def live_path(self, table: str, name: str) -> Path:
-        """File of one writer of a table."""
+        """File of a table that one writer writes."""
         layout.check_live_name(table, name)
         return self.root / "live" / table / f"{name}{SUFFIX}"
 
     def write_rows(self, table: str, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write the whole file of one writer, replacing what it wrote before.
+        """Write all rows of one writer, replacing those that it wrote before.
 
         Args:
             table: Name of the table.
@@ -175,7 +175,7 @@ class Store:
         Raises:
             StoreError: If there is no such table, or the name does not fit it.
             SchemaError: If the rows do not fit the table.
-            OSError: If the disk refuses; the file written before is then still there.
+            OSError: If the file cannot be written; the older one is then still there.
         """
         from results.store.codec import encode
 
@@ -188,9 +188,9 @@ class Store:
         names: Collection[str] | None = None,
         columns: Sequence[str] | None = None,
     ) -> "pa.Table":
-        """All rows of a table; of each stage only those of its highest attempt.
+        """Read the rows of a table; of each stage only those of its highest attempt.
 
-        In `attempts` every attempt is a row, in `trials` every submission counts.
+        From `attempts` all attempts are read, from `trials` all submissions.
 
         Args:
             table: Name of the table.
@@ -214,21 +214,23 @@ class Store:
                     raise
             else:
                 return concat(table, parts, columns)
-        raise StoreError(f"live {table} files of {self.root} keep being replaced: read again.")
+        raise StoreError(
+            f"live {table} files of {self.root} changed while they were read: try again."
+        )
 
     def has_rows(self, kind: str, key: str, attempt: int) -> bool:
-        """Whether the rows that an attempt at a stage left are there, in whole files.
+        """Whether all files that an attempt at a stage must leave are there and complete.
 
-        Only the end of each file is read; `read` checks every byte.
+        Looks at the end of each file only, because it is called often; `read` checks every byte.
         """
         name = layout.live_name(key, attempt)
         tables = layout.ROWS_OF[layout.check_kind(kind)]
         return all(_ends_as_parquet(self.live_path(table, name)) for table in tables)
 
     def supersede(self, table: str, key: str, attempt: int) -> None:
-        """Delete the files of attempts below `attempt`, once that one has written its own.
+        """Delete the files of attempts before `attempt`, which has written its own.
 
-        `read` ignores them anyway; pandas or DuckDB on the bare folder would see epochs twice.
+        `read` ignores them, but pandas or DuckDB on the folder would see epochs twice.
         """
         layout.check_key(key)
         for path in self._files(table, [key]):
@@ -236,9 +238,9 @@ class Store:
                 path.unlink(missing_ok=True)
 
     def remove_leftovers(self, key: str) -> None:
-        """Delete what earlier attempts at a stage were writing to its tables when they were killed.
+        """Delete temporary files of earlier attempts at a stage that were killed while writing.
 
-        Only for the process that holds the stage.
+        Only the process that holds the stage may call it.
         """
         layout.check_key(key)
         for table in (*layout.STAGE_TABLES, "attempts"):
@@ -262,8 +264,8 @@ class Store:
         wanted = None if names is None else frozenset(names)
         try:
             with os.scandir(folder) as entries:
-                # The view of a running sweep asks for one stage among thousands, every second for
-                # each trial: names are compared before anything dearer is done with them.
+                # The view of a running sweep asks every second, for each trial, for one stage
+                # among thousands: so names are compared before anything slower is done.
                 found = [
                     entry.name
                     for entry in entries
@@ -280,5 +282,5 @@ def _ends_as_parquet(path: Path) -> bool:
         with path.open("rb") as file:
             file.seek(-len(PARQUET_END), os.SEEK_END)
             return file.read() == PARQUET_END
-    except OSError:  # It is not there, or shorter than that.
+    except OSError:  # It is missing, or shorter than the mark.
         return False

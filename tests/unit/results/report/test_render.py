@@ -145,7 +145,7 @@ fairdarts w=10  3  3/5 ▲       1       97.30 ± 0.36  3.10 ± 0.26  465 ± 40 
 random M=2      1  1/1         0       96.50         3.00         450           2.0    -           5000
 ▲ fairdarts w=10: 1 failed (oom in search, OutOfMemoryError: 2 GiB), such as trial bcca2e3133437f4b
 ▲ fairdarts w=10: 1 unfinished, such as trial 215f66ac7f46d1b0
-n = 1 has no std: none is printed.
+± is missing where n = 1: one value has no standard deviation.
 """  # noqa: E501
 MARKDOWN = """\
 exp · cifar10 · space s1 · recipe cifar-600  
@@ -158,7 +158,7 @@ test top-1 at the last epoch · mean ± sample std over n searches or samples
 
 - ▲ fairdarts w=10: 1 failed (oom in search, OutOfMemoryError: 2 GiB), such as trial bcca2e3133437f4b
 - ▲ fairdarts w=10: 1 unfinished, such as trial 215f66ac7f46d1b0
-- n = 1 has no std: none is printed.
+- ± is missing where n = 1: one value has no standard deviation.
 """  # noqa: E501
 LATEX = r"""% needs \usepackage{booktabs}
 \begin{tabular}{llllllllll}
@@ -172,6 +172,6 @@ random M=2 & 1 & 1/1 & 0 & 96.50 & 3.00 & 450 & 2.0 & - & 5000 \\
 \bottomrule
 \multicolumn{10}{l}{$\triangle$ fairdarts w=10: 1 failed (oom in search, OutOfMemoryError: 2 GiB), such as trial bcca2e3133437f4b} \\
 \multicolumn{10}{l}{$\triangle$ fairdarts w=10: 1 unfinished, such as trial 215f66ac7f46d1b0} \\
-\multicolumn{10}{l}{n = 1 has no std: none is printed.} \\
+\multicolumn{10}{l}{$\pm$ is missing where n = 1: one value has no standard deviation.} \\
 \end{tabular}
 """  # noqa: E501

@@ -313,7 +313,7 @@ def test_a_file_that_is_listed_but_never_there_ends_the_read_in_words(store: Sto
     path.parent.mkdir(parents=True)
     path.symlink_to(store.root / "missing")
 
-    with pytest.raises(StoreError, match="keep being replaced: read again"):
+    with pytest.raises(StoreError, match="changed while they were read: try again"):
         store.read("epochs")
 
 
