@@ -1,4 +1,4 @@
-"""The `fairdarts` command: its groups, and what a person sees when something is wrong."""
+"""The `fairdarts` command: its groups of commands, and how errors are printed."""
 
 import sys
 from typing import NoReturn
@@ -52,14 +52,14 @@ app.command()(doctor.doctor)
 
 BAD_INPUT = 2
 READER_GONE = 141
-"""As the shell reports a program that was ended because nobody read its output (`| head`)."""
+"""What a shell reports for a program whose reader has closed the pipe (`| head`)."""
 
 
 def main() -> NoReturn:
-    """Run the command line; bad input ends in one sentence and exit code 2, never a traceback."""
+    """Run the command line. A user's error is printed as one sentence and ends in exit code 2."""
     try:
         code = _run()
-        sys.stdout.flush()  # A full disk behind it may show only now.
+        sys.stdout.flush()  # If stdout goes to a full disk, the error may come only here.
     except console.StdoutError as error:
         console.discard_stdout()
         code = READER_GONE if error.reader_is_gone else _fail(str(error))

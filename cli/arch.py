@@ -1,4 +1,4 @@
-"""`fairdarts arch`: look at architectures, count them and draw them."""
+"""`fairdarts arch`: list, show, count and draw architectures."""
 
 import os
 import tempfile
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from fairdarts.genotype.any_genotype import AnyGenotype
     from fairdarts.genotype.published import PublishedGenotype
 
-app = typer.Typer(help="Look at architectures, count and draw them.", no_args_is_help=True)
+app = typer.Typer(help="List, show, count, draw and export architectures.", no_args_is_help=True)
 
 PICTURE_FORMATS: dict[str, PictureFormat] = {".svg": "svg", ".png": "png"}
 
 
 class Cells(StrEnum):
-    """Which cells are drawn."""
+    """Which cells `arch draw` draws."""
 
     NORMAL = "normal"
     REDUCE = "reduce"
@@ -35,7 +35,7 @@ class Cells(StrEnum):
 
 
 class Notation(StrEnum):
-    """How a genotype is printed."""
+    """How `arch show` prints a genotype."""
 
     TEXT = "text"
     JSON = "json"
@@ -43,7 +43,7 @@ class Notation(StrEnum):
 
 
 class StemKind(StrEnum):
-    """What stands before the cells."""
+    """The layers before the first cell."""
 
     CIFAR = "cifar"
     IMAGENET = "imagenet"
@@ -51,10 +51,11 @@ class StemKind(StrEnum):
 
 @app.command("list")
 def list_(format_: FormatOption = Format.TEXT) -> None:
-    """Show the published architectures, as counted here and as printed.
+    """Show the published architectures with their counts.
 
-    Counts are those of CIFAR-10 networks (C = 36, 20 cells, 32 x 32). As JSON: a list of name,
-    source, params, params_with_auxiliary, multadds, genotype, and as printed: printed_params_m,
+    Compares the counts of this program with those printed in the papers, for CIFAR-10 networks
+    (C = 36, 20 cells, 32 x 32). As JSON: a list of name, source, params, params_with_auxiliary,
+    multadds, genotype, and what the papers print: printed_params_m,
     printed_params_include_auxiliary, printed_multadds_m, printed_top1_pct.
 
     Examples:
@@ -88,8 +89,9 @@ def list_(format_: FormatOption = Format.TEXT) -> None:
             f"{_printed(entry.top1_pct, 2):>5}"
         )
     print(
-        "head: the auxiliary one, used in training only; h: the printed figure has it\n"
-        "?: the printed figure fits neither; -: none is printed; Top-1: in %, as printed"
+        "+ head: with the auxiliary head, which is used in training only\n"
+        "printed: in the paper; h: with the head; ?: fits neither count; -: not in the paper\n"
+        "Top-1: in %, as printed in the paper"
     )
 
 
@@ -115,15 +117,17 @@ def show(
     genotype: GenotypeArgument,
     format_: Annotated[
         Notation,
-        typer.Option("--format", help="text for people; json; darts: Genotype(normal=[...], ...)."),
+        typer.Option(
+            "--format", help="text is for reading; json; darts is Genotype(normal=[...], ...)."
+        ),
     ] = Notation.TEXT,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Print the cells or layers of a genotype.
 
-    Each node of both cells has a line, or each layer of S2; the last line says what the network
-    costs. As JSON, or as DARTS and Fair DARTS print it, it is the genotype alone, in one line, as
-    every GENOTYPE may be given.
+    As text: one line for each node of both cells, or for each layer of S2; the last line says what
+    the network costs. As json or darts: the genotype alone, on one line. Every command that takes a
+    GENOTYPE reads this line.
 
     Examples:
 
@@ -180,7 +184,7 @@ def count_(
         StemKind | None,
         typer.Option(
             metavar="|".join(StemKind),
-            help="S1; imagenet halves the image three times before the cells.",
+            help="S1: layers before the cells; imagenet halves images three times.",
         ),
     ] = None,
     format_: FormatOption = Format.TEXT,
@@ -188,8 +192,8 @@ def count_(
 ) -> None:
     """Count parameters and MultAdds.
 
-    Of S1, the defaults are the paper's network for CIFAR-10; the second example is its network for
-    ImageNet. As JSON: name, params, params_with_auxiliary, multadds.
+    For genotypes of S1, the defaults are the paper's network for CIFAR-10. The second example
+    counts its network for ImageNet. As JSON: name, params, params_with_auxiliary, multadds.
 
     Examples:
 
@@ -217,7 +221,7 @@ def count_(
     if cost.params_with_auxiliary > cost.params:
         print(f"params with auxiliary head {cost.params_with_auxiliary:>15,}")
     elif isinstance(architecture, Genotype):
-        print(f"params with auxiliary head {'-':>15} (images are too small for one)")
+        print(f"params with auxiliary head {'-':>15} (the images are too small for a head)")
     print(f"MultAdds of one image      {cost.multadds:>15,}")
 
 
@@ -228,12 +232,12 @@ def draw(
         Path,
         typer.Option("--output", "-o", metavar="FILE", help="The picture: FILE.svg or FILE.png."),
     ],
-    cell: Annotated[Cells, typer.Option(help="What to draw.")] = Cells.BOTH,
+    cell: Annotated[Cells, typer.Option(help="Which cells to draw.")] = Cells.BOTH,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Draw the cells or layers of a genotype.
 
-    The picture is like those of the paper; what the network leaves out is grey.
+    The picture looks like those in the paper. Operations that the network leaves out are grey.
 
     Examples:
 
@@ -252,7 +256,7 @@ def draw(
     if isinstance(architecture, LayerGenotype) and cell is not Cells.BOTH:
         raise ConfigError("--cell does not fit this genotype: a network of S2 has no cells.")
     with tempfile.TemporaryDirectory(prefix="fairdarts-") as folder:
-        # Else matplotlib keeps a list of fonts in the home folder.
+        # Otherwise matplotlib writes a list of fonts to the home folder.
         os.environ.setdefault("MPLCONFIGDIR", folder)
         write_output(output, _picture(architecture, clean_text(name), format_, cell))
 

@@ -1,4 +1,4 @@
-"""`fairdarts sweep why` and `sweep logs`: what became of every attempt at a trial."""
+"""`fairdarts sweep why` and `sweep logs`: how each attempt at a trial went."""
 
 import time
 from pathlib import Path
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from results.store.store import Store
 
 TAIL_LINES = 12
-"""Of the log of a stage that is not done."""
+"""How much of the log of an unfinished stage `sweep why` prints."""
 FOLLOW_S = 0.5
 
 TrialArgument = Annotated[
@@ -31,8 +31,8 @@ def why(
 ) -> None:
     """Show every attempt at a trial: where, when, how long, how it ended.
 
-    Of a stage that is not done, the end of its log is shown too. As JSON: a list with the columns
-    of the table `attempts` and log, the path of the attempt's log.
+    For a stage that is not done, it also shows the end of the log. As JSON: a list with the columns
+    of the table `attempts`, and `log`, the path of the attempt's log.
 
     Examples:
 
@@ -63,11 +63,14 @@ def why(
 def logs(
     trial: TrialArgument,
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on until the trial is finished or failed.")
+        bool,
+        typer.Option(
+            "--follow", "-f", help="Keep printing new lines until the trial is finished or failed."
+        ),
     ] = False,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Print the logs of a trial: of every attempt at each of its stages, in their order.
+    """Print the logs of a trial: all attempts at all of its stages, in order.
 
     Examples:
 
@@ -83,7 +86,8 @@ def logs(
     spec = _find(opened, trial)
     num_printed: dict[Path, int] = {}
     while True:
-        # Before the logs are read: what is written meanwhile is printed, too.
+        # The status is read before the logs: otherwise the last lines of a trial that finishes
+        # between the two would not be printed.
         status = trial_status(opened, spec)
         for stage in spec.stages:
             for log in _logs(opened, stage):
@@ -103,7 +107,7 @@ def _find(store: "Store", text: str) -> "TrialSpec":
         if id_ in [known.trial.trial_id, *(stage.key for stage in known.trial.stages)]:
             return known.trial
     raise SweepError(
-        f"{id_} is no trial and no stage of one: `fairdarts show {id_}` says what it is."
+        f"{id_} is not a trial, nor a stage of one: `fairdarts show {id_}` says what it is."
     )
 
 
@@ -114,7 +118,7 @@ def _paths(store: "Store", stage: "StageSpec") -> "StagePaths":
 
 
 def _attempts(store: "Store", stage: "StageSpec") -> list[dict[str, Any]]:
-    """Rows of `attempts`, each with its log."""
+    """Rows of the table `attempts` for this stage, each with the path of its log."""
     rows = store.read("attempts", [stage.key]).sort_by("attempt").to_pylist()
     paths = _paths(store, stage)
     return [row | {"log": str(paths.attempt(row["attempt"]).log)} for row in rows]
@@ -134,7 +138,7 @@ def _attempt_line(row: dict[str, Any]) -> str:
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    """A row as JSON has it: times as text."""
+    """The row with times as text, because JSON has no times."""
     times = {name: row[name].isoformat() for name in ("started_at", "ended_at") if row[name]}
     return row | times
 
@@ -146,7 +150,7 @@ def _logs(store: "Store", stage: "StageSpec") -> list[Path]:
 
 
 def _print_rest(log: Path, num_printed: dict[Path, int], title: str) -> None:
-    """What was appended to a log since it was printed last."""
+    """Print the lines that were added to a log since the last call."""
     lines = log.read_text("utf-8", errors="replace").splitlines()
     if log not in num_printed:
         print(f"== {title}")

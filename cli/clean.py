@@ -16,16 +16,19 @@ def clean(
     sweep: Annotated[str, typer.Argument(metavar="SWEEP", help="Name of a sweep in the store.")],
     weights: Annotated[
         bool,
-        typer.Option("--weights", help="Remove the weights of retrained networks too, for good."),
+        typer.Option(
+            "--weights",
+            help="Also remove the weights of retrained networks. They cannot be restored.",
+        ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Remove the checkpoints of finished stages.
 
-    Prints what that frees and asks first. Results, logs and everything that an unfinished trial
-    continues from stay. So do the weights of retrained networks, which `fairdarts arch export`
-    needs, unless --weights is given.
+    Says how much space that frees, and asks first. Results and logs stay, and so does everything
+    that an unfinished trial needs to continue. The weights of retrained networks, which `fairdarts
+    arch export` needs, stay too, unless --weights is given.
 
     Examples:
 
@@ -49,7 +52,8 @@ def clean(
     if not yes and not (sys.stdin.isatty() and typer.confirm("Remove them?")):
         print("Nothing was removed; --yes removes them without asking.")
         raise typer.Exit(NOTHING_DONE)
-    # Records first: a checkpoint without one does not exist.
+    # Records first: without its record a checkpoint counts as missing, so an interrupt here
+    # leaves no record of a checkpoint that is gone.
     for path in sorted(files, key=lambda path: path.suffix != ".json"):
         path.unlink(missing_ok=True)
     print(f"Removed {size_mb:,.1f} MB.")

@@ -1,4 +1,4 @@
-"""What a command prints: legible on any console, harmless to it, and never lost in silence."""
+"""Output that any console can show, that cannot steer a terminal, and whose loss is an error."""
 
 import codecs
 import errno
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 LEGIBLE = "fairdarts-legible"
-"""Name of what takes the place of signs that the console's encoding lacks, see `_legible`."""
+"""Name of the error handler for characters that the console's encoding lacks: `_legible`."""
 INSTEAD = {"±": "+-", "·": "-", "…": "...", "▲": "!"}
 STEERING = ("Cc", "Cf")
-"""Categories of signs that steer a terminal: controls, direction marks."""
+"""Unicode categories of characters that steer a terminal: controls and direction marks."""
 
 
 class StdoutError(Exception):
-    """What a command prints cannot be written."""
+    """Standard output cannot be written."""
 
     def __init__(self, cause: OSError) -> None:
         why = "it is closed" if cause.errno == errno.EBADF else cause.strerror or str(cause)
@@ -28,7 +28,7 @@ class StdoutError(Exception):
 
 
 def set_up() -> None:
-    """Take over stdout and stderr, unless somebody else has, such as a test."""
+    """Replace stdout and stderr by clean streams, unless a test or another caller has done so."""
     _open_closed_descriptors()
     codecs.register_error(LEGIBLE, _legible)
     if sys.stdout is sys.__stdout__:
@@ -38,7 +38,7 @@ def set_up() -> None:
 
 
 def discard_stdout() -> None:
-    """Let nothing else that is printed fail, buffered text at the end of the process included."""
+    """Send all further output to nowhere, so that Python's flush at exit does not fail again."""
     if isinstance(sys.stdout, _CleanStream):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 1)
@@ -46,7 +46,10 @@ def discard_stdout() -> None:
 
 
 def rich_console(stderr: bool = False) -> "Console":
-    """A console for tables and live views, which steer a terminal on purpose."""
+    """Make a rich console for tables and live views.
+
+    Rich moves the cursor, so on a terminal it must write past the stream that escapes controls.
+    """
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
@@ -55,7 +58,7 @@ def rich_console(stderr: bool = False) -> "Console":
 
 
 class _Stdout(io.FileIO):
-    """Standard output whose faults cannot be taken for those of another file."""
+    """Standard output with an error of its own, so that it is not taken for an error of a file."""
 
     def write(self, data: bytes) -> int | None:  # type: ignore[override]
         try:
@@ -65,7 +68,7 @@ class _Stdout(io.FileIO):
 
 
 class _CleanStream(io.TextIOWrapper):
-    """Shows signs that would steer the terminal, such as those in the name of a file, escaped."""
+    """Text stream that escapes characters which would steer the terminal, as in names of files."""
 
     unchecked: TextIO
 
@@ -93,7 +96,7 @@ def _stream(raw: io.FileIO, old: TextIO | None) -> _CleanStream:
 
 
 def _legible(error: UnicodeError) -> tuple[str, int]:
-    """Replace signs that an encoding lacks by similar ones, or else by their escapes."""
+    """Replace characters that an encoding lacks by similar ones, or by escapes."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     lacking = error.object[error.start : error.end]
@@ -105,9 +108,10 @@ def _legible(error: UnicodeError) -> tuple[str, int]:
 
 
 def _open_closed_descriptors() -> None:
-    """Point closed standard streams at nothing, lest the next file opened become one of them.
+    """Open closed standard streams on /dev/null.
 
-    What reaches standard output must still fail: its end is open for reading only.
+    Otherwise the next file that is opened gets the number 1, and printed text ends up in it. Stdout
+    is opened for reading only: printing to a closed stdout must still fail.
     """
     for descriptor in (0, 1, 2):
         try:

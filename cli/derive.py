@@ -1,4 +1,4 @@
-"""`fairdarts derive`: read a genotype off a stored search, by any rule, without searching again."""
+"""`fairdarts derive`: derive a genotype from a stored search, by any rule, without a new search."""
 
 from typing import TYPE_CHECKING, Annotated, get_args
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def derive(
     id_: Annotated[
         str,
-        typer.Argument(metavar="ID", help="Id of a trial or its search, or the first digits."),
+        typer.Argument(metavar="ID", help="Id of a trial or of its search, or its first digits."),
     ],
     rule: Annotated[
         str | None,
@@ -29,7 +29,7 @@ def derive(
     threshold: Annotated[
         float | None,
         typer.Option(
-            help="Lowest gate that survives; the rule darts has none; default: 0.85, 0.75 in S2."
+            help="Lowest gate that survives; default: 0.85, or 0.75 in S2; not for the rule darts."
         ),
     ] = None,
     epoch: Annotated[
@@ -40,10 +40,10 @@ def derive(
 ) -> None:
     """Derive a genotype from a stored search.
 
-    Prints the genotype, for reading and as JSON, how close the decision was, and how many of the
-    last epochs gave the same genotype. Nothing is searched or written. As JSON: search_key, method,
-    space, epoch, rule, op_threshold, valid, invalid_reason, margins, stable_epochs, genotype
-    (pruned) and raw_genotype.
+    Prints the genotype, as text and as JSON, how close the decision was, and how many of the last
+    epochs gave the same genotype. Does not search, and does not change the store. As JSON:
+    search_key, method, space, epoch, rule, op_threshold, valid, invalid_reason, margins,
+    stable_epochs, genotype (pruned) and raw_genotype.
 
     Examples:
 
@@ -66,7 +66,7 @@ def derive(
         config = DeriveConfig.build(presets(method, space)["derive"] | values)
     if config.rule == "darts" and threshold is not None:
         raise ConfigError(
-            f"--threshold (={threshold:g}) does nothing by the rule darts, which has no threshold: "
+            f"--threshold (={threshold:g}) does not fit the rule darts, which has no threshold: "
             "leave it out, or add --rule threshold."
         )
     gates = _gates(opened, search_key, epoch)
@@ -105,7 +105,7 @@ def derive(
 
 
 def _find_search(store: "Store", id_: str) -> tuple[str, str, str]:
-    """Key, method and space of the search of this id, or of the trial of this id."""
+    """Find key, method and space of a search by its id, or by the id of its trial."""
     from results.errors import StoreError
     from results.query.ids import find_id
 
@@ -115,7 +115,7 @@ def _find_search(store: "Store", id_: str) -> tuple[str, str, str]:
             if row["search_key"] is None:
                 raise StoreError(
                     f"trial {row['trial_id']} has no search (its method is {row['method']}): give "
-                    "the id of one that has."
+                    "the id of a trial that has one."
                 )
             return row["search_key"], row["method"], row["space"]
     raise StoreError(
@@ -125,7 +125,10 @@ def _find_search(store: "Store", id_: str) -> tuple[str, str, str]:
 
 @working("reading the search")
 def _gates(store: "Store", search_key: str, epoch: int | None) -> list[list[float]]:
-    """Flat gates of every epoch up to that one; None: up to the one that counts."""
+    """Read the gates of every epoch up to `epoch`.
+
+    None: up to the epoch that a stopping rule chose, or else to the last one.
+    """
     from results.errors import StoreError
 
     columns = ["epoch", "gates", "chosen_epoch"]

@@ -1,4 +1,4 @@
-"""`fairdarts doctor`: what this machine and the cluster offer, what is missing, how to fix it."""
+"""`fairdarts doctor`: what this machine and the cluster have, what is missing, how to fix it."""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -29,19 +29,19 @@ def doctor(
         list[str] | None,
         typer.Option(
             metavar="SOURCE",
-            help="Look at this data set too, e.g. parquet:DIR, as --set data.* has it; can be "
-            "given several times.",
+            help="Check this data set too, e.g. parquet:DIR, with the settings of --set data.*; "
+            "can be given several times.",
         ),
     ] = None,
     contact_sheet: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Draw 4 x 8 images of the --data set: FILE.png."),
+        typer.Option(metavar="FILE", help="Draw 4 x 8 images of the data set of --data: FILE.png."),
     ] = None,
     sweep: Annotated[
         str | None,
         typer.Option(
             metavar="SWEEP",
-            help="Forecast the memory of this sweep's trials: its name, or a TOML file.",
+            help="Measure how much memory the trials of this sweep need: its name, or a TOML file.",
         ),
     ] = None,
     scale: ScaleOption = "paper",
@@ -52,11 +52,11 @@ def doctor(
     ] = None,
     format_: FormatOption = Format.TEXT,
 ) -> None:
-    """Report what is here and what is missing.
+    """Check this machine, the cluster and data sets.
 
-    Checks this machine, the cluster and the data sets, and whether the trials of a sweep (--sweep)
-    find the memory they need; every fault comes with its remedy. Exit code 1 if there is one. As
-    JSON: a list of what, ok, value and remedy, and what a value says, such as free_gib.
+    With --sweep also checks whether the trials of a sweep have the memory that they need. Every
+    fault is printed with its remedy; the exit code is 1 if there is one. As JSON: a list of what,
+    ok, value and remedy, with the figures of the value, such as free_gib.
 
     Examples:
 
@@ -72,7 +72,7 @@ def doctor(
     if sweep is not None:
         from orchestrate.planning.sweep_file import load_sweep
 
-        load_sweep(sweep, set_, scale)  # A wrong name is told before everything else is checked.
+        load_sweep(sweep, set_, scale)  # A wrong name is an error at once, before slow checks.
     if download is not None:
         _download(download)
     findings = _findings(store, address)
@@ -81,10 +81,10 @@ def doctor(
     if sweep is not None:
         findings = chain(findings, _memory(store, sweep, scale, set_))
     found = []
-    with tidying():  # Ray and the processes that measure memory have to be ended.
+    with tidying():  # Ends Ray and the processes that measure memory.
         for finding in _in_patience(findings):
             found.append(finding)
-            if format_ is Format.TEXT:  # Some take seconds: each is printed when it is known.
+            if format_ is Format.TEXT:  # Some checks take seconds: print each result at once.
                 _print(finding)
     if format_ is Format.JSON:
         print_json([_document(finding) for finding in found])
@@ -180,7 +180,7 @@ def _machine(store: Path) -> Iterator[Finding]:
 
 
 def _named_data() -> Iterator[Finding]:
-    """The data sets that need no folder; none of CIFAR's has to be there."""
+    """Check data sets that need no folder. A missing CIFAR is not a fault: few users need both."""
     from fairdarts.config import DataConfig
     from fairdarts.data.sources import load
     from fairdarts.errors import DataError
@@ -207,10 +207,10 @@ def _named_data() -> Iterator[Finding]:
 def _data_configs(
     sources: list[str], assignments: list[str], sweep: str | None
 ) -> "dict[str, DataConfig]":
-    """The settings of each data set, by what the user called it.
+    """Build the settings of each data set, by the name that the user gave.
 
     Raises:
-        ConfigError: If a setting can be used, or is to be used, by nothing here.
+        ConfigError: If no check of this call would use a setting.
     """
     from fairdarts.config import DataConfig
     from fairdarts.errors import ConfigError
@@ -232,7 +232,7 @@ def _data_configs(
 
 
 def _of(source: str) -> dict[str, Any]:
-    # ImageNet is never decoded as a whole.
+    # ImageNet is too large for the other augmentations, which keep all images in memory.
     how = {"augmentation": "resized_crop"} if source == "imagenet" else {}
     return how | {"source": source}
 

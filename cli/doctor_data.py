@@ -1,4 +1,4 @@
-"""What `fairdarts doctor --data` says about a data set."""
+"""The checks of `fairdarts doctor --data`: what is in a data set, and what is wrong with it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from fairdarts.data.survey import SplitSurvey, Survey
 
 NUM_NAMES = 10
-"""As many classes, sizes or images are named."""
+"""At most this many classes or sizes are named."""
 
 
 @dataclass(frozen=True)
@@ -20,16 +20,16 @@ class Finding:
     what: str
     value: str
     remedy: str = ""
-    """What to do about it; empty: nothing is wrong."""
+    """What to do; empty if nothing is wrong."""
     figures: dict[str, Any] = field(default_factory=dict)
-    """What `value` says, for scripts; names of numbers end in their units."""
+    """The facts in `value` for scripts; names of numbers end in their units."""
 
 
 def check_contact_sheet(path: Path, num_data_sets: int) -> None:
-    """Refuse a contact sheet that cannot be drawn or written, before any work is done for it.
+    """Refuse a contact sheet that cannot be drawn or written, before any work is done.
 
     Raises:
-        ConfigError: If there is not one data set to draw, or the place cannot be written.
+        ConfigError: If there is not exactly one data set, or the file cannot be written.
     """
     from cli.output import check_output
     from fairdarts.errors import ConfigError
@@ -42,12 +42,12 @@ def check_contact_sheet(path: Path, num_data_sets: int) -> None:
 
 
 def data_findings(config: "DataConfig", name: str, sheet: Path | None) -> Iterator[Finding]:
-    """What there is to know of a data set, and what is wrong with it.
+    """Describe a data set and name its faults.
 
     Args:
         config: The data set.
-        name: How the user called it.
-        sheet: Where a contact sheet is written; None: nowhere.
+        name: Name that the user gave it.
+        sheet: File for a contact sheet; None: no sheet.
     """
     for finding in _findings(config, name, sheet):
         yield replace(finding, figures={"data": name} | finding.figures)
@@ -133,7 +133,7 @@ def _split(name: str, split: "SplitSurvey", config: "DataConfig") -> Iterator[Fi
 
 
 def _balance(per_class: dict[str, int]) -> str:
-    """How many images each class has."""
+    """Say how many images the classes have, in a few words."""
     numbers = set(per_class.values())
     if len(numbers) == 1:
         return f"{numbers.pop():,} of each class"
@@ -144,7 +144,7 @@ def _balance(per_class: dict[str, int]) -> str:
 
 
 def _sizes_differ(found: "Survey", config: "DataConfig") -> list[str]:
-    """What decoding into memory as stored would refuse, as far as the sample shows it."""
+    """Fault if images differ in size and no setting resizes them, as far as the sample shows it."""
     sizes = found.train.sizes | found.test.sizes
     if config.image_size or config.augmentation == "resized_crop" or len(sizes) <= 1:
         return []

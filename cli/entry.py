@@ -1,13 +1,13 @@
-"""Where the process of the `fairdarts` command begins.
+"""Entry point of the `fairdarts` command.
 
-It imports little, so that Ctrl-C is heeded before the rest of the program has been imported.
+It imports little, so that Ctrl-C works while the rest of the program is still being imported.
 """
 
 from cli import interrupt
 
 
 def main() -> None:
-    """Heed signals, take over the console and run the command line, which exits."""
+    """Set up signals and the console, then run the command line, which ends the process."""
     interrupt.install()
     from cli import app, console
 

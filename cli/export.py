@@ -35,16 +35,18 @@ def export(
     num_classes: Annotated[
         int | None,
         typer.Option(
-            min=1, max=100_000, help="Of an untrained network; default: 10, or 1000 for S2."
+            min=1,
+            max=100_000,
+            help="Classes of a network with random weights; default: 10, or 1000 for S2.",
         ),
     ] = None,
     uint8: Annotated[
         bool,
         typer.Option(
             "--uint8",
-            help="ONNX: take RGB pixels, uint8 (batch, height, width, 3) as Pillow and NumPy have "
-            "them, and normalise them inside; default: normalised float32 (batch, 3, height, "
-            "width).",
+            help="ONNX: the model takes RGB pixels as Pillow and NumPy have them, uint8 (batch, "
+            "height, width, 3), and normalises them; default: it takes normalised float32 "
+            "(batch, 3, height, width).",
         ),
     ] = False,
     set_: SetOption = None,
@@ -52,11 +54,12 @@ def export(
 ) -> None:
     """Write a network as an ONNX model, or its weights for timm.
 
-    The id of a trial whose retraining is finished gives the trained network. Anything else gives
-    one with random weights, in the size of the recipe of its search space; --set changes it, such
-    as --set recipe=imagenet-transfer. An ONNX model is checked with onnxruntime before it is
-    written. The metadata of the file say how images are resized and normalised, the names of the
-    classes and the trial; examples/predict.py and `fairdarts.timm_models.load_exported` read them.
+    If GENOTYPE is the id of a trial whose retraining is finished, the trained network is written.
+    Otherwise the network has random weights; its size is that of the usual recipe of its search
+    space, and --set changes it, e.g. --set recipe=imagenet-transfer. An ONNX model is checked with
+    onnxruntime before it is written. The metadata of the file say how images are resized and
+    normalised, what the classes are called and which trial it is; examples/predict.py and
+    `fairdarts.timm_models.load_exported` read them.
 
     Examples:
 
@@ -82,8 +85,8 @@ def export(
         if num_classes is not None or set_:
             option = "--num-classes" if num_classes is not None else "--set"
             raise ConfigError(
-                f"{option} cannot apply: trial {id_} is trained, and its network is exported "
-                "as it is; give its genotype instead to export one with random weights."
+                f"{option} cannot apply: trial {id_} is exported as "
+                "it was trained; give its genotype instead to export a network with random weights."
             )
         network, description = trained_network(Store.open(store), id_)
     else:
@@ -112,8 +115,8 @@ def _why_random(id_: str | None) -> str:
             "it is)."
         )
     return (
-        "a genotype says how a network is built, not what it learned. Give the id of a trial whose "
-        "retraining is finished to export what it learned."
+        "a genotype describes how a network is built and has no weights. To export trained "
+        "weights, give the id of a trial whose retraining is finished."
     )
 
 
@@ -137,9 +140,11 @@ def _untrained(
     settings = {full_name(name): value for name, value in pairs.items()}
     for name in settings:
         if name != "seed" and not name.startswith("retrain."):
-            raise ConfigError(f"--set {name} cannot apply: a network is built by retrain settings.")
+            raise ConfigError(
+                f"--set {name} cannot apply: only settings of retrain change the network."
+            )
     layers = [{"search.space": architecture.space}, settings]
-    # The augmentation of images that nobody reads here.
+    # Settings of image augmentation must not lead to errors here: no images are read.
     layers.append({"retrain.color_jitter": False, "retrain.auto_augment": False})
     config = resolve("fairdarts", layers).retrain
     scale = LAYER_SCALE if isinstance(architecture, LayerGenotype) else CELL_SCALE
@@ -165,7 +170,10 @@ def _untrained(
 
 
 def _check_memory(genotype: "Genotype", config: "RetrainConfig", num_classes: int) -> None:
-    """See to it that the network fits, before memory is asked for that the system only promises."""
+    """Refuse a network that does not fit in memory.
+
+    Linux grants such a request at first, and kills the process when it uses the memory.
+    """
     import psutil
 
     from fairdarts.errors import ConfigError
@@ -175,11 +183,12 @@ def _check_memory(genotype: "Genotype", config: "RetrainConfig", num_classes: in
         genotype,
         init_channels=config.init_channels,
         num_cells=config.num_cells,
-        image_size=224,  # of no matter to weights, and right for either stem
+        image_size=224,  # the weights do not depend on it; large enough for both stems
         num_classes=num_classes,
         auxiliary=config.auxiliary_weight > 0,
         stem=config.stem,
     )
+    # 4 bytes for each float32 weight.
     needed, free = 4 * cost.params_with_auxiliary, psutil.virtual_memory().available
     if needed > free:
         raise ConfigError(

@@ -1,7 +1,7 @@
 """`--format`: text for people, or one JSON document for scripts.
 
-Keys are the names that the tables use, with units in them (`multadds`, `search_wall_s`); numbers
-are plain numbers, and what is not there is null. docs/cli.md says which keys a command prints.
+Keys are the names of the tables' columns, with units (`wall_s`, `test_top1_pct`). Numbers are plain
+numbers, and a missing value is null. docs/cli.md says which keys each command prints.
 """
 
 import json
@@ -15,7 +15,7 @@ import typer
 
 
 class Format(StrEnum):
-    """How a command prints what it found."""
+    """How a command prints its result."""
 
     TEXT = "text"
     JSON = "json"
@@ -27,21 +27,21 @@ FormatOption = Annotated[
 
 
 MAX_WIDTH = 100
-"""Longer lines are hard to read."""
+"""Paragraphs are wrapped here, because longer lines are hard to read."""
 
 
 def terminal_width() -> int | None:
-    """Columns of the terminal; None: text goes to a file or a pipe, where lines may be long."""
+    """Columns of the terminal; None for a file or a pipe, where lines may be long."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def indented(text: str, first: str = "    ", rest: str = "    ") -> str:
-    """A paragraph, indented and wrapped to the width of the terminal.
+    """Indent a paragraph and wrap it to the width of the terminal.
 
     Args:
         text: The paragraph.
-        first: What its first line begins with.
-        rest: What the others begin with.
+        first: Begins the first line.
+        rest: Begins the other lines.
     """
     width = min(shutil.get_terminal_size().columns, MAX_WIDTH)
     return textwrap.fill(
@@ -55,14 +55,14 @@ def indented(text: str, first: str = "    ", rest: str = "    ") -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """Such as "1 trial" and "2 trials"."""
+    """Number and noun, e.g. "1 trial" or "2 trials"."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def print_json(document: object) -> None:
-    """Print one JSON document and nothing else; signs beyond ASCII are escaped.
+    """Print one JSON document and nothing else; characters beyond ASCII are escaped.
 
     Raises:
-        ValueError: If a number is NaN or infinite, which JSON has no word for.
+        ValueError: If a number is NaN or infinite, which JSON cannot express.
     """
     print(json.dumps(document, indent=2, allow_nan=False))

@@ -1,10 +1,11 @@
-"""Genotypes on the command line: how one is given, what it costs, how it reads."""
+"""Genotypes on the command line: read an argument, count its cost, print it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.formats import counted
 from fairdarts.spaces import CELL_NAMES
 
 if TYPE_CHECKING:
@@ -19,9 +20,9 @@ GenotypeArgument = Annotated[
     typer.Argument(
         metavar="GENOTYPE",
         help="A published name (`fairdarts arch list`), the id of a stage or trial in the store or "
-        "its first digits (`fairdarts show`), a file with a genotype, or a genotype as such: JSON, "
-        "DARTS's \"Genotype(normal=[('sep_conv_3x3', 0), ...\", or the words of one of S2 "
-        "('E3K3 E6K5+skip ...').",
+        "its first digits (`fairdarts show`), a file with a genotype, or the genotype itself: JSON,"
+        " DARTS's \"Genotype(normal=[('sep_conv_3x3', 0), ...\", or words for the layers of "
+        "S2 ('E3K3 E6K5+skip ...').",
     ),
 ]
 
@@ -29,11 +30,13 @@ NODE_NOTE = "Nodes 0 to 3 are 2 to 5 in the JSON; c_{k-2} and c_{k-1} are 0 and 
 
 
 def read_genotype(text: str, store: Path) -> tuple[str, "AnyGenotype"]:
-    """What a person named: a name for it, and the genotype.
+    """Read the argument GENOTYPE.
 
+    Returns:
+        A name to print, and the genotype.
     Raises:
-        GenotypeError: If it is no genotype and names none.
-        StoreError: If it is an id that the store does not know.
+        GenotypeError: If the text is not a genotype and does not name one.
+        StoreError: If it is an id that the store does not have.
         OSError: If it is a file that cannot be read.
     """
     from fairdarts.errors import GenotypeError
@@ -52,15 +55,15 @@ def read_genotype(text: str, store: Path) -> tuple[str, "AnyGenotype"]:
     except GenotypeError as error:
         raise GenotypeError(
             f"{str(error).rstrip('.')}; or give an id of {store} (`fairdarts show SWEEP`), a file "
-            "with a genotype, JSON, Genotype(...) as DARTS prints it, or the words of one of S2."
+            "with a genotype, JSON, Genotype(...) as DARTS prints it, or words for layers of S2."
         ) from None
 
 
 def stored_id(text: str, store: Path) -> str | None:
-    """The whole id that a person means; None if the text does not look like one.
+    """Find the whole id that a person means; None if the text does not look like an id.
 
     Raises:
-        StoreError: If it does, and the store has no such id or several that begin so.
+        StoreError: If it looks like one, but no id of the store begins so, or several do.
     """
     from results.query.ids import find_id, looks_like_id
     from results.store.store import Store
@@ -71,7 +74,7 @@ def stored_id(text: str, store: Path) -> str | None:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except (OSError, ValueError):  # A genotype as such: longer than a name may be, or with a NUL.
+    except (OSError, ValueError):  # It is a genotype: too long for a path, or with a NUL.
         return False
 
 
@@ -79,15 +82,16 @@ def _content(path: Path) -> str:
     from fairdarts.genotype.any_genotype import MAX_CHARACTERS
 
     with path.open("rb") as file:
-        # More than a genotype may have is refused by whoever parses it; so are bytes of no text.
+        # Reads a little more than the longest genotype (4 bytes a character in UTF-8), so that a
+        # huge file takes no memory. The parser refuses what is too long or not text.
         return file.read(4 * MAX_CHARACTERS + 1).decode("utf-8", errors="replace")
 
 
 def genotype_row(store: "Store", key: str) -> dict[str, Any]:
-    """The row of `genotypes` of the stage or trial of that key.
+    """Find the row of the table `genotypes` for a stage or trial.
 
     Raises:
-        StoreError: If there is none.
+        StoreError: If there is no such row.
     """
     from results.errors import StoreError
 
@@ -101,8 +105,8 @@ def genotype_row(store: "Store", key: str) -> dict[str, Any]:
         rows = store.read("genotypes", parents).to_pylist()
     if not rows:
         raise StoreError(
-            f"{store.root} has no genotype of a stage or trial {key}; "
-            "`fairdarts derive` reads one off a search."
+            f"{store.root} has no genotype for {key}: give the id of a trial or stage with one, "
+            "or derive one from a search with `fairdarts derive`."
         )
     return rows[0]
 
@@ -122,16 +126,16 @@ CELL_SCALE: dict[str, Any] = {
     "stem": "cifar",
 }
 LAYER_SCALE: dict[str, Any] = {"width": 1.0, "image_size": 224, "num_classes": 1000}
-"""The paper's scales: CIFAR-10 for cells, ImageNet for the layers of S2."""
+"""Sizes of the paper's networks: for CIFAR-10 with cells, for ImageNet with the layers of S2."""
 
 
 def count(genotype: "AnyGenotype", **given: float | str | None) -> "NetworkCost":
-    """Cost of the genotype's network, at the paper's scale but for what is given.
+    """Count the cost of a genotype's network at the paper's sizes, except for those given.
 
-    Smaller images than the paper's leave no room for an auxiliary head: none is counted.
+    If the images are too small for an auxiliary head, no head is counted.
 
     Raises:
-        ConfigError: If a scale is given that the network does not have.
+        ConfigError: If a size is given that this kind of network does not have.
     """
     from fairdarts.errors import ConfigError
     from fairdarts.genotype.cell_cost import cell_network_cost
@@ -165,7 +169,7 @@ def millions(number: int) -> str:
 
 
 def describe(genotype: "AnyGenotype") -> str:
-    """Both cells as formulas, one line a node; or one line for each layer of S2."""
+    """Print both cells as formulas, one line for each node; or one line for each layer of S2."""
     from fairdarts.genotype.layer_genotype import LayerGenotype
 
     if isinstance(genotype, LayerGenotype):
@@ -187,7 +191,7 @@ def _layer_lines(genotype: "LayerGenotype") -> list[str]:
 
 
 def cost_line(genotype: "AnyGenotype") -> str:
-    """What the network costs at the paper's scale, in a sentence."""
+    """Say in one sentence what the network costs at the paper's sizes."""
     from fairdarts.genotype.layer_genotype import LayerGenotype
 
     cost = count(genotype)
@@ -209,7 +213,9 @@ def _cell_lines(genotype: "Genotype", kind: str) -> list[str]:
     edges, live = genotype.cell(kind), genotype.live_nodes(kind)
     nodes = range(NUM_INPUTS, NUM_INPUTS + S1.num_nodes)
     isolated = [node for node in nodes if node not in live]
-    title = f"{CELL_NAMES[kind]}: {len(edges)} operations, {genotype.num_skips(kind)} of them skips"
+    operations = counted(len(edges), "operation")
+    skips = counted(genotype.num_skips(kind), "skip")
+    title = f"{CELL_NAMES[kind]}: {operations}, including {skips}"
     if isolated:
         title += f"; isolated: {', '.join(map(_node_name, isolated))}"
     lines = [title]
@@ -218,7 +224,9 @@ def _cell_lines(genotype: "Genotype", kind: str) -> list[str]:
         lines.append(f"  {_node_name(node)} = {' + '.join(terms) or 'nothing'}")
     lines.append(f"  c_k    = concat({', '.join(map(_node_name, live))})")
     if any(edge.src in isolated for edge in edges):
-        lines.append("  [In brackets: reads an isolated node and is left out of the network.]")
+        lines.append(
+            "  [In brackets: its input is an isolated node, so the network leaves it out.]"
+        )
     return lines
 
 

@@ -1,4 +1,4 @@
-"""Images that a command plans with: identified with progress in view once it takes two seconds."""
+"""Fingerprints of the images that a command plans with, with a progress bar after two seconds."""
 
 import time
 from pathlib import Path
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Images:
-    """Takes fingerprints of images for a plan, and keeps what was read in the store, if any."""
+    """Takes fingerprints of images for a plan, and keeps the digests of files in the store."""
 
     def __init__(self, store: Path) -> None:
         from results.store.store import Store
@@ -26,7 +26,7 @@ class Images:
         self._asked: set[tuple[DataConfig, Split]] = set()
 
     def identify(self, config: "DataConfig", split: "Split") -> str:
-        """The fingerprint of the images of one split, see `fairdarts.data.fingerprint`."""
+        """Take the fingerprint of the images of one split, see `fairdarts.data.fingerprint`."""
         from fairdarts.data.fingerprint import fingerprint
 
         self._asked.add((config, split))
@@ -35,7 +35,7 @@ class Images:
             return fingerprint(config, split, shared=shared, on_progress=progress)
 
     def share(self, store: "Store") -> None:
-        """Keep what was read in a new store too, for the nodes that will ask."""
+        """Keep the digests in a store made after the plan, so that nodes need not read again."""
         if self._store is None:
             self._store = store
             for config, split in self._asked:
@@ -43,7 +43,7 @@ class Images:
 
 
 class _Reading:
-    """A progress bar on stderr that appears after two seconds; a line where that is no terminal."""
+    """A progress bar on stderr after two seconds; one line if stderr is not a terminal."""
 
     def __init__(self, source: str) -> None:
         self._source = source

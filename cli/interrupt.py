@@ -1,9 +1,9 @@
 """Ctrl-C, SIGTERM and SIGHUP: every command ends, with one line and exit code 128 + the signal.
 
 Python raises KeyboardInterrupt wherever its main thread happens to be, and there it may get lost:
-in an attribute that C++ code asks for, in a finaliser, in somebody's `except:`. So the handler of
-the signal itself ends a command. Only code that has something to put in order asks for the
-exception, see `tidying`. A store is written so that it survives a `kill -9`.
+in an attribute that C++ code reads, in a finaliser, in a library's `except:`. So the signal handler
+itself ends the command. Only code that must clean up asks for the exception, see `tidying`. Ending
+at once is safe, because a store survives even `kill -9`.
 
 Imported before everything else: it must import nothing that takes time.
 """
@@ -35,10 +35,10 @@ def install() -> None:
 def tidying(message: str = MESSAGE) -> Iterator[None]:
     """Inside, a first signal raises KeyboardInterrupt; a second one ends the process at once.
 
-    So does a tidying that takes too long, or an exception that got lost on its way.
+    The process also ends if cleaning up takes longer than `GRACE_S`, or if the exception gets lost.
 
     Args:
-        message: What to say in the end.
+        message: Printed at the end.
     Raises:
         SystemExit: With the exit code of the first signal, if one came.
     """
@@ -57,7 +57,7 @@ def tidying(message: str = MESSAGE) -> Iterator[None]:
         if not tidy.wait(GRACE_S):
             _end_at_once(came[0], None, message)
 
-    # Before any signal: a handler may not start threads.
+    # Started before any signal, because a handler must not start threads.
     threading.Thread(target=watch, daemon=True).start()
     before = {number: signal.signal(number, raise_once) for number in _heeded()}
     try:
@@ -68,10 +68,10 @@ def tidying(message: str = MESSAGE) -> Iterator[None]:
             signalled.set()
             for number, handler in before.items():
                 signal.signal(number, handler)
-    except KeyboardInterrupt:  # Also where somebody else's handler raised it.
+    except KeyboardInterrupt:  # Ours, or of another handler, such as Ray's.
         came.append(signal.SIGINT)
     except BaseException:
-        if not came:  # Otherwise it is what somebody made of the interrupt.
+        if not came:  # After a signal, it is what a library made of the KeyboardInterrupt.
             raise
     if came:
         with suppress(OSError):  # The terminal may be gone.
@@ -80,13 +80,13 @@ def tidying(message: str = MESSAGE) -> Iterator[None]:
 
 
 def _heeded() -> list[signal.Signals]:
-    """Those that are not ignored, as under `nohup` or in a job that a script starts with `&`."""
+    """Signals to handle: not those ignored on purpose, as under `nohup` or by `&` in a script."""
     known = (getattr(signal, name, None) for name in SIGNALS)
     return [number for number in known if number and signal.getsignal(number) != signal.SIG_IGN]
 
 
 def _end_at_once(number: int, frame: FrameType | None, message: str = MESSAGE) -> None:
-    # Not `print`: the signal may have come in the middle of one.
+    # Not `print`: the signal may have come in the middle of another `print`.
     with suppress(OSError):
         os.write(2, f"{message}\n".encode(errors="replace"))
     os._exit(FAILED_BY_SIGNAL + number)

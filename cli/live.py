@@ -1,6 +1,6 @@
-"""What a person sees while a sweep runs: a table on a terminal, plain lines elsewhere.
+"""Progress of a running sweep: a table on a terminal, plain lines elsewhere.
 
-Both are drawn from the store, as `fairdarts sweep status` is, so they tell the same.
+Both read the store, as `fairdarts sweep status` does, so all three agree.
 """
 
 import threading
@@ -24,22 +24,22 @@ from results.text import clean_text
 
 REFRESH_S = 1.0
 SHARE = 0.2
-"""Part of the driver's time that looking may take: many trials are looked at less often."""
+"""Share of its time that this thread may spend reading the store: more trials, fewer readings."""
 MAX_ROWS = 30
 PROBLEMS = (Status.FAILED, Status.INVALID, Status.LOST)
-"""Trials without a result that are told of one by one."""
+"""Trials without a result: each is printed on a line of its own."""
 
 
 @contextmanager
 def live_view(store: Store, submission: Submission, console: Console) -> Iterator[None]:
-    """Show the progress of a submission for the length of the block."""
+    """Show the progress of a submission while the block runs."""
     stop = threading.Event()
     show = _draw if console.is_terminal else _print_events
 
     def watch() -> None:
         try:
             show(store, submission, console, stop)
-        except StdoutError:  # Nobody sees it; the trials go on.
+        except StdoutError:  # Nobody reads it any more, but the trials must go on.
             return
         except (OSError, ResultsError) as error:
             console.print(f"progress is no longer shown: {error}", markup=False)
@@ -54,12 +54,12 @@ def live_view(store: Store, submission: Submission, console: Console) -> Iterato
 
 
 def status_table(store: Store, statuses: list[TrialStatus], max_rows: int | None = None) -> Group:
-    """Counts by status, a line for each running trial, and the failures with their logs.
+    """Make a table: counts by status, running trials, and failures with their logs.
 
     Args:
-        store: Where they are.
+        store: The store of the trials.
         statuses: The trials.
-        max_rows: Show so many running trials, and as many failures; None: all.
+        max_rows: Show at most this many running trials and this many failures; None: all.
     """
     counts = ", ".join(f"{n} {name}" for name, n in count(statuses).items())
     parts: list[Text | Table] = [Text(f"{counted(len(statuses), 'trial')}: {counts}")]
@@ -70,7 +70,7 @@ def status_table(store: Store, statuses: list[TrialStatus], max_rows: int | None
             table.add_column(name, justify="right" if name == "epoch" else "left")
         for status in running[:max_rows]:
             cells = (status.trial.label, status.stage.kind, *_progress_cells(store, status))
-            # A label is text, whatever is in it.
+            # As `Text`, because rich would read brackets in a label as markup.
             table.add_row(*(Text(clean_text(cell)) for cell in cells))
         if max_rows is not None and len(running) > max_rows:
             table.add_row(f"... and {len(running) - max_rows} more")
@@ -83,7 +83,7 @@ def status_table(store: Store, statuses: list[TrialStatus], max_rows: int | None
 
 
 def problem_line(status: TrialStatus) -> str:
-    """One line on a trial that has no result: what happened, where, and the log."""
+    """Say in one line why a trial has no result: status, stage, reason and log."""
     reason = status.state.reason or "its process is gone"
     if status.status == Status.LOST:
         reason += "; it continues when the sweep is run again"
@@ -95,7 +95,7 @@ def problem_line(status: TrialStatus) -> str:
 
 
 def invalid_advice(status: TrialStatus) -> str:
-    """What to do about a search whose genotype builds no network; nothing for other trials."""
+    """Advice if no network can be built from a searched genotype; empty for other trials."""
     if status.status != Status.INVALID or status.trial.stage("search") is None:
         return ""
     return (
@@ -105,7 +105,7 @@ def invalid_advice(status: TrialStatus) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as 45 s, 12 min or 3 h 05 min."""
+    """Print seconds as 45 s, 12 min or 3 h 05 min."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
@@ -162,9 +162,9 @@ def _print_event(console: Console, elapsed_s: float, line: str) -> None:
 
 
 def _event(store: Store, status: TrialStatus) -> str:
-    """The line to print when it changes; nothing for a trial that has not begun."""
+    """The line to print whenever it changes; empty for a trial that has not begun."""
     label = clean_text(status.trial.label)
-    if status.status in PROBLEMS:  # Why, is said once, in the end.
+    if status.status in PROBLEMS:  # The reason is printed once, at the end of the run.
         return f"{status.status}: {label}: {status.stage.kind}"
     if status.status == Status.DONE:
         return f"done: {label}"

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from orchestrate.planning.scale import about_scales
+
 StoreOption = Annotated[
     Path,
     typer.Option("--store", metavar="DIR", envvar="FAIRDARTS_STORE", help="Folder of the results."),
@@ -22,12 +24,21 @@ SetOption = Annotated[
 ]
 ScaleOption = Annotated[
     str,
-    typer.Option(metavar="NAME", help="paper, or small: what two CPU cores finish in a day."),
+    typer.Option(
+        metavar="NAME",
+        help="; ".join(
+            [
+                "Defaults of settings",
+                *(f"{name}: {about}" for name, about in about_scales().items()),
+            ]
+        )
+        + ".",
+    ),
 ]
 AddressOption = Annotated[
     str | None,
     typer.Option(
-        metavar="HOST:PORT", help="A Ray cluster to join; left out: Ray starts on this machine."
+        metavar="HOST:PORT", help="A Ray cluster to join; default: Ray is started on this machine."
     ),
 ]
 DEFAULT_STORE = Path("runs")
@@ -35,10 +46,10 @@ DEFAULT_STORE = Path("runs")
 
 @contextmanager
 def settings_named_as(**options: str) -> Iterator[None]:
-    """Inside, an error about a setting names the option that it was given by.
+    """Make errors inside the block name options instead of settings, as the user wrote them.
 
     Args:
-        options: Name of a setting, without its section, to the option.
+        options: Option by the name of its setting, without the section.
     """
     from fairdarts.errors import ConfigError
 
@@ -46,6 +57,7 @@ def settings_named_as(**options: str) -> Iterator[None]:
         yield
     except ConfigError as error:
         text = str(error)
+        # Messages begin with the setting and its value: `derive.rule (=...)` or `rule (=...)`.
         for setting, option in options.items():
             text = re.sub(rf"(?<![\w-])(\w+\.)?{setting}(?= \(?=)", option, text)
         raise ConfigError(text) from None

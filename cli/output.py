@@ -1,4 +1,4 @@
-"""Where a command writes that was given `-o`: one rule for all of them."""
+"""Writing the file of `-o`, by one rule for all commands."""
 
 import os
 import stat
@@ -11,10 +11,10 @@ STDOUT = Path("-")
 
 
 def check_output(path: Path, option: str = "--output") -> None:
-    """Refuse a place that cannot be written, before any work is done for it.
+    """Refuse a path that cannot be written, before any work is done.
 
     Raises:
-        ConfigError: If it is a folder, or in one that does not exist.
+        ConfigError: If it is a folder, or if its folder does not exist.
     """
     from fairdarts.errors import ConfigError
 
@@ -30,14 +30,14 @@ def check_output(path: Path, option: str = "--output") -> None:
 
 
 def write_output(path: Path, content: bytes) -> None:
-    """Write what a command made.
+    """Write the output of a command.
 
-    A regular file is written whole or left as it was, also through links, and keeps its
-    permissions. Anything else, such as a pipe or a device, is written to as it is.
+    A regular file is replaced whole or not at all, and keeps its permissions; a link to one stays a
+    link. Anything else, such as a pipe or a device, is opened and written to.
 
     Args:
-        path: Where to; `-` is standard output.
-        content: All of it.
+        path: Where to write; `-` is standard output.
+        content: The whole content.
     Raises:
         ConfigError: See `check_output`.
         OSError: If it cannot be written.
@@ -49,7 +49,7 @@ def write_output(path: Path, content: bytes) -> None:
         if path == STDOUT or _is_descriptor(path) or (path.exists() and not path.is_file()):
             _append(path, content)
         elif path.exists():
-            if not os.access(path, os.W_OK):  # Replacing it would get around that.
+            if not os.access(path, os.W_OK):  # A rename would replace it even so.
                 raise PermissionError(13, os.strerror(13), str(path))
             write_whole(path.resolve(), content, stat.S_IMODE(path.stat().st_mode))
         else:
@@ -61,17 +61,17 @@ def _append(path: Path, content: bytes) -> None:
         print(content.decode(), end="")
         return
     try:
-        # Appending is what a descriptor does that stands for a file.
+        # Appends: /dev/stdout may stand for a file (`> FILE`) that already has content.
         with path.open("ab") as file:
             file.write(content)
-    except BrokenPipeError as error:  # As with standard output, this needs no words.
+    except BrokenPipeError as error:  # Treated like a closed stdout: no message.
         raise StdoutError(error) from error
-    except OSError as error:  # It names no file if it was open already.
+    except OSError as error:  # An error of `write` does not name the file.
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _is_descriptor(path: Path) -> bool:
-    """Whether a name stands for an open file, as /dev/stdout does; its target is not the point."""
+    """Whether a path stands for an open file, as /dev/stdout does, whatever that file is."""
     while path.is_symlink():
         if path.parent.resolve().match("/proc/*/fd"):
             return True

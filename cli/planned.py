@@ -1,4 +1,4 @@
-"""Trials that a command plans: what is checked before anything is written or called pending."""
+"""Planning trials and checking them, before anything is written or shown as pending."""
 
 from typing import TYPE_CHECKING
 
@@ -12,14 +12,15 @@ if TYPE_CHECKING:
     from orchestrate.planning.sweep_file import Sweep
 
 MANY = 500
-"""Trials whose planning takes a moment; with fewer it is the images that may."""
+"""Above this many trials planning itself takes seconds. With fewer, only reading images is slow,
+and that shows its own progress."""
 
 
 def planned(sweep: "Sweep", images: "Images") -> "list[TrialSpec]":
-    """The trials of a sweep, checked.
+    """Plan the trials of a sweep and check them.
 
     Raises:
-        FairDartsError, SweepError: If one of them cannot be planned or run, or means nothing.
+        FairDartsError, SweepError: If a trial cannot be planned or run, or would be meaningless.
     """
     from orchestrate.planning.plan import num_trials, plan
 
@@ -32,10 +33,10 @@ def planned(sweep: "Sweep", images: "Images") -> "list[TrialSpec]":
 
 
 def checked(trials: "list[TrialSpec]") -> "list[TrialSpec]":
-    """The trials, once it is sure that they can run; what is hardly meant is said on stderr.
+    """Check trials and return them; prints a warning for settings that are probably a mistake.
 
     Raises:
-        FairDartsError, SweepError: If one of their stages would fail or mean nothing.
+        FairDartsError, SweepError: If one of their stages would fail or be meaningless.
     """
     from orchestrate.planning.checks import check_trials
 

@@ -1,4 +1,4 @@
-"""Work that may take long is named on stderr, once it has taken a while."""
+"""A message on stderr for work that takes longer than two seconds."""
 
 import threading
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ PATIENCE_S = 2.0
 
 @contextmanager
 def working(what: str) -> Iterator[None]:
-    """Name the work inside the block: with a spinner on a terminal, elsewhere in a line.
+    """Name the work of the block: with a spinner on a terminal, otherwise on one line.
 
     Args:
         what: What is being done, such as "reading the tables".
@@ -28,7 +28,7 @@ def working(what: str) -> Iterator[None]:
         if not console.is_terminal:
             console.print(f"{what} ...", markup=False, soft_wrap=True)
             return
-        # Nothing is redirected: what a command prints must not end up on stderr.
+        # By default rich would print on this console, stderr, what the command prints to stdout.
         spinner = Spinner("dots", f"{what} ...")
         with Live(
             spinner, console=console, transient=True, redirect_stdout=False, redirect_stderr=False

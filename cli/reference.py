@@ -1,7 +1,7 @@
-"""The reference of the command line, `docs/cli.md`, made from the commands themselves.
+"""Generates `docs/cli.md` from the commands.
 
 `make docs` writes it (`python -m cli.reference docs/cli.md`); a test compares it with the commands.
-Commands and parameters are read by their attributes: Typer carries a copy of Click of its own.
+Parameters are told apart by attributes, not by type, because Typer has its own copy of Click.
 """
 
 import inspect
@@ -13,15 +13,15 @@ from typing import Any
 
 TITLE = """# Command line
 
-Made by `make docs` from the commands; change their help, not this page. The words of a status and
-the exit codes are explained in the [README](../README.md). `--format json` prints one JSON document
-and nothing else: keys are the names of the tables' columns, numbers are plain and have their units
-in their names, and what is not there is null.
+`make docs` generates this page from the commands; change their help, not this page. The
+[README](../README.md) explains the words of a status and the exit codes. `--format json` prints one
+JSON document and nothing else: keys are the names of the tables' columns, numbers are plain with
+the unit in the key, and a missing value is null.
 """
 
 
 def commands() -> dict[str, Any]:
-    """Every command by its full name, such as "fairdarts arch list", in the order of the help."""
+    """All commands by full name, such as "fairdarts arch list", in the order of the help."""
     import typer.main
 
     from cli.app import app
@@ -39,7 +39,7 @@ def _commands(group: Any, name: str) -> Iterator[tuple[str, Any]]:
 
 
 def examples(command: Any) -> list[str]:
-    """The examples in a command's help, continued lines joined."""
+    """The examples in a command's help; lines that continue with a backslash are joined."""
     _, _, block = command.help.partition("\b")
     joined = inspect.cleandoc(block).replace("\\\n", " ")
     return [" ".join(line.split()) for line in joined.splitlines()]

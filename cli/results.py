@@ -34,23 +34,26 @@ def results() -> None:
 def table(
     sweeps: Annotated[
         list[str] | None,
-        typer.Argument(metavar="SWEEP", help="Names of sweeps in the store; none: all of them."),
+        typer.Argument(metavar="SWEEP", help="Names of sweeps in the store; default: all."),
     ] = None,
     store: StoreOption = DEFAULT_STORE,
-    format_: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TEXT,
+    format_: Annotated[Format, typer.Option("--format", help="Format of the table.")] = Format.TEXT,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Write to this file instead."),
     ] = None,
     all_submissions: Annotated[
         bool,
-        typer.Option("--all-submissions", help="Count the trials of earlier submissions too."),
+        typer.Option(
+            "--all-submissions",
+            help="Include trials that only earlier submissions of a sweep planned.",
+        ),
     ] = False,
 ) -> None:
     """Print means ± sample std over seeds.
 
-    Each setting of the sweeps has a row; its trials differ in their seeds only. As csv or json the
-    table has more columns, in full precision: those of `results.query.aggregate`.
+    One row for each group of trials that differ only in their seeds. As csv or json the table has
+    more columns, in full precision: those of `results.query.aggregate`.
 
     Examples:
 

@@ -12,22 +12,25 @@ from cli.progress import working
 
 
 def sample(
-    num_skips: Annotated[int, typer.Option(help="Skips in the normal cell, exactly.")] = 2,
+    num_skips: Annotated[int, typer.Option(help="Exact number of skips in the normal cell.")] = 2,
     min_multadds: Annotated[
         float | None, typer.Option(help="Fewest MultAdds, in millions.")
     ] = None,
     max_multadds: Annotated[float | None, typer.Option(help="Most MultAdds, in millions.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,
-    count: Annotated[int, typer.Option(min=1, max=100_000, help="How many, all distinct.")] = 1,
+    count: Annotated[
+        int, typer.Option(min=1, max=100_000, help="Number of genotypes, all different.")
+    ] = 1,
     format_: Annotated[
-        Format, typer.Option("--format", help="text: a line of JSON for each; json: one list.")
+        Format,
+        typer.Option("--format", help="text: one line of JSON for each genotype; json: one list."),
     ] = Format.TEXT,
 ) -> None:
     """Draw random genotypes, all equally likely.
 
-    Prints one line of JSON for each: seed, index, params, params_with_auxiliary, multadds (of a
-    CIFAR-10 network: C = 36, 20 cells, 32 x 32) and genotype. A [[random]] group of a sweep with
-    the same settings has the same genotypes.
+    Prints one line of JSON for each genotype: seed, index, params, params_with_auxiliary, multadds
+    (of a CIFAR-10 network: C = 36, 20 cells, 32 x 32) and genotype. A [[random]] group of a sweep
+    with the same settings draws the same genotypes.
 
     Examples:
 

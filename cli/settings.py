@@ -19,7 +19,7 @@ LIMITS = {
     "exclusiveMaximum": "below {}",
     "multipleOf": "a multiple of {}",
 }
-"""Words for those of JSON Schema."""
+"""What limits of JSON Schema are called in text."""
 
 
 def settings(
@@ -27,17 +27,16 @@ def settings(
         str | None,
         typer.Argument(
             metavar="WORD",
-            help="Show only a section, or what has this word: search, lr, search.lr.",
+            help="A section, a name or a word in the text: search, lr, search.lr; default: all.",
         ),
     ] = None,
     format_: FormatOption = Format.TEXT,
 ) -> None:
     """Show settings: default, meaning, what is allowed.
 
-    A name is what `sweep run --set` takes, and what a sweep file has. A default is not always what
-    a trial gets: methods, search spaces and recipes have values of their own, which are shown
-    beside it. As JSON: a list of name, default, required, optional, presets, description, and in
-    the words of JSON Schema type, enum, minimum and so on.
+    `sweep run --set` and sweep files use these names. Methods, search spaces and recipes replace
+    some defaults with values of their own, shown as "Elsewhere". As JSON: a list of name, default,
+    required, optional, presets, description, and type, enum, minimum and so on as in JSON Schema.
 
     Examples:
 
@@ -75,7 +74,7 @@ def _document(setting: "Setting") -> dict[str, Any]:
 
 
 def _default(setting: "Setting") -> str:
-    """As TOML has it."""
+    """Print the default as a sweep file has it."""
     if setting.required:
         return "(must be given)"
     return "(left out)" if setting.default is None else json.dumps(setting.default)
@@ -95,7 +94,7 @@ def _allowed(setting: "Setting") -> str:
 
 
 def _presets(setting: "Setting") -> str:
-    """Such as "Elsewhere: 30 in space s2."; names of one value together."""
+    """Print presets as "Elsewhere: 30 for space s2."; names with the same value share a part."""
     parts = []
     for kind, values in setting.presets.items():
         names: dict[str, list[str]] = {}

@@ -1,4 +1,4 @@
-"""`fairdarts show`: what an id or the name of a sweep stands for, and what can be done with it."""
+"""`fairdarts show`: what an id or a sweep is, and which commands take it."""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from results.store.store import Store
 
 MAX_TRIALS = 50
-"""Trials of a sweep or group that are listed."""
+"""At most this many trials of a sweep or group are listed."""
 WIDTH = 14
-"""Of the column of titles."""
+"""Width of the first column, which has the titles."""
 Line = tuple[str, str]
-"""What is said, and what is said about it."""
+"""Title and text."""
 
 
 def show(
@@ -32,10 +32,10 @@ def show(
     ],
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Say what an id is: its settings, state, results and files, and the commands that take it.
+    """Show what an id is: its settings, state, results and files, and the commands that take it.
 
-    Ids are printed by `fairdarts sweep plan` and `fairdarts show SWEEP`. Their first digits are
-    enough, in capitals or not, wherever an id is taken.
+    `fairdarts sweep plan` and `fairdarts show SWEEP` print ids. Every command that takes an id also
+    takes its first digits, as long as only one id begins with them.
 
     Examples:
 
@@ -65,7 +65,7 @@ def show(
 
 
 def _block(title: str, texts: Iterable[str]) -> Iterator[Line]:
-    """Several things to say under one title."""
+    """Lines under one title, which only the first line shows."""
     for text in texts:
         yield title, text
         title = ""
@@ -84,7 +84,7 @@ def _sweep(store: "Store", name: str) -> Iterator[Line]:
 
 def _group(store: "Store", id_: str, trials: "list[TrialSpec]") -> Iterator[Line]:
     members = [trial for trial in trials if trial.group_id == id_]
-    yield "group", f"{id_}  {members[0].group_label}, which is one row of `fairdarts results table`"
+    yield "group", f"{id_}  {members[0].group_label}, one row of `fairdarts results table`"
     yield "images", members[0].dataset
     yield from _trials(store, members)
 
@@ -133,7 +133,7 @@ def _stage(store: "Store", id_: str, trials: "list[TrialSpec]") -> Iterator[Line
     yield "stage", f"{id_}  {stage.kind}"
     yield "state", _state(store, stage)
     if stage.parent:
-        yield "parent", f"{stage.parent}, whose output it reads"
+        yield "parent", f"{stage.parent}, the stage whose output it reads"
     yield from _block("trials", [f"{trial.trial_id}  {trial.label}" for trial, _ in users])
     yield from _results(store, stage)
     yield from _settings(stage)
@@ -149,7 +149,7 @@ def _state(store: "Store", stage: "StageSpec") -> str:
 
 
 def _settings(stage: "StageSpec") -> Iterator[Line]:
-    """Those that differ from the defaults; all of them are in the stage's SPEC.json."""
+    """Settings that differ from the defaults; the stage's SPEC.json has all of them."""
     from orchestrate.running.lookup import changed_settings
 
     changed = changed_settings(stage).items()

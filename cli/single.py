@@ -1,7 +1,7 @@
 """`fairdarts search` and `fairdarts retrain`: one run in this process, without Ray.
 
-They run the stages that sweeps run, in the same store: they resume in the same way, and a sweep
-that needs the same search finds it done.
+They run the same stages as a sweep, in the same store. So they resume in the same way, and a sweep
+that needs the same search does not run it again.
 """
 
 from pathlib import Path
@@ -28,9 +28,9 @@ DataOption = Annotated[
         metavar="SOURCE", help="digits, cifar10, cifar100, imagenet, parquet:DIR or folder:DIR."
     ),
 ]
-SeedOption = Annotated[int, typer.Option(help="Seed of all random numbers.")]
+SeedOption = Annotated[int, typer.Option(help="Seed for all random numbers.")]
 ANY_NUMBER = 10**6
-ThreadsOption = Annotated[int, typer.Option(help="CPU threads.", min=1)]
+ThreadsOption = Annotated[int, typer.Option(help="Number of CPU threads.", min=1)]
 
 
 def search(
@@ -46,8 +46,8 @@ def search(
 ) -> None:
     """Search once and print the genotype.
 
-    The search is kept in the store: a sweep that needs the same one finds it done, and the same
-    command continues it after an interrupt. Runs in this process, without Ray.
+    Runs in this process, without Ray. The result is kept in the store, and a sweep that needs the
+    same search does not run it again. After an interrupt, the same command continues.
 
     Examples:
 
@@ -77,7 +77,7 @@ def retrain(
 ) -> None:
     """Train one genotype from scratch.
 
-    The same command continues the training after an interrupt. Runs in this process, without Ray.
+    Runs in this process, without Ray. After an interrupt, the same command continues.
 
     Examples:
 
@@ -122,10 +122,10 @@ def _run(command: str, trial: "TrialSpec", threads: int, store: Path) -> "Store"
     from orchestrate.running.status import trial_status
     from results.store.store import Store
 
-    if threads > num_cpus():  # before anything is written
+    if threads > num_cpus():  # checked before anything is written
         raise SweepError(f"--threads (={threads}) is more than the {num_cpus()} CPU cores here.")
     results = Store.create(store)
-    # Whoever calls again wants another try.
+    # A user who calls this again wants another attempt, however many have failed.
     resources = Resources(cpus_per_trial=threads, max_attempts=ANY_NUMBER)
     submission = submit(results, _sweep_name(command, trial), [trial], resources)
 

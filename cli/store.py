@@ -1,4 +1,4 @@
-"""`fairdarts store`: the folder of results itself."""
+"""`fairdarts store`: check the folder of results."""
 
 from typing import Annotated
 
@@ -23,18 +23,18 @@ def check(
     repair: Annotated[
         bool,
         typer.Option(
-            "--repair", help="Restore what can be restored; move other damaged files aside."
+            "--repair", help="Restore what can be restored; move other damaged files to lost+found."
         ),
     ] = False,
     format_: FormatOption = Format.TEXT,
 ) -> None:
-    """Read every file of the store and name each that is damaged or missing, with its remedy.
+    """Read every file of the store and list damaged and missing ones, each with its remedy.
 
-    --repair deletes nothing: damaged files move to `lost+found/` in the store. Stages that lose
-    rows or marks continue from their last checkpoint, or are computed again, when their sweep is
-    run. Stages that are computed at this moment are passed over.
+    --repair deletes nothing: it moves damaged files to `lost+found/` in the store. A stage that
+    loses files this way continues from its last checkpoint, or is computed again, when its sweep is
+    run again. Stages that are running are not checked.
 
-    The exit code is 1 if faults are left.
+    The exit code is 1 if there are faults that were not repaired.
 
     Examples:
 

@@ -38,12 +38,12 @@ SweepArgument = Annotated[
 A_TRIAL_FAILED, UNFINISHED = 1, 3
 """Exit codes of `sweep status --exit-code`."""
 MAX_SHOWN = 200
-"""Trials of a plan that are printed."""
+"""At most this many trials of a plan are printed as text."""
 
 
 @app.command("list")
 def list_(format_: FormatOption = Format.TEXT) -> None:
-    """Show the packaged sweeps with what they cost.
+    """Show the packaged sweeps and what they cost.
 
     As JSON: a list of name, description, cost.
 
@@ -75,9 +75,9 @@ def plan(
 ) -> None:
     """Print the trials of a sweep; start nothing.
 
-    Beside each trial stands its status; the last line says what each trial gets. As JSON: sweep,
-    trial_on_this_machine and trials, which have the columns of the table `trials`, status, stage
-    and holder (the process that computes it).
+    Shows the status of each trial; the last line says how many CPUs and GPUs each gets. As JSON:
+    sweep, trial_on_this_machine and trials, each with the columns of the table `trials`, status,
+    stage and holder (the process that computes it).
 
     Examples:
 
@@ -111,7 +111,7 @@ def plan(
     print(_summary(loaded.name, known))
     try:
         print(_resources_line(loaded.resources, this_machine()))
-    except ClusterError as error:  # A plan for a cluster may be made anywhere.
+    except ClusterError as error:  # Not an error: this may be the plan of a sweep for a cluster.
         print(f"Not on this machine: {error}")
 
 
@@ -123,10 +123,10 @@ def run(
     store: StoreOption = DEFAULT_STORE,
     address: AddressOption = None,
 ) -> None:
-    """Run what is not finished of a sweep.
+    """Run the unfinished trials of a sweep.
 
-    Finished trials are skipped, unfinished ones continue from their last epoch: after an interrupt,
-    run it again.
+    Finished trials are skipped, and unfinished ones continue from their last epoch. After an
+    interrupt, run the same command again.
 
     Examples:
 
@@ -144,7 +144,8 @@ def run(
     images = Images(store)
     trials = planned(loaded, images)
     if address is None:
-        # Before anything is written: trials fit here, and Ray's sockets do.
+        # Refuse before anything is written if trials need more than this machine has, or if the
+        # path of Ray's sockets is too long.
         trial_share(loaded.resources, [this_machine()])
         session_folder()
     results = Store.create(store)
@@ -163,14 +164,14 @@ def resume(
     store: StoreOption = DEFAULT_STORE,
     address: AddressOption = None,
     max_attempts: Annotated[
-        int | None, typer.Option(min=1, help="Instead of the sweep's resources.max_attempts.")
+        int | None, typer.Option(min=1, help="Replaces resources.max_attempts of the sweep.")
     ] = None,
 ) -> None:
-    """Continue a sweep and retry what failed.
+    """Continue a sweep and retry failed trials.
 
-    Takes the sweep as it was last submitted to the store. Each failed trial is tried once more, up
-    to the sweep's resources.max_attempts in all. If images have changed since, a repaired one for
-    example, the sweep is planned anew with them.
+    Uses the settings of the last `sweep run`. Each failed trial is tried once more, up to
+    resources.max_attempts of the sweep in total. If images have changed since then, for example
+    after a repair, the sweep is planned again with the new images.
 
     Examples:
 
@@ -235,9 +236,9 @@ def status(
 def report(
     store: "Store", submission: "Submission", statuses: "list[TrialStatus]", again: str
 ) -> NoReturn:
-    """Print the aggregated table, what was written and what is left, and exit accordingly.
+    """Print the table, where files are and what is unfinished, and end the command.
 
-    Exit code 0 if every trial is finished, else 1.
+    The exit code is 0 if every trial is finished, otherwise 1.
     """
     print_table(store, [submission.sweep])
     print(f"\nCost: {cost_text(store, submission)}")
@@ -274,7 +275,7 @@ def cost_text(store: "Store", submission: "Submission") -> str:
 
 
 def print_table(store: "Store", sweeps: list[str]) -> None:
-    """Print the aggregated table of some sweeps."""
+    """Print the table of `fairdarts results table` for some sweeps."""
     from results.query.aggregate import aggregate
     from results.query.outcomes import trial_outcomes
     from results.report.render import render
@@ -285,7 +286,7 @@ def print_table(store: "Store", sweeps: list[str]) -> None:
 
 
 def interruptible(how: str) -> AbstractContextManager[None]:
-    """Inside, trials run: a signal ends them, and a line says how to continue."""
+    """For a block that runs trials: a signal ends them, and a line says how to continue."""
     return tidying(f"Interrupted. All finished epochs are kept; continue with {how}.")
 
 
@@ -300,7 +301,9 @@ def _run(
     print(_summary(submission.sweep, statuses))
     again += f" --store {shlex.quote(str(store.root))}"
     again += f" --address {address}" if address else ""
-    if all(status.finished for status in statuses):  # Without a wait for torch and Ray.
+    if all(
+        status.finished for status in statuses
+    ):  # Before torch and Ray are imported, which takes seconds.
         report(store, submission, statuses, again)
     store.check_writable()  # Before Ray starts: its workers would find out one by one.
     if address is None:
@@ -314,7 +317,7 @@ def _run(
 
 
 def _with_current_images(store: "Store", submission: "Submission") -> "Submission":
-    """A submission whose rows are there, planned anew if its images have changed."""
+    """Write the rows of a submission; if images have changed, plan it again with the new ones."""
     from orchestrate.planning.images import with_current_images
     from orchestrate.planning.submission import submit, write_trials
     from orchestrate.running.status import sweep_status
@@ -325,7 +328,10 @@ def _with_current_images(store: "Store", submission: "Submission") -> "Submissio
     trials = with_current_images(submission.trials, Images(store.root).identify)
     if trials == submission.trials:
         return submission
-    print(f"{submission.sweep}: images have changed since it was planned: planned anew with them.")
+    print(
+        f"{submission.sweep}: images have changed since it was planned, so it is planned again "
+        "with the new ones."
+    )
     return submit(store, submission.sweep, trials, submission.resources)
 
 
@@ -364,7 +370,7 @@ def _summary(name: str, statuses: "Sequence[TrialStatus | None]") -> str:
 
 
 def _share_here(resources: "Resources", machine: dict[str, float]) -> "tuple[Share, int]":
-    """What a trial gets on this machine, and how many of them run at once."""
+    """Resources of a trial on this machine, and how many trials run at once."""
     from orchestrate.planning.resources import trial_share
 
     share = trial_share(resources, [machine])

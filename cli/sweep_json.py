@@ -1,4 +1,4 @@
-"""Sweeps as `--format json` prints them: the plan, and the status."""
+"""JSON documents of `sweep plan` and `sweep status`."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -19,13 +19,13 @@ def plan_document(
     statuses: "Sequence[TrialStatus | None]",
     trial_here: dict[str, float] | None,
 ) -> dict[str, Any]:
-    """The trials of a plan, and how far each is.
+    """Describe the trials of a plan and their states.
 
     Args:
         sweep: Name of the sweep.
         trials: The plan.
-        statuses: Of each trial; None: there is no store yet, so nothing is computed.
-        trial_here: What each trial gets on this machine; None: it cannot run here.
+        statuses: Status of each trial; None: there is no store yet, so nothing is computed.
+        trial_here: Resources of each trial on this machine; None: trials cannot run here.
     """
     planned = [_trial(trial, status) for trial, status in zip(trials, statuses, strict=True)]
     return {"sweep": sweep, "trial_on_this_machine": trial_here, "trials": planned}
@@ -34,7 +34,7 @@ def plan_document(
 def status_document(
     store: "Store", submission: "Submission", statuses: "Sequence[TrialStatus]"
 ) -> dict[str, Any]:
-    """The trials of a submission with progress, and with what went wrong."""
+    """Describe the trials of a submission, with progress and the reasons of failures."""
     from orchestrate.running.cost import sweep_cost
 
     trials = [_trial(status.trial, status) | _course(store, status) for status in statuses]
@@ -48,7 +48,7 @@ def status_document(
 
 
 def _trial(trial: "TrialSpec", status: "TrialStatus | None") -> dict[str, Any]:
-    """What the table `trials` has of it, its status, and the stage that is next or failed."""
+    """Columns of the table `trials`, the status, and the stage that is next or failed."""
     from orchestrate.planning.submission import trial_row
     from results.schema import TRIALS
 

@@ -3,11 +3,13 @@
 import tomllib
 from dataclasses import dataclass, field
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fairdarts.spaces import get_space
 from orchestrate.errors import SweepError
-from orchestrate.planning.settings import Settings, flatten
+
+if TYPE_CHECKING:
+    from orchestrate.planning.settings import Settings
 
 PAPER = "paper"
 """The scale of the published settings, which are the defaults."""
@@ -17,13 +19,13 @@ PAPER = "paper"
 class Scale:
     """Settings of all trials, then of one recipe, one method, one kind of space; the later win."""
 
-    settings: Settings = field(default_factory=dict)
-    recipes: dict[str, Settings] = field(default_factory=dict)
-    methods: dict[str, Settings] = field(default_factory=dict)
-    kinds: dict[str, Settings] = field(default_factory=dict)
+    settings: "Settings" = field(default_factory=dict)
+    recipes: "dict[str, Settings]" = field(default_factory=dict)
+    methods: "dict[str, Settings]" = field(default_factory=dict)
+    kinds: "dict[str, Settings]" = field(default_factory=dict)
     """By kind of space: `cells` (S1) or `layers` (S2)."""
 
-    def layer(self, method: str, space: str, recipe: str) -> Settings:
+    def layer(self, method: str, space: str, recipe: str) -> "Settings":
         """All settings of this scale for one trial.
 
         Raises:
@@ -39,8 +41,17 @@ class Scale:
 
 def scales() -> dict[str, Scale]:
     """Every scale by name, first `paper`, which changes nothing."""
-    text = (resources.files("orchestrate.planning") / "scales.toml").read_text("utf-8")
-    return {PAPER: Scale()} | {name: _read(table) for name, table in tomllib.loads(text).items()}
+    return {PAPER: Scale()} | {name: _read(table) for name, table in _tables().items()}
+
+
+def about_scales() -> dict[str, str]:
+    """What each scale is for, by name.
+
+    The `--help` of commands prints this, so it must not import the settings, which takes time.
+    """
+    return {PAPER: "the published settings"} | {
+        name: table["about"] for name, table in _tables().items()
+    }
 
 
 def scale_named(name: str) -> Scale:
@@ -55,7 +66,14 @@ def scale_named(name: str) -> Scale:
     return known[name]
 
 
+def _tables() -> dict[str, dict[str, Any]]:
+    text = (resources.files("orchestrate.planning") / "scales.toml").read_text("utf-8")
+    return tomllib.loads(text)
+
+
 def _read(table: dict[str, Any]) -> Scale:
+    from orchestrate.planning.settings import flatten
+
     by_name = {
         part: {name: flatten(settings) for name, settings in table.get(part, {}).items()}
         for part in ("recipes", "methods", "kinds")
