@@ -22,19 +22,8 @@ SetOption = Annotated[
         help="Change a setting, e.g. --set search.epochs=5; can be given several times.",
     ),
 ]
-ScaleOption = Annotated[
-    str,
-    typer.Option(
-        metavar="NAME",
-        help="; ".join(
-            [
-                "Defaults of settings",
-                *(f"{name}: {about}" for name, about in about_scales().items()),
-            ]
-        )
-        + ".",
-    ),
-]
+_SCALES = "; ".join(f"{name}: {about}" for name, about in about_scales().items())
+ScaleOption = Annotated[str, typer.Option(metavar="NAME", help=f"Defaults of settings; {_SCALES}.")]
 AddressOption = Annotated[
     str | None,
     typer.Option(
