@@ -113,4 +113,4 @@ def test_following_goes_on_until_the_trial_is_finished(tmp_path: Path, sweep: Sw
 def test_an_id_that_is_no_trial_is_refused(sweep: Sweep, trials: list[TrialSpec]) -> None:
     code, out = sweep("why", trials[0].group_id)
     assert code == 2
-    assert "is no trial and no stage of one" in out
+    assert "is not a trial, nor a stage of one" in out

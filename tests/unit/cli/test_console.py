@@ -1,4 +1,4 @@
-"""What a command prints is legible on any console, harmless to it, and not lost in silence."""
+"""Output that any console can show, that cannot steer a terminal, and whose loss is an error."""
 
 from pathlib import Path
 
