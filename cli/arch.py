@@ -118,7 +118,7 @@ def show(
     format_: Annotated[
         Notation,
         typer.Option(
-            "--format", help="text is for reading; json; darts is Genotype(normal=[...], ...)."
+            "--format", help="text for people, json, or darts: Genotype(normal=[...], ...)."
         ),
     ] = Notation.TEXT,
     store: StoreOption = DEFAULT_STORE,

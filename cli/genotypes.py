@@ -215,7 +215,7 @@ def _cell_lines(genotype: "Genotype", kind: str) -> list[str]:
     isolated = [node for node in nodes if node not in live]
     operations = counted(len(edges), "operation")
     skips = counted(genotype.num_skips(kind), "skip")
-    title = f"{CELL_NAMES[kind]}: {operations}, including {skips}"
+    title = f"{CELL_NAMES[kind]}: {operations} ({skips})"
     if isolated:
         title += f"; isolated: {', '.join(map(_node_name, isolated))}"
     lines = [title]

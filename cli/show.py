@@ -32,7 +32,9 @@ def show(
     ],
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Show what an id is: its settings, state, results and files, and the commands that take it.
+    """Show what an id is, and which commands take it.
+
+    Prints its settings, state, results and files.
 
     `fairdarts sweep plan` and `fairdarts show SWEEP` print ids. Every command that takes an id also
     takes its first digits, as long as only one id begins with them.
