@@ -1,5 +1,7 @@
 """Planning trials and checking them, before anything is written or shown as pending."""
 
+import shlex
+import sys
 from typing import TYPE_CHECKING
 
 import typer
@@ -9,11 +11,23 @@ from cli.progress import working
 if TYPE_CHECKING:
     from cli.images import Images
     from orchestrate.planning.plan import TrialSpec
+    from orchestrate.planning.submission import Origin
     from orchestrate.planning.sweep_file import Sweep
 
 MANY = 500
 """Above this many trials planning itself takes seconds. With fewer, only reading images is slow,
 and that shows its own progress."""
+
+
+def origin(sweep_file: str = "") -> "Origin":
+    """How this command came to submit a plan.
+
+    Args:
+        sweep_file: Text of the sweep file, if there is one.
+    """
+    from orchestrate.planning.submission import Origin
+
+    return Origin(shlex.join(["fairdarts", *sys.argv[1:]]), sweep_file)
 
 
 def planned(sweep: "Sweep", images: "Images") -> "list[TrialSpec]":

@@ -78,6 +78,8 @@ def _sweep(store: "Store", name: str) -> Iterator[Line]:
 
     submission = load_submission(store, name)
     yield "sweep", f"{name}, submission {submission.number} of {submission.planned_at}"
+    if submission.origin.command:
+        yield "submitted by", submission.origin.command
     yield from _trials(store, submission.trials)
     yield "files", str(store.sweep_dir(name))
     commands = ("sweep status", "sweep run", "sweep resume", "results table")

@@ -13,7 +13,7 @@ from cli.console import rich_console
 from cli.genotypes import GenotypeArgument, genotype_row, read_genotype
 from cli.images import Images
 from cli.options import DEFAULT_STORE, ScaleOption, SetOption, StoreOption
-from cli.planned import checked
+from cli.planned import checked, origin
 from cli.sweep import interruptible, print_table
 from fairdarts.presets import METHODS
 from orchestrate.statuses import Status
@@ -127,7 +127,7 @@ def _run(command: str, trial: "TrialSpec", threads: int, store: Path) -> "Store"
     results = Store.create(store)
     # A user who calls this again wants another attempt, however many have failed.
     resources = Resources(cpus_per_trial=threads, max_attempts=ANY_NUMBER)
-    submission = submit(results, _sweep_name(command, trial), [trial], resources)
+    submission = submit(results, _sweep_name(command, trial), [trial], resources, origin())
 
     status = trial_status(results, trial)
     if not status.finished:

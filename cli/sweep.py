@@ -15,7 +15,7 @@ from cli.formats import Format, FormatOption, counted, indented, print_json, ter
 from cli.images import Images
 from cli.interrupt import tidying
 from cli.options import DEFAULT_STORE, AddressOption, ScaleOption, SetOption, StoreOption
-from cli.planned import planned
+from cli.planned import origin, planned
 from cli.progress import working
 from orchestrate.statuses import Status
 
@@ -150,7 +150,7 @@ def run(
         session_folder()
     results = Store.create(store)
     images.share(results)
-    submission = submit(results, loaded.name, trials, loaded.resources)
+    submission = submit(results, loaded.name, trials, loaded.resources, origin(loaded.text))
     words = ["fairdarts", "sweep", "run", sweep]
     for text in set_ or []:
         words += ["--set", text]
@@ -332,7 +332,8 @@ def _with_current_images(store: "Store", submission: "Submission") -> "Submissio
         f"{submission.sweep}: images have changed since it was planned, so it is planned again "
         "with the new ones."
     )
-    return submit(store, submission.sweep, trials, submission.resources)
+    of_it = origin(submission.origin.sweep_file)
+    return submit(store, submission.sweep, trials, submission.resources, of_it)
 
 
 def _newest_submission(store: "Store", sweep: str) -> "Submission":

@@ -22,6 +22,16 @@ from results.store.store import Store
 
 
 @dataclass(frozen=True)
+class Origin:
+    """How a plan came about, for people; nothing is computed from it."""
+
+    command: str = ""
+    """The command line that submitted it."""
+    sweep_file: str = ""
+    """Text of the sweep file, as it was then."""
+
+
+@dataclass(frozen=True)
 class Submission:
     """A plan as it was submitted."""
 
@@ -30,9 +40,16 @@ class Submission:
     trials: list[TrialSpec]
     resources: Resources
     planned_at: str
+    origin: Origin
 
 
-def submit(store: Store, sweep: str, trials: list[TrialSpec], resources: Resources) -> Submission:
+def submit(
+    store: Store,
+    sweep: str,
+    trials: list[TrialSpec],
+    resources: Resources,
+    origin: Origin = Origin(),
+) -> Submission:
     """Write a plan to the store, unless the newest submission of the sweep is the same plan."""
     newest = newest_number(store, sweep)
     if newest:
@@ -41,7 +58,7 @@ def submit(store: Store, sweep: str, trials: list[TrialSpec], resources: Resourc
             write_trials(store, previous)
             return previous
     planned_at = datetime.now(UTC).isoformat()
-    submission = Submission(sweep, newest + 1, trials, resources, planned_at)
+    submission = Submission(sweep, newest + 1, trials, resources, planned_at, origin)
     while not write_plan(store, submission):  # Another process submitted a moment ago.
         submission = replace(submission, number=submission.number + 1)
     write_trials(store, submission)
@@ -58,6 +75,7 @@ def write_plan(store: Store, submission: Submission) -> bool:
         "planned_at": submission.planned_at,
         "user": psutil.Process().username(),
         "host": socket.gethostname(),
+        **asdict(submission.origin),
         "resources": submission.resources.model_dump(),
         "trials": [asdict(trial) for trial in submission.trials],
     }
@@ -104,6 +122,7 @@ def stored_submission(store: Store, sweep: str, number: int) -> Submission | Non
             [TrialSpec.from_dict(trial) for trial in plan["trials"]],
             Resources.build(plan["resources"], "resources"),
             plan["planned_at"],
+            Origin(**{name: plan.get(name, "") for name in Origin.__dataclass_fields__}),
         )
 
     return parsed(store.submission_path(sweep, number), submission)

@@ -85,6 +85,8 @@ class Sweep:
     """Values of `--set`, which win over everything else."""
     path: str = ""
     """Name or file that it was read from, as the user wrote it."""
+    text: str = ""
+    """The whole of that file."""
     written: dict[str, str] = field(default_factory=dict)
     """Where the user wrote each setting and under which name, by full name: errors say it."""
 
@@ -123,7 +125,7 @@ def load_sweep(
         sweep = parse_sweep(table, name, assignments or [], scale)
     except (SweepError, ConfigError) as error:
         raise SweepError(f"{name_or_path}: {error}") from None
-    return replace(sweep, path=name_or_path)
+    return replace(sweep, path=name_or_path, text=text)
 
 
 def parse_sweep(

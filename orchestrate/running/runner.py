@@ -109,7 +109,9 @@ def _to_run(
             has_attempts = status.state.num_failures < submission.resources.max_attempts
             wanted = retry_failed and has_attempts and not tried
         else:
-            wanted = status.status in (Status.PENDING, Status.LOST) and tried < MAX_WAVES
+            # A lost stage with a reason met a full disk: another try needs room first.
+            most = 1 if status.state.reason else MAX_WAVES
+            wanted = status.status in (Status.PENDING, Status.LOST) and tried < most
         if wanted:
             claimed.update(unfinished)
             wave.append(status.trial)

@@ -13,6 +13,7 @@ from pathlib import Path
 from orchestrate.planning.plan import StageSpec
 from orchestrate.planning.resources import Resources
 from orchestrate.planning.submission import (
+    Origin,
     Submission,
     stored_submission,
     trial_of_row,
@@ -168,4 +169,4 @@ def _submission_of_rows(store: Store, sweep: str, number: int) -> Submission:
     of_number = [row for row in rows if row["submission"] == number]
     trials = [trial_of_row(row) for row in of_number]
     planned_at = of_number[0]["planned_at"].isoformat()
-    return Submission(sweep, number, trials, Resources(), planned_at)
+    return Submission(sweep, number, trials, Resources(), planned_at, Origin())

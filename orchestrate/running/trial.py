@@ -22,14 +22,14 @@ from orchestrate.stages.images import cause
 from orchestrate.stages.kinds import STAGES
 from orchestrate.stages.lease import Attempt
 from orchestrate.stages.paths import StagePaths
-from orchestrate.stages.runtime import Runtime
+from orchestrate.stages.runtime import Runtime, uncommitted_changes
 from orchestrate.stages.stage_run import StageRun, stage_rows
 from orchestrate.stages.state import DISK_FULL, WRONG_IMAGES, stage_state
 from orchestrate.stages.twins import first_alike, wait_for
 from orchestrate.statuses import Outcome, Status
 from results.errors import DamagedFile
 from results.statuses import AttemptStatus
-from results.store.files import parsed, write_json
+from results.store.files import parsed, write_json, write_whole
 from results.store.layout import live_name
 from results.store.store import Store
 from results.text import clean_text
@@ -122,6 +122,8 @@ def _finish_attempt(run: StageRun, record: "_AttemptRecord") -> Outcome:
         _close_lost_attempts(run)
         run.runtime.apply()
         attempt.log(f"attempt {attempt.number} at {stage.kind} {stage.key} on {run.runtime.device}")
+        if changes := uncommitted_changes():
+            write_whole(attempt.paths.changes, changes)
         record.write(AttemptStatus.RUNNING)
         result = STAGES[stage.kind](run)
         record.write(AttemptStatus.OK, ended=True)

@@ -8,6 +8,7 @@ stages/<kind>/<k2>/<key>/
     heartbeat               touched while that process lives; renamed to RELEASED when it gives the
                             stage back
     log.txt                 what happened
+    uncommitted.diff        how the code differed from its last commit, where it did
     FAILED.json             why it failed; only if it did
   checkpoints/              the last states, each with its sha256 and the rows up to it
   WAITS_FOR.json            the stage whose rows this one will copy, see `twins`
@@ -53,6 +54,11 @@ class AttemptPaths:
     def log(self) -> Path:
         """What happened, line by line."""
         return self.folder / "log.txt"
+
+    @property
+    def changes(self) -> Path:
+        """How the code differed from its last commit, as `git diff` prints it; else no file."""
+        return self.folder / "uncommitted.diff"
 
     @property
     def failed(self) -> Path:

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 PACKAGES = ("torch", "torchvision", "timm", "ray", "numpy", "scipy", "fairdarts")
+MAX_CHANGES_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -79,23 +80,26 @@ def versions() -> dict[str, str]:
     return found
 
 
+@functools.cache
+def uncommitted_changes() -> bytes:
+    """What `git diff` says of the checkout that this code is in, at most 1 MB; else nothing."""
+    return _git("diff", "--no-ext-diff", "--no-textconv", "HEAD")[:MAX_CHANGES_BYTES]
+
+
 def _commit() -> str:
     """Commit of the git checkout that this code is in, with "-dirty" if it was edited; else ""."""
+    return _git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*").decode().strip()
+
+
+def _git(*arguments: str) -> bytes:
+    """Output of git on the checkout that this code is in; nothing if it is in none."""
     root = Path(__file__).parents[2]
     if not (root / ".git").exists():
-        return ""
-    command = [
-        "git",
-        "-C",
-        str(root),
-        "describe",
-        "--always",
-        "--dirty",
-        "--abbrev=40",
-        "--exclude=*",
-    ]
+        return b""
     try:
-        described = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["git", "-C", str(root), *arguments], capture_output=True, check=False
+        )
     except OSError:  # git is not installed.
-        return ""
-    return described.stdout.strip()
+        return b""
+    return done.stdout

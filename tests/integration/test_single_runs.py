@@ -1,5 +1,6 @@
 """`fairdarts search` as a process: what it prints when it fails, and when it is interrupted."""
 
+import json
 import signal
 from pathlib import Path
 
@@ -62,3 +63,20 @@ def test_why_a_retraining_failed_is_printed_once(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert (done.stdout + done.stderr).count("train.parquet, row 1 is not a readable image") == 1
+
+
+def test_a_store_tells_how_it_was_made_and_no_secret_of_the_environment(tmp_path: Path) -> None:
+    secrets = {
+        "AWS_SECRET_ACCESS_KEY": "k3y-0f-the-cloud",
+        "WANDB_API_KEY": "k3y-0f-a-service",
+        "RAY_AUTH_TOKEN": "t0ken-of-the-cluster",
+        "MY_PASSWORD": "hunter2-and-more",
+    }
+    command = arguments(tmp_path / "store", epochs=1)
+    run(*command, env=secrets)
+
+    whole = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    (plan,) = tmp_path.glob("store/sweeps/*/0001.json")
+    assert json.loads(plan.read_text("utf-8"))["command"].startswith("fairdarts search --seed 3")
+    for secret in secrets.values():
+        assert secret.encode() not in whole

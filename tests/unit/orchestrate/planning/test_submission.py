@@ -11,7 +11,13 @@ from tiny_sweeps import key_of, tiny_trials
 from orchestrate.errors import SweepError
 from orchestrate.planning.plan import TrialSpec
 from orchestrate.planning.resources import Resources
-from orchestrate.planning.submission import Submission, load_submission, newest_number, submit
+from orchestrate.planning.submission import (
+    Origin,
+    Submission,
+    load_submission,
+    newest_number,
+    submit,
+)
 from results.store.files import read_json
 from results.store.store import Store
 
@@ -135,3 +141,20 @@ def test_a_sweep_that_was_never_submitted_is_refused_with_those_that_were(store:
     submitted(store, tiny_trials())
     with pytest.raises(SweepError, match=r"no sweep 'other' .*there: tiny"):
         load_submission(store, "other")
+
+
+def test_a_submission_keeps_how_it_came_about(store: Store) -> None:
+    origin = Origin("fairdarts sweep run mine.toml", "[matrix]\nmethod = ['darts']\n")
+    submission = submit(store, "tiny", tiny_trials(), Resources(), origin)
+    assert load_submission(store, "tiny") == submission
+    again = submit(store, "tiny", tiny_trials(), Resources(), Origin("another"))
+    assert again.origin == origin  # The plan is the same.
+
+
+def test_a_plan_of_before_has_no_origin(store: Store) -> None:
+    submit(store, "tiny", tiny_trials(), Resources())
+    path = store.submission_path("tiny", 1)
+    plan = read_json(path)
+    del plan["command"], plan["sweep_file"]
+    path.write_text(json.dumps(plan))
+    assert load_submission(store, "tiny").origin == Origin()
