@@ -73,6 +73,11 @@ def _run() -> int | str | None:
         return exit_.code
     except (FairDartsError, OrchestrateError, ResultsError) as error:
         return _fail(str(error))
+    except PermissionError as error:
+        return _fail(
+            f"{error.filename or 'the file system'}: {error.strerror or error}: change who may "
+            "read and write it, or use another place."
+        )
     except OSError as error:
         return _fail(f"{error.filename or 'the file system'}: {error.strerror or error}")
     return 0

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 LEGIBLE = "fairdarts-legible"
 """Name of the error handler for characters that the console's encoding lacks: `_legible`."""
+ASCII = "fairdarts-ascii"
+"""Our name of ASCII: Click takes a console of that encoding for a mistake and writes UTF-8."""
 INSTEAD = {"±": "+-", "·": "-", "…": "...", "▲": "!"}
 STEERING = ("Cc", "Cf")
 """Unicode categories of characters that steer a terminal: controls and direction marks."""
@@ -31,6 +33,7 @@ def set_up() -> None:
     """Replace stdout and stderr by clean streams, unless a test or another caller has done so."""
     _open_closed_descriptors()
     codecs.register_error(LEGIBLE, _legible)
+    codecs.register(_ascii)
     if sys.stdout is sys.__stdout__:
         sys.stdout = _stream(_Stdout(1, "w", closefd=False), sys.__stdout__)
     if sys.stderr is sys.__stderr__:
@@ -86,6 +89,8 @@ def _stream(raw: io.FileIO, old: TextIO | None) -> _CleanStream:
     # None: the descriptor was closed when Python started.
     encoding = old.encoding if old else "utf-8"
     errors = old.errors if old else None
+    if codecs.lookup(encoding).name == "ascii":
+        encoding = ASCII
     if errors in (None, "strict", "surrogateescape", "backslashreplace"):
         errors = LEGIBLE
     by_line = raw.isatty() or raw.fileno() == 2
@@ -93,6 +98,22 @@ def _stream(raw: io.FileIO, old: TextIO | None) -> _CleanStream:
     stream = _CleanStream(buffer, encoding, errors, line_buffering=by_line)
     stream.unchecked = io.TextIOWrapper(buffer, encoding, errors, line_buffering=by_line)
     return stream
+
+
+def _ascii(name: str) -> codecs.CodecInfo | None:
+    """The codec of that name, if it is `ASCII`."""
+    if name.replace("_", "-") != ASCII:  # Python asks with either.
+        return None
+    plain = codecs.lookup("ascii")
+    return codecs.CodecInfo(
+        plain.encode,
+        plain.decode,
+        plain.streamreader,
+        plain.streamwriter,
+        plain.incrementalencoder,
+        plain.incrementaldecoder,
+        name=name,
+    )
 
 
 def _legible(error: UnicodeError) -> tuple[str, int]:

@@ -55,7 +55,8 @@ def doctor(
     """Check this machine, the cluster and data sets.
 
     With --sweep also checks whether the trials of a sweep have the memory that they need. Every
-    fault is printed with its remedy; the exit code is 1 if there is one. As JSON: a list of what,
+    fault is printed with its remedy; the exit code is 1 if there is one. For a data set (--data),
+    what a sweep would refuse or warn of at the default settings is advice. As JSON: a list of what,
     ok, value and remedy, with the figures of the value, such as free_gib.
 
     Examples:
@@ -88,7 +89,7 @@ def doctor(
                 _print(finding)
     if format_ is Format.JSON:
         print_json([_document(finding) for finding in found])
-    raise typer.Exit(1 if any(finding.remedy for finding in found) else 0)
+    raise typer.Exit(1 if any(finding.remedy and finding.is_fault for finding in found) else 0)
 
 
 def _in_patience(findings: Iterator[Finding]) -> Iterator[Finding]:
@@ -110,7 +111,7 @@ def _print(finding: Finding) -> None:
 def _document(finding: Finding) -> dict[str, Any]:
     return {
         "what": finding.what.strip(),
-        "ok": not finding.remedy,
+        "ok": not (finding.remedy and finding.is_fault),
         "value": finding.value,
         "remedy": finding.remedy or None,
         **finding.figures,
@@ -167,7 +168,7 @@ def _machine(store: Path) -> Iterator[Finding]:
         "memory",
         f"{memory_gib:.1f} GiB available",
         "" if memory_gib >= MIN_MEMORY_GIB else "lower resources.max_concurrent, or free memory",
-        {"available_gib": memory_gib},
+        figures={"available_gib": memory_gib},
     )
     existing = next(path for path in (store.absolute(), *store.absolute().parents) if path.exists())
     free_gib = psutil.disk_usage(str(existing)).free / 2**30
@@ -175,7 +176,7 @@ def _machine(store: Path) -> Iterator[Finding]:
         "disk",
         f"{free_gib:.0f} GiB free at {existing}",
         "" if free_gib >= MIN_FREE_DISK_GIB else "choose another folder with --store",
-        {"free_gib": free_gib},
+        figures={"free_gib": free_gib},
     )
 
 
@@ -288,7 +289,7 @@ def _memory(
             if needed <= available
             else "--set search.recompute=true, then --set search.micro_batches=2 or more, or fewer "
             "at once (resources.max_concurrent, resources.gpus_per_trial)",
-            {"needed_gib": needed / 2**30, "available_gib": available / 2**30},
+            figures={"needed_gib": needed / 2**30, "available_gib": available / 2**30},
         )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fairdarts.config import DataConfig
+    from fairdarts.data.facts import Facts
     from fairdarts.data.survey import SplitSurvey, Survey
 
 NUM_NAMES = 10
@@ -21,6 +22,8 @@ class Finding:
     value: str
     remedy: str = ""
     """What to do; empty if nothing is wrong."""
+    is_fault: bool = True
+    """Whether what has a remedy must be mended; False: it is advice."""
     figures: dict[str, Any] = field(default_factory=dict)
     """The facts in `value` for scripts; names of numbers end in their units."""
 
@@ -54,7 +57,6 @@ def data_findings(config: "DataConfig", name: str, sheet: Path | None) -> Iterat
 
 
 def _findings(config: "DataConfig", name: str, sheet: Path | None) -> Iterator[Finding]:
-    from fairdarts.conditions import Setup, refuse, warnings
     from fairdarts.data.contact_sheet import NUM_EXAMPLES, contact_sheet
     from fairdarts.data.facts import facts
     from fairdarts.data.folders import describe
@@ -81,18 +83,34 @@ def _findings(config: "DataConfig", name: str, sheet: Path | None) -> Iterator[F
             figures={"skipped": [[str(one.path), str(one.reason)] for one in found.skipped]},
         )
     try:
-        setup = Setup(data=config, facts=facts(config))
-        refuse(setup)
-        faults = warnings(setup)
+        known = facts(config)
     except FairDartsError as error:
-        faults = [str(error)]
-    for fault in [*faults, *_sizes_differ(found, config)]:
+        yield Finding("  as it is set", "not usable", str(error))
+    else:
+        yield from _conditions(config, known)
+    for fault in _sizes_differ(found, config):
         yield Finding("  as it is set", "not usable", fault)
     if sheet is not None:
         from cli.output import write_output
 
         write_output(sheet, contact_sheet(found))
         yield Finding("  contact sheet", str(sheet))
+
+
+def _conditions(config: "DataConfig", known: "Facts") -> Iterator[Finding]:
+    """What a plan would refuse or warn of: whatever its settings, and with the default ones."""
+    from fairdarts.conditions import Setup, faults, warnings
+    from fairdarts.config import RetrainConfig, SearchConfig
+
+    always = faults(Setup(data=config, facts=known))
+    for fault in always:
+        yield Finding("  as it is set", "not usable", fault)
+    by_default = Setup(data=config, facts=known, search=SearchConfig(), retrain=RetrainConfig())
+    for fault in faults(by_default):
+        if fault not in always:
+            yield Finding("  by default", "a sweep would be refused", fault, is_fault=False)
+    for warning in warnings(by_default):
+        yield Finding("  by default", "a sweep would warn", warning, is_fault=False)
 
 
 def _split(name: str, split: "SplitSurvey", config: "DataConfig") -> Iterator[Finding]:
@@ -128,7 +146,7 @@ def _split(name: str, split: "SplitSurvey", config: "DataConfig") -> Iterator[Fi
             + " ".join(split.unusable[:3])
             + (f" And {more} more." if more > 0 else ""),
             "repair or remove them" + (", or set data.damaged=skip" if skip else ""),
-            {"unusable": list(split.unusable)},
+            figures={"unusable": list(split.unusable)},
         )
 
 

@@ -12,7 +12,13 @@ from orchestrate.planning.scale import about_scales
 
 StoreOption = Annotated[
     Path,
-    typer.Option("--store", metavar="DIR", envvar="FAIRDARTS_STORE", help="Folder of the results."),
+    typer.Option(
+        "--store",
+        metavar="DIR",
+        envvar="FAIRDARTS_STORE",
+        help="Folder of the results.",
+        readable=False,  # The commands check it themselves and say it in one sentence.
+    ),
 ]
 SetOption = Annotated[
     list[str] | None,

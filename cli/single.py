@@ -4,6 +4,8 @@ They run the same stages as a sweep, in the same store. So they resume in the sa
 that needs the same search does not run it again.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
     from orchestrate.planning.plan import TrialSpec
     from results.store.store import Store
 
+Given = dict[str, tuple[str, Any]]
+"""Settings that options of their own set: full name to the option and the value."""
+Assignments = dict[str, tuple[str, Any]]
+"""Settings that `--set` sets: full name to the name as the user wrote it, and the value."""
 DataOption = Annotated[
     str,
     typer.Option(
@@ -58,7 +64,10 @@ def search(
     from orchestrate.planning.plan import search_only_trial
     from orchestrate.planning.settings import resolve
 
-    sections = resolve(method, _layers(method, scale, data, seed, set_))
+    given = {"data.source": ("--data", data), "seed": ("--seed", seed)}
+    assignments = _assignments(set_, given, ("data", "search", "derive"), "a search")
+    with _as_written(assignments, given):
+        sections = resolve(method, _layers(method, scale, given, assignments))
     trial = search_only_trial(method, sections, {"seed": seed}, Images(store).identify)
     checked([trial])
     results = _run("search", trial, threads, store)
@@ -89,28 +98,73 @@ def retrain(
     from orchestrate.planning.settings import resolve
 
     name, architecture = read_genotype(genotype, store)
-    layers = _layers("fairdarts", scale, data, seed, set_, architecture.space)
-    sections = resolve("fairdarts", layers)
+    given = {"data.source": ("--data", data), "seed": ("--seed", seed)}
+    assignments = _assignments(set_, given, ("data", "retrain"), "a retraining")
+    with _as_written(assignments, given):
+        layers = _layers("fairdarts", scale, given, assignments, architecture.space)
+        sections = resolve("fairdarts", layers)
     trial = given_trial(name, architecture.to_dict(), sections, Images(store).identify)
     checked([trial])
     results = _run("retrain", trial, threads, store)
     print_table(results, [_sweep_name("retrain", trial)])
 
 
+def _assignments(
+    texts: list[str] | None, given: Given, sections: tuple[str, ...], what: str
+) -> Assignments:
+    """What `--set` says, by full name.
+
+    Raises:
+        SweepError: If it sets nothing that is used here, or what something else sets too.
+    """
+    from orchestrate.errors import SweepError
+    from orchestrate.planning.settings import full_name, parse_assignment
+
+    found: Assignments = {}
+    for key, value in map(parse_assignment, texts or []):
+        name = full_name(key)
+        section = name.partition(".")[0]
+        option = given.get("seed" if name.endswith(".seed") else name)
+        if section not in (*sections, "seed", "method"):
+            raise SweepError(f"--set {key} changes nothing in {what}: leave it out.")
+        if option is not None:
+            raise SweepError(f"--set {key}: give it as {option[0]}.")
+        if name in found:
+            raise SweepError(f"--set {key} is given twice: keep one of them.")
+        found[name] = key, value
+    return found
+
+
+@contextmanager
+def _as_written(assignments: Assignments, given: Given) -> Iterator[None]:
+    """Inside, an error about a value names the option or the key that it was given by."""
+    from fairdarts.errors import ConfigError
+
+    options = {name: option for name, (option, _) in given.items()}
+    options |= dict.fromkeys(("search.seed", "retrain.seed"), options["seed"])
+    options |= {name: f"--set {key}" for name, (key, _) in assignments.items()}
+    try:
+        yield
+    except ConfigError as error:
+        if error.setting not in options:
+            raise
+        text = str(error).removeprefix(f"{error.setting} ")
+        raise ConfigError(f"{options[error.setting]} {text}", error.setting) from None
+
+
 def _layers(
     method: str,
     scale: str,
-    data: str,
-    seed: int,
-    assignments: list[str] | None,
+    given: Given,
+    assignments: Assignments,
     space: str = "s1",
 ) -> list[dict[str, Any]]:
     from orchestrate.planning.scale import scale_named
-    from orchestrate.planning.settings import full_name, parse_assignment, recipe_of, space_of
+    from orchestrate.planning.settings import recipe_of, space_of
 
-    pairs = dict(parse_assignment(text) for text in assignments or [])
-    overrides = {full_name(name): value for name, value in pairs.items()}
-    layers = [{"search.space": space, "data.source": data, "seed": seed}, overrides]
+    options = {name: value for name, (_, value) in given.items()}
+    overrides = {name: value for name, (_, value) in assignments.items()}
+    layers = [{"search.space": space} | options, overrides]
     return [scale_named(scale).layer(method, space_of(layers), recipe_of(layers)), *layers]
 
 

@@ -329,8 +329,8 @@ def _with_current_images(store: "Store", submission: "Submission") -> "Submissio
     if trials == submission.trials:
         return submission
     print(
-        f"{submission.sweep}: images have changed since it was planned, so it is planned again "
-        "with the new ones."
+        f"{submission.sweep}: images, or how this version identifies them, have changed since it "
+        "was planned, so it is planned again with the new ones."
     )
     of_it = origin(submission.origin.sweep_file)
     return submit(store, submission.sweep, trials, submission.resources, of_it)

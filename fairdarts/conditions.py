@@ -68,6 +68,11 @@ def refuse(setup: Setup) -> None:
         raise ConfigError(f"{fault}.")
 
 
+def faults(setup: Setup) -> list[str]:
+    """Every sentence of `REFUSED` that holds; `refuse` stops at the first one."""
+    return [f"{fault}." for fault in _faults(REFUSED, setup)]
+
+
 def warnings(setup: Setup) -> list[str]:
     """Sentences about what is possible but probably a mistake."""
     return [f"{fault}." for fault in _faults(WARNED, setup)]

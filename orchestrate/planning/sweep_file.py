@@ -173,14 +173,16 @@ def parse_sweep(
             overrides[full_name(key)] = value
     for axis, values in matrix.items():
         _check_axis(axis, values)
+    settings, methods = flatten(_table(table, "settings")), _methods(table)
+    _check_seed({*settings, *matrix, *overrides}.union(*methods.values()))
     if not matrix and not random_tables:
         raise SweepError("there is neither [matrix] nor [[random]], so there is nothing to run.")
     return Sweep(
         name=name,
         description=str(table.get("description", "")),
         cost=str(table.get("cost", "")),
-        settings=flatten(_table(table, "settings")),
-        methods=_methods(table),
+        settings=settings,
+        methods=methods,
         scale=scale,
         matrix=matrix,
         random=[RandomBaseline.build(group, "random") for group in random_tables],
@@ -248,6 +250,11 @@ def _methods(table: dict[str, Any]) -> dict[str, Settings]:
                 f"methods.{method} (={settings!r}) must be a table: write it as [methods.{method}]."
             )
         methods[method] = flatten(settings)
+        if "method" in methods[method]:
+            raise SweepError(
+                f"[methods.{method}] sets method, which is {method} there: leave it out, and list "
+                "methods in [matrix]."
+            )
     return methods
 
 
@@ -265,6 +272,15 @@ def _random(table: dict[str, Any]) -> list[dict[str, Any]]:
     if not isinstance(groups, list) or not all(isinstance(group, dict) for group in groups):
         raise SweepError(f"random (={groups!r}) must be a table: write it as [[random]].")
     return groups
+
+
+def _check_seed(names: set[str]) -> None:
+    """`seed` is that of the search and of the retraining; the latter may differ, on purpose."""
+    if {"seed", "search.seed"} <= names:
+        raise SweepError(
+            "seed and search.seed are both given, and seed sets search.seed too: keep one of them "
+            "(retrain.seed alone may stand beside seed)."
+        )
 
 
 def _check_axis(axis: str, values: Any) -> None:

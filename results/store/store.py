@@ -116,7 +116,15 @@ class Store:
     def _at(cls, root: Path | str) -> Self:
         layout.check_root(Path(root))
         # Workers run in other working directories, where a relative path would lead elsewhere.
-        return cls(Path(root).expanduser().absolute())
+        folder = Path(root).expanduser().absolute()
+        try:
+            str(folder).encode()
+        except UnicodeEncodeError:
+            raise StoreError(
+                f"store (={str(folder)!r}) is not UTF-8 text here, which Ray needs: set "
+                "LC_ALL=C.UTF-8, or give a folder with another name."
+            ) from None
+        return cls(folder)
 
     def check_writable(self) -> None:
         """Write a small file and remove it.
@@ -282,5 +290,7 @@ def _ends_as_parquet(path: Path) -> bool:
         with path.open("rb") as file:
             file.seek(-len(PARQUET_END), os.SEEK_END)
             return file.read() == PARQUET_END
+    except PermissionError:  # The rows may be there: that cannot be told.
+        raise
     except OSError:  # It is missing, or shorter than the mark.
         return False

@@ -1,9 +1,13 @@
 """Bad input ends in one sentence on stderr and exit code 2: no traceback, nothing half-written."""
 
 import json
+import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
+from command_process import COMMAND, REPOSITORY
 
 from cli.app import main
 from results.store.store import Store
@@ -93,6 +97,14 @@ SWEEP_FILES: dict[str, tuple[str, list[str]]] = {
         "[settings]\nretrain.width=0.5\n[matrix]\nseed=[0]",
         ["retrain.width (=0.5)", "layers (S2)"],
     ),
+    "method inside a method's table": (
+        "[methods.darts]\nmethod='fairdarts'\n[matrix]\nmethod=['darts']",
+        ["[methods.darts] sets method", "[matrix]"],
+    ),
+    "two seeds of the search": (
+        "[settings]\nsearch.seed=3\n[matrix]\nseed=[0]",
+        ["seed and search.seed are both given"],
+    ),
     "no such resource": ("[resources]\ncpus=2\n[matrix]\nseed=[0]", ["resources.cpus"]),
 }
 
@@ -162,7 +174,18 @@ def test_a_faulty_sweep_file_is_refused_and_nothing_is_written(
         (["search", "--method", "foo"], ["foo", "fairdarts, darts"]),
         (["search", "--data", "folder:/nowhere"], ["/nowhere"]),
         (["search", "--threads", "4096"], ["--threads (=4096)", "CPU cores"]),
-        (["search", "--set", "search.num_cells=2"], ["search.num_cells (=2)"]),
+        (["search", "--set", "search.num_cells=2"], ["--set search.num_cells (=2)"]),
+        (["search", "--set", "op_threshold=2.0"], ["error: --set op_threshold (=2.0)"]),
+        (["search", "--seed", "-1"], ["error: --seed (=-1)"]),
+        (["retrain", "FairDARTS_a", "--seed", "-1"], ["error: --seed (=-1)"]),
+        (["search", "--set", "search.seed=1"], ["--set search.seed: give it as --seed"]),
+        (["search", "--set", "data=cifar10"], ["--set data: give it as --data"]),
+        (["search", "--set", "retrain.epochs=2"], ["retrain.epochs changes nothing in a search"]),
+        (["retrain", "FairDARTS_a", "--set", "alpha_lr=0.1"], ["alpha_lr changes nothing"]),
+        (
+            ["search", "--set", "search.epochs=2", "--set", "search.epochs=3"],
+            ["search.epochs is given twice"],
+        ),
         (["search", "--set", "search.init_channels=99999999999999999999"], ["init_channels"]),
         (["search", "--set", "data.num_train=8"], ["8 training images", "10 classes"]),
         (["retrain", "FairDARTS_a", "--set", "retrain.width=2.0"], ["retrain.width", "S1"]),
@@ -266,3 +289,44 @@ def test_a_faulty_genotype_file_is_refused(
 
     assert_refused(code, message, [])
     assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize("arguments", [["results", "table"], ["sweep", "run", "quickstart"]])
+def test_a_store_whose_name_is_not_text_is_refused(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "b\udcfc"
+
+    code, message = run(capsys, *arguments, "--store", str(store))
+
+    assert_refused(code, message, ["b\\udcfc", "LC_ALL=C.UTF-8"])
+    assert not store.exists()
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None and os.geteuid() == 0, reason="root reads all")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["show", "t"],
+        ["sweep", "plan", "quickstart"],
+        ["sweep", "status", "t"],
+        ["results", "table"],
+        ["store", "check"],
+    ],
+    ids=" ".join,
+)
+def test_a_store_that_this_user_may_not_read_is_named(arguments: list[str], tmp_path: Path) -> None:
+    Store.create(tmp_path / "store")
+    (tmp_path / "store").chmod(0)
+    powerless = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+
+    done = subprocess.run(
+        [*powerless, *COMMAND, *arguments, "--store", str(tmp_path / "store")],
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    (tmp_path / "store").chmod(0o700)
+    assert_refused(done.returncode, done.stderr, ["Permission denied", "change who may read"])

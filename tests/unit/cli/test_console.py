@@ -34,6 +34,13 @@ def test_a_table_is_legible_in_encodings_that_lack_its_signs(
     assert coded.stdout == expected
 
 
+def test_help_is_ascii_on_an_ascii_console() -> None:
+    done = run("results", "--help", env={"PYTHONIOENCODING": "ascii"}, encoding="ascii")
+
+    assert done.returncode == 0
+    assert "means +- sample std" in done.stdout
+
+
 def test_an_error_is_legible_where_its_signs_are_not_known() -> None:
     done = run("arch", "show", "Größe±", env={"PYTHONIOENCODING": "ascii"})
 
