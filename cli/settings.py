@@ -17,7 +17,6 @@ LIMITS = {
     "exclusiveMinimum": "above {}",
     "maximum": "{} or less",
     "exclusiveMaximum": "below {}",
-    "multipleOf": "a multiple of {}",
 }
 """What limits of JSON Schema are called in text."""
 

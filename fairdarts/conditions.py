@@ -147,7 +147,7 @@ def size_of_the_supernet(setup: Setup) -> str | None:
     if setup.search is None or not setup.has_cells:
         return None
     fault = size_fault(setup.facts.height, setup.facts.width, "cifar", auxiliary=False)
-    return fault and f"search: {fault}"
+    return fault and f"search: {fault}; data.image_size resizes all images"
 
 
 def size_of_the_network(setup: Setup) -> str | None:
@@ -157,7 +157,7 @@ def size_of_the_network(setup: Setup) -> str | None:
         return None
     has_head = retrain.auxiliary_weight > 0
     fault = size_fault(setup.facts.height, setup.facts.width, retrain.stem, has_head)
-    return fault and f"retrain: {fault}"
+    return fault and f"retrain: {fault}; data.image_size resizes all images"
 
 
 def cutout_covers_the_image(setup: Setup) -> str | None:

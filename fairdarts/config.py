@@ -63,9 +63,9 @@ class DataConfig(Config):
     images."""
     label_column: str | None = None
     """Column of the labels (`parquet:` only); left out: `label`, or else the only one of labels."""
-    image_size: int | None = Field(default=None, ge=8, le=512, multiple_of=4)
+    image_size: int | None = Field(default=None, ge=8, le=512)
     """Height and width of an image in pixels; left out: as stored (digits: 32), or 224 with
-    `resized_crop`. The networks halve it at least twice."""
+    `resized_crop`. Networks of cells need a multiple of 4 (ImageNet stem: 32), S2 takes any."""
 
     @field_validator("source")
     @classmethod
@@ -129,8 +129,7 @@ class SearchConfig(Config):
     the same size at every gate."""
     optimization: Optimization = "bilevel"
     """`bilevel`: one half of the training images trains the weights and the other half the alphas,
-    in turn (Eq. 4); `single_level`: all images train both together (supplementary Section
-    3.4)."""
+    in turn (Eq. 4); `single_level`: all images train both together (supplementary Section 3.4)."""
     order: Literal[1, 2] = 1
     """1: the gradient of the alphas uses the current weights; 2: it uses the weights after one more
     step (DARTS, arXiv:1806.09055)."""

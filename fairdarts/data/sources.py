@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from fairdarts.config import DataConfig
-from fairdarts.data.decode import decode
 from fairdarts.data.facts import (
     DIGITS_SIZE,
     NUM_DIGITS_TRAIN,
@@ -28,6 +27,7 @@ from fairdarts.data.images import (
     class_turns,
     first_per_class,
 )
+from fairdarts.data.in_memory import read_into_memory
 from fairdarts.data.labels import parquet_labels
 from fairdarts.data.parquet import parquet_split
 from fairdarts.data.shards import parquet_files
@@ -176,7 +176,7 @@ def _chosen(labels: Tensor, num_classes: int | None, count: int | None) -> Tenso
 
 
 def _decoded(split: StoredSplit, indices: Tensor, size: int | None) -> tuple[Tensor, Tensor]:
-    images, labels = decode(split, indices, size), split.labels[indices]
+    images, labels = read_into_memory(split, indices, size), split.labels[indices]
     if _stored_class_by_class(labels):
         turns = class_turns(labels)
         return images[turns], labels[turns]

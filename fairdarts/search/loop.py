@@ -12,11 +12,14 @@ from fairdarts.config import SearchConfig
 from fairdarts.data.augment import Augmentation
 from fairdarts.data.delivery import Stream, open_stream
 from fairdarts.data.images import Images, halves
+from fairdarts.errors import ConfigError
+from fairdarts.image_size import size_fault
 from fairdarts.search.objectives import ARCH_METRICS, WEIGHT_METRICS
 from fairdarts.search.state import SearchState
 from fairdarts.search.step import search_step
 from fairdarts.search.stopping import RULES
 from fairdarts.seeding import generator
+from fairdarts.spaces import CellSpace, get_space
 from fairdarts.supernet.base import flat
 from fairdarts.supernet.perturbation import PERTURBATION_CLASSES
 from fairdarts.training.capture import CapturedStep, Step
@@ -67,7 +70,13 @@ def search(
         loader_workers: Processes that decode stored images, for each half.
     Raises:
         CheckpointError: If the checkpoint belongs to another configuration.
+        ConfigError: If the images have a size that the supernet does not take.
     """
+    side = images.image_size
+    if isinstance(get_space(config.space), CellSpace) and (
+        fault := size_fault(side, side, "cifar", auxiliary=False)
+    ):
+        raise ConfigError(f"search: {fault}.")
     state = SearchState(config, images.num_classes, device)
     if checkpoint is not None:
         state.restore(checkpoint)

@@ -47,7 +47,7 @@ def test_names_of_registries_ranges_and_presets_are_shown(
     assert all(method in out for method in METHODS)
     assert "Allowed: s1, s1_no_skip, s2 or s2_identity_skip." in out
     assert "data.image_size = (left out)" in lines
-    assert "Allowed: whole number, 8 or more, 512 or less, a multiple of 4." in out
+    assert "Allowed: whole number, 8 or more, 512 or less." in out
     assert "Elsewhere: 30 for space s2, s2_identity_skip." in out
     assert 'retrain.stem = "cifar"' in lines
     assert "random.models = (must be given)" in lines

@@ -12,7 +12,7 @@ from PIL import Image
 from repository import SHARED
 
 from fairdarts.config import DataConfig
-from fairdarts.data.decode import decode
+from fairdarts.data.in_memory import read_into_memory
 from fairdarts.data.labels import parquet_labels
 from fairdarts.data.parquet import ParquetSplit, parquet_split
 from fairdarts.data.sources import load, load_train
@@ -218,7 +218,7 @@ def test_a_changed_byte_is_noticed_or_harmless(tmp_path: Path) -> None:
 
     whole = path.read_bytes()
     split = read()
-    images = decode(split, torch.arange(3), None)
+    images = read_into_memory(split, torch.arange(3), None)
     num_noticed = 0
     for position in range(0, len(whole), 9):
         damaged = bytearray(whole)
@@ -226,7 +226,9 @@ def test_a_changed_byte_is_noticed_or_harmless(tmp_path: Path) -> None:
         path.write_bytes(damaged)
         try:
             again = read()
-            same_images = torch.equal(decode(again, torch.arange(len(again.labels)), None), images)
+            same_images = torch.equal(
+                read_into_memory(again, torch.arange(len(again.labels)), None), images
+            )
         except DataError:
             num_noticed += 1
             continue

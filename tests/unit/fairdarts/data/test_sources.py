@@ -122,14 +122,11 @@ def test_oblong_images_need_a_size(tmp_path: Path) -> None:
         load(DataConfig(source=f"folder:{tmp_path}"))
 
 
-def test_images_that_cannot_be_halved_twice_need_a_size(tmp_path: Path) -> None:
+def test_images_of_any_square_size_are_loaded(tmp_path: Path) -> None:
     for split in ("train", "test"):
         write_folder(tmp_path, split, {"a": [png(1, (10, 10))], "b": [png(2, (10, 10))]})
-    with pytest.raises(
-        DataError, match=r"a/0\.png is 10 x 10 pixels.* multiple of 4.* set data\.image_size"
-    ):
-        load(DataConfig(source=f"folder:{tmp_path}"))
-    assert load(DataConfig(source=f"folder:{tmp_path}", image_size=12))[0].image_size == 12
+    assert load(DataConfig(source=f"folder:{tmp_path}"))[0].image_size == 10
+    assert load(DataConfig(source=f"folder:{tmp_path}", image_size=13))[0].image_size == 13
 
 
 def test_splits_of_different_size_need_a_size(tmp_path: Path) -> None:

@@ -381,3 +381,8 @@ def test_meter_weighs_each_batch_by_its_images() -> None:
 def test_top1_counts_highest_logits_in_percent() -> None:
     logits = torch.tensor([[1.0, 2.0, 0.0], [3.0, 1.0, 0.0], [0.0, 0.0, 1.0], [5.0, 1.0, 1.0]])
     assert top1_pct(logits, torch.tensor([1, 0, 2, 2])).item() == 75.0
+
+
+def test_images_that_the_cells_cannot_halve_are_refused_before_the_first_step() -> None:
+    with pytest.raises(ConfigError, match=r"image_size \(=10x10\) must be divisible by 4"):
+        search(tiny_config(), random_images(8, 10), device=CPU, on_epoch=lambda epoch, state: None)

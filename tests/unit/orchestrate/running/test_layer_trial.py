@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import pytest
+from stored_images import png, write_images
 
+from fairdarts.errors import ConfigError
 from fairdarts.genotype.layer_genotype import LayerGenotype
 from fairdarts.network.cost import layer_network_cost
+from orchestrate.planning.checks import check_trials
 from orchestrate.planning.plan import TrialSpec, given_trial, search_only_trial
 from orchestrate.planning.settings import Settings, resolve
 from orchestrate.running.trial import run_stage, run_trial
@@ -56,6 +59,19 @@ def test_search_and_derivation_are_recorded(method: str, space: str, tmp_path: P
         assert row["margin_layers"] >= 0
     assert row["num_skips_normal"] is None
     assert row["margin_normal"] is None
+
+
+def test_images_that_s1_cannot_halve_are_searched_in_s2(tmp_path: Path) -> None:
+    write_images(tmp_path / "images", [png(20 * index, size=30) for index in range(12)])
+    images: Settings = {"data.source": f"parquet:{tmp_path / 'images'}", "seed": 1}
+    small = {name: value for name, value in TINY.items() if not name.startswith("data.")}
+    s2 = search_only_trial("fairdarts", resolve("fairdarts", [small | images]), {})
+    s1 = search_only_trial("fairdarts", resolve("fairdarts", [images]), {})
+
+    assert all("batch_size" in warning for warning in check_trials([s2]))
+    assert run_trial(s2, Store.create(tmp_path / "store"), RUNTIME) == "ok"
+    with pytest.raises(ConfigError, match=r"search: .*30x30.* divisible by 4.*data\.image_size"):
+        check_trials([s1])
 
 
 def test_recompute_is_no_part_of_a_search_s_key_and_micro_batches_are() -> None:

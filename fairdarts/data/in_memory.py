@@ -1,4 +1,4 @@
-"""Decode stored images into one uint8 tensor in memory."""
+"""Stored images as one uint8 tensor in memory."""
 
 import numpy as np
 import torch
@@ -8,18 +8,16 @@ from torch import Tensor
 from fairdarts.data.splits import StoredSplit
 from fairdarts.errors import DataError
 
-SIDE_MULTIPLE = 4
-"""Height and width in pixels must be multiples of this: two reduction cells halve them."""
 
-
-def decode(split: StoredSplit, indices: Tensor, size: int | None) -> Tensor:
+def read_into_memory(split: StoredSplit, indices: Tensor, size: int | None) -> Tensor:
     """Decode the images at `indices` into one tensor.
 
     Args:
         split: Where the images come from.
         indices: int64, (M,), ascending, at least one.
         size: Height and width to resize to (bilinear; the aspect ratio is not kept); None: as
-            stored; then all must be square, of one size, and a multiple of SIDE_MULTIPLE.
+            stored; then all must be square and of one size. Whether a network takes images of this
+            size is for `fairdarts.image_size` to say.
     Returns:
         uint8, (M, 3, size, size).
     Raises:
@@ -39,13 +37,8 @@ def decode(split: StoredSplit, indices: Tensor, size: int | None) -> Tensor:
 
 
 def _check_size(image: Image.Image, side: int, where: str) -> None:
-    given = f"{where} is {image.width} x {image.height} pixels"
     if image.size != (side, side):
         raise DataError(
-            f"{given}, not {side} x {side}: set data.image_size to resize them all to one square."
-        )
-    if side % SIDE_MULTIPLE:
-        raise DataError(
-            f"{given}, but the sides must be a multiple of {SIDE_MULTIPLE}, because two reduction "
-            f"cells halve them: set data.image_size to resize them all."
+            f"{where} is {image.width} x {image.height} pixels, not {side} x {side}: set "
+            "data.image_size to resize them all to one square."
         )
