@@ -29,9 +29,9 @@ from benchmarks.measures import (
     settled_at,
 )
 from benchmarks.timing import table
+from fairdarts.genotype.cell_cost import cell_network_cost
 from fairdarts.genotype.cell_genotype import Genotype
 from fairdarts.genotype.dominance import DOMINANT_GATE
-from fairdarts.network.cost import derived_network_cost
 from fairdarts.spaces import CELL_KINDS, S1, SKIP, CellSpace, Space, get_space
 from results.query.outcomes import STAGE_COLUMNS, trial_outcomes
 from results.query.stats import mean_std_over_searches
@@ -140,14 +140,7 @@ def _in_bin(number: int, trial: Trial) -> float:
 def _paper_cost(count: str, trial: Trial) -> float | None:
     if trial.outcome["outcome"] == TrialOutcome.INVALID:
         return None
-    cost = derived_network_cost(
-        Genotype.from_json(trial.outcome["genotype_json"], trial.cells),
-        init_channels=36,
-        num_cells=20,
-        image_size=32,
-        num_classes=10,
-        auxiliary=True,
-    )
+    cost = cell_network_cost(Genotype.from_json(trial.outcome["genotype_json"]))
     return float(getattr(cost, count)) / 1e6
 
 

@@ -175,7 +175,7 @@ def cell_network_cost(
     auxiliary: bool = True,
     stem: Stem = "cifar",
 ) -> NetworkCost:
-    """Cost of the network that a genotype builds, as `derived_network_cost` counts it.
+    """Cost of the network that a genotype builds, as `fairdarts.network.cost` counts it.
 
     The defaults are the paper's network for CIFAR-10.
 

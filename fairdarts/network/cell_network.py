@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from fairdarts.errors import ConfigError, GenotypeError
 from fairdarts.genotype.cell_genotype import Genotype
 from fairdarts.image_size import size_fault
-from fairdarts.operations.cell_operations import FactorizedReduce, ReLUConvBN, build_operation
+from fairdarts.operations.cell_operations import OPERATIONS, FactorizedReduce, ReLUConvBN
 from fairdarts.operations.functional import concatenate
 from fairdarts.spaces import NUM_INPUTS, reduction_cells
 from fairdarts.vocabulary import DropPathMode, Stem
@@ -57,9 +57,7 @@ class DerivedCell(nn.Module):
         self.fit_newer = ReLUConvBN(in_channels[1], channels, affine=True)
         input_stride = 2 if kind == "reduce" else 1
         self.operations = nn.ModuleList(
-            build_operation(
-                edge.op, channels, input_stride if edge.src < NUM_INPUTS else 1, affine=True
-            )
+            OPERATIONS[edge.op](channels, input_stride if edge.src < NUM_INPUTS else 1)
             for edge in self.edges
         )
 

@@ -10,12 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from fairdarts.genotype.cell_cost import NetworkCost as NetworkCost
-from fairdarts.genotype.cell_genotype import Genotype
 from fairdarts.genotype.layer_genotype import LayerGenotype
 from fairdarts.network.cell_network import DerivedNetwork
 from fairdarts.network.layer_network import LayerNetwork
 from fairdarts.operations.layer_blocks import ACTIVATION
-from fairdarts.vocabulary import Stem
 
 
 def count_params(model: nn.Module) -> int:
@@ -74,39 +72,6 @@ def network_cost(network: DerivedNetwork | LayerNetwork, image_size: int) -> Net
         params_with_auxiliary=with_auxiliary,
         multadds=count_multadds(network, (3, image_size, image_size)),
     )
-
-
-def derived_network_cost(
-    genotype: Genotype,
-    *,
-    init_channels: int,
-    num_cells: int,
-    image_size: int,
-    num_classes: int,
-    auxiliary: bool,
-    stem: Stem = "cifar",
-) -> NetworkCost:
-    """Cost of the network that `genotype` builds at this scale, in a fifth of a second.
-
-    Args:
-        genotype: Raw or pruned.
-        init_channels: C of the first cell.
-        num_cells: Cells in the network.
-        image_size: Height and width in pixels.
-        num_classes: Outputs of the classifiers.
-        auxiliary: Whether the network has an auxiliary head.
-        stem: See `DerivedNetwork`.
-    Raises:
-        GenotypeError: If the genotype builds no network.
-        ConfigError: If the network cannot take images of this size.
-    """
-    # Faster than building on the meta device. The fork leaves the caller's random numbers alone:
-    # building draws weights.
-    with torch.random.fork_rng(devices=[]):
-        network = DerivedNetwork(
-            genotype, num_classes, init_channels, num_cells, auxiliary, stem=stem
-        )
-    return network_cost(network, image_size)
 
 
 def layer_network_cost(

@@ -1,44 +1,24 @@
-"""Candidate operations of S1 and the fixed parts of a cell, as in DARTS (arXiv:1806.09055).
+"""Operations of derived networks of cells and the fixed parts of a cell, as in DARTS.
+
+The supernet has the operations of the same names in `fairdarts.supernet.stacked_ops`, and the fixed
+parts of this file without affine parameters (`affine`), as DARTS has them (arXiv:1806.09055).
 
 Shapes: every operation maps (B, C, H, W) to (B, C, H / stride, W / stride). ReLU comes first, batch
-norm last. `affine` is False in the supernet (the gate already scales the output) and True in a
-derived network.
+norm last.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from fairdarts.operations.functional import depthwise_conv, every_second_pixel
-
-OperationFactory = Callable[[int, int, bool], nn.Module]
-OPERATIONS: dict[str, OperationFactory] = {}
+from fairdarts.spaces import SKIP
 
 # A symbolic tracer (torch.fx) records calls of these instead of following them.
 torch.fx.wrap("depthwise_conv")
 torch.fx.wrap("every_second_pixel")
-
-
-def register_operation(name: str) -> Callable[[OperationFactory], OperationFactory]:
-    """Register a factory `(channels, stride, affine) -> nn.Module` under `name`.
-
-    Raises:
-        ValueError: If the name is taken.
-    """
-
-    def register(factory: OperationFactory) -> OperationFactory:
-        if name in OPERATIONS:
-            raise ValueError(f"operation {name!r} is already registered")
-        OPERATIONS[name] = factory
-        return factory
-
-    return register
-
-
-def build_operation(name: str, channels: int, stride: int, affine: bool) -> nn.Module:
-    """A fresh operation of that name; `stride` is 1, or 2 on the inputs of a reduction cell."""
-    return OPERATIONS[name](channels, stride, affine)
 
 
 class ReLUConvBN(nn.Sequential):
@@ -94,61 +74,50 @@ class DepthwiseConv(nn.Conv2d):
         return depthwise_conv(x, self.weight, self.stride[0], self.dilation[0])
 
 
-def _depthwise_stage(
-    channels: int, kernel: int, stride: int, affine: bool, dilation: int = 1
-) -> list[nn.Module]:
+def _depthwise_stage(channels: int, kernel: int, stride: int, dilation: int = 1) -> list[nn.Module]:
     return [
         nn.ReLU(),
         DepthwiseConv(channels, kernel, stride, dilation),
         nn.Conv2d(channels, channels, 1, bias=False),
-        nn.BatchNorm2d(channels, affine=affine),
+        nn.BatchNorm2d(channels),
     ]
 
 
-def _sep_conv(channels: int, kernel: int, stride: int, affine: bool) -> nn.Module:
-    return nn.Sequential(
-        *_depthwise_stage(channels, kernel, stride, affine),
-        *_depthwise_stage(channels, kernel, 1, affine),
-    )
-
-
-@register_operation("max_pool_3x3")
-def max_pool_3x3(channels: int, stride: int, affine: bool) -> nn.Module:
+def max_pool(channels: int, stride: int) -> nn.Module:
     """3x3 max pooling."""
     return nn.MaxPool2d(3, stride=stride, padding=1)
 
 
-@register_operation("avg_pool_3x3")
-def avg_pool_3x3(channels: int, stride: int, affine: bool) -> nn.Module:
+def avg_pool(channels: int, stride: int) -> nn.Module:
     """3x3 average pooling over the pixels inside the image."""
     return nn.AvgPool2d(3, stride=stride, padding=1, count_include_pad=False)
 
 
-@register_operation("skip_connect")
-def skip_connect(channels: int, stride: int, affine: bool) -> nn.Module:
+def skip(channels: int, stride: int) -> nn.Module:
     """Identity, or a factorised reduction where the cell halves the image."""
-    return nn.Identity() if stride == 1 else FactorizedReduce(channels, channels, affine)
+    return nn.Identity() if stride == 1 else FactorizedReduce(channels, channels, affine=True)
 
 
-@register_operation("sep_conv_3x3")
-def sep_conv_3x3(channels: int, stride: int, affine: bool) -> nn.Module:
-    """3x3 depthwise-separable convolution, applied twice."""
-    return _sep_conv(channels, 3, stride, affine)
+def sep_conv(kernel: int, channels: int, stride: int) -> nn.Module:
+    """Depthwise-separable convolution, applied twice."""
+    return nn.Sequential(
+        *_depthwise_stage(channels, kernel, stride), *_depthwise_stage(channels, kernel, 1)
+    )
 
 
-@register_operation("sep_conv_5x5")
-def sep_conv_5x5(channels: int, stride: int, affine: bool) -> nn.Module:
-    """5x5 depthwise-separable convolution, applied twice."""
-    return _sep_conv(channels, 5, stride, affine)
+def dil_conv(kernel: int, channels: int, stride: int) -> nn.Module:
+    """Depthwise-separable convolution with dilation 2."""
+    return nn.Sequential(*_depthwise_stage(channels, kernel, stride, dilation=2))
 
 
-@register_operation("dil_conv_3x3")
-def dil_conv_3x3(channels: int, stride: int, affine: bool) -> nn.Module:
-    """3x3 depthwise-separable convolution with dilation 2."""
-    return nn.Sequential(*_depthwise_stage(channels, 3, stride, affine, dilation=2))
-
-
-@register_operation("dil_conv_5x5")
-def dil_conv_5x5(channels: int, stride: int, affine: bool) -> nn.Module:
-    """5x5 depthwise-separable convolution with dilation 2."""
-    return nn.Sequential(*_depthwise_stage(channels, 5, stride, affine, dilation=2))
+OPERATIONS: dict[str, Callable[[int, int], nn.Module]] = {
+    "max_pool_3x3": max_pool,
+    "avg_pool_3x3": avg_pool,
+    SKIP: skip,
+    "sep_conv_3x3": partial(sep_conv, 3),
+    "sep_conv_5x5": partial(sep_conv, 5),
+    "dil_conv_3x3": partial(dil_conv, 3),
+    "dil_conv_5x5": partial(dil_conv, 5),
+}
+"""Name to what builds the operation, from its channels and its stride: 1, or 2 on the inputs of a
+reduction cell."""

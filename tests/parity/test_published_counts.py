@@ -4,10 +4,11 @@ import functools
 import statistics
 
 import pytest
+from built_cost import built_cost
 
 from fairdarts.errors import GenotypeError
 from fairdarts.genotype.published import PUBLISHED, published
-from fairdarts.network.cost import NetworkCost, derived_network_cost
+from fairdarts.network.cost import NetworkCost
 
 FAIRDARTS = [f"FairDARTS_{letter}" for letter in "abcdefg"]
 RANDOM = [f"random_m2_{index}" for index in range(7)]
@@ -17,7 +18,7 @@ NOISE = [f"darts_noise_{index}" for index in range(4)]
 
 @functools.cache
 def cost_of(name: str) -> NetworkCost:
-    return derived_network_cost(
+    return built_cost(
         published(name).genotype,
         init_channels=36,
         num_cells=20,
@@ -73,7 +74,7 @@ def test_multadds_match_every_printed_figure(name: str) -> None:
     [("FairDARTS_a", 3.47, 394.7), ("FairDARTS_b", 4.87, 541.2)],
 )
 def test_counts_of_the_networks_for_imagenet(name: str, params_m: float, multadds_m: float) -> None:
-    cost = derived_network_cost(
+    cost = built_cost(
         published(name).genotype,
         init_channels=48,
         num_cells=14,

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import timm
 import torch
+from built_cost import built_cost
 from timm.models import group_parameters
 from torch import Tensor, nn
 
@@ -15,7 +16,7 @@ from fairdarts.export.timm_cell_network import TimmNetwork
 from fairdarts.genotype.cell_genotype import Genotype
 from fairdarts.genotype.published import published
 from fairdarts.network.cell_network import DerivedNetwork
-from fairdarts.network.cost import count_params, derived_network_cost
+from fairdarts.network.cost import count_params
 from fairdarts.timm_models import NAMED
 
 ANY_GENOTYPE = "random_m2_0"
@@ -93,7 +94,7 @@ def test_features_have_the_channels_and_sizes_that_feature_info_states(name: str
 def test_default_scale_is_that_of_the_published_counts(name: str) -> None:
     genotype = published(NAMED[name].name if name in NAMED else ANY_GENOTYPE).genotype
     model = create(name, init_channels=None, num_cells=None)
-    cost = derived_network_cost(
+    cost = built_cost(
         genotype, init_channels=36, num_cells=20, image_size=32, num_classes=10, auxiliary=False
     )
     assert count_params(model) == cost.params

@@ -4,18 +4,18 @@ from collections import Counter
 from collections.abc import Hashable, Iterable
 
 import pytest
+from built_cost import built_cost
 
 from fairdarts.config import SampleConfig
 from fairdarts.errors import ConfigError
 from fairdarts.genotype.cell_genotype import Genotype
 from fairdarts.genotype.sampling import check_sample, sample, samples
-from fairdarts.network.cost import derived_network_cost
 from fairdarts.spaces import CELL_KINDS, S1, SKIP
 
 
 def multadds_m(genotype: Genotype) -> float:
     """MultAdds of the real network, counted layer by layer."""
-    cost = derived_network_cost(
+    cost = built_cost(
         genotype, init_channels=36, num_cells=20, image_size=32, num_classes=10, auxiliary=False
     )
     return cost.multadds / 1e6

@@ -2,13 +2,14 @@ import time
 
 import pytest
 import torch
+from built_cost import built_cost
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from fairdarts.errors import ConfigError
 from fairdarts.genotype.cell_genotype import Edge, Genotype
 from fairdarts.network.cell_network import DerivedNetwork
-from fairdarts.network.cost import NetworkCost, count_multadds, count_params, derived_network_cost
+from fairdarts.network.cost import NetworkCost, count_multadds, count_params
 from fairdarts.spaces import S1
 
 EVERY_OPERATION = tuple(Edge(op, 0, 2) for op in S1.operations)
@@ -16,7 +17,7 @@ GENOTYPE = Genotype((*EVERY_OPERATION, Edge("sep_conv_5x5", 2, 4)), EVERY_OPERAT
 
 
 def small_cost(auxiliary: bool) -> NetworkCost:
-    return derived_network_cost(
+    return built_cost(
         GENOTYPE, init_channels=4, num_cells=5, image_size=32, num_classes=7, auxiliary=auxiliary
     )
 
@@ -77,14 +78,14 @@ def test_cost_draws_no_random_number() -> None:
 
 def test_image_the_network_cannot_take_is_refused() -> None:
     with pytest.raises(ConfigError, match="16x16"):
-        derived_network_cost(
+        built_cost(
             GENOTYPE, init_channels=4, num_cells=3, image_size=16, num_classes=7, auxiliary=True
         )
 
 
 def test_full_size_network_is_counted_in_moments() -> None:
     start = time.process_time()
-    derived_network_cost(
+    built_cost(
         GENOTYPE, init_channels=36, num_cells=20, image_size=32, num_classes=10, auxiliary=True
     )
     assert time.process_time() - start < 2.0  # a fifth of that when the machine is idle

@@ -12,10 +12,9 @@ from fairdarts.network.cell_network import DerivedCell, DerivedNetwork
 from fairdarts.operations.cell_operations import (
     OPERATIONS,
     FactorizedReduce,
-    build_operation,
-    register_operation,
 )
-from fairdarts.spaces import NUM_INPUTS, S1
+from fairdarts.spaces import NUM_INPUTS, S1, SPACES, CellSpace
+from fairdarts.supernet.stacked_ops import POOLS, SEPARATE
 
 TOLERANCE = 1e-9
 FORMATS = {"nhwc": torch.channels_last, "nchw": torch.contiguous_format}
@@ -70,7 +69,7 @@ def with_plain_operations(network: DerivedNetwork) -> DerivedNetwork:
 def test_output_and_all_gradients_are_those_of_plain_convolutions(
     name: str, stride: int, memory_format: torch.memory_format
 ) -> None:
-    operation = build_operation(name, 4, stride, affine=True).double()
+    operation = OPERATIONS[name](4, stride).double()
     plain = plain_operation(name, 4, stride, affine=True).double()
     plain.load_state_dict(operation.state_dict())
     x, plain_x = (random(3, 4, 12, 8).requires_grad_() for _ in range(2))
@@ -107,14 +106,15 @@ def test_derived_network_is_differentiated_as_one_of_plain_convolutions(
 @pytest.mark.parametrize("name", S1.operations)
 def test_a_seed_draws_the_weights_that_plain_convolutions_get(name: str, stride: int) -> None:
     torch.manual_seed(0)
-    weights = build_operation(name, 4, stride, affine=True).state_dict()
+    weights = OPERATIONS[name](4, stride).state_dict()
     torch.manual_seed(0)
     expected = plain_operation(name, 4, stride, affine=True).state_dict()
     assert list(weights) == list(expected)
     assert all(torch.equal(weights[key], expected[key]) for key in expected)
 
 
-def test_a_name_is_registered_once() -> None:
-    assert set(OPERATIONS) == set(S1.operations)
-    with pytest.raises(ValueError, match="'skip_connect' is already registered"):
-        register_operation("skip_connect")(lambda channels, stride, affine: nn.Identity())
+def test_every_operation_of_a_space_has_its_modules() -> None:
+    for space in SPACES.values():
+        if isinstance(space, CellSpace):
+            assert set(space.operations) <= OPERATIONS.keys()
+            assert set(space.operations) <= POOLS.keys() | SEPARATE.keys()
