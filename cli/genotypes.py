@@ -26,7 +26,7 @@ GenotypeArgument = Annotated[
     ),
 ]
 
-NODE_NOTE = "Nodes 0 to 3 are 2 to 5 in the JSON; c_{k-2} and c_{k-1} are 0 and 1."
+NODE_NOTE = "Nodes 0, 1, ... are 2, 3, ... in the JSON; c_{k-2} and c_{k-1} are 0 and 1."
 
 
 def read_genotype(text: str, store: Path) -> tuple[str, "AnyGenotype"]:
@@ -181,7 +181,7 @@ def describe(genotype: "AnyGenotype") -> str:
 def _layer_lines(genotype: "LayerGenotype") -> list[str]:
     lines = []
     for index, (word, layer) in enumerate(
-        zip(genotype.to_text().split(), genotype.plan, strict=True)
+        zip(genotype.to_text().split(), genotype.shapes, strict=True)
     ):
         shape = f"{layer.in_channels} -> {layer.out_channels}"
         stride = ", stride 2" if layer.stride == 2 else ""
@@ -208,10 +208,10 @@ def cost_line(genotype: "AnyGenotype") -> str:
 
 
 def _cell_lines(genotype: "Genotype", kind: str) -> list[str]:
-    from fairdarts.spaces import NUM_INPUTS, S1
+    from fairdarts.spaces import NUM_INPUTS
 
     edges, live = genotype.cell(kind), genotype.live_nodes(kind)
-    nodes = range(NUM_INPUTS, NUM_INPUTS + S1.num_nodes)
+    nodes = range(NUM_INPUTS, NUM_INPUTS + genotype.num_nodes)
     isolated = [node for node in nodes if node not in live]
     operations = counted(len(edges), "operation")
     skips = counted(genotype.num_skips(kind), "skip")
@@ -236,4 +236,4 @@ def _term(edge: "Edge", isolated: list[int]) -> str:
 
 
 def _node_name(node: int) -> str:
-    return ("c_{k-2}", "c_{k-1}", "node 0", "node 1", "node 2", "node 3")[node]
+    return ("c_{k-2}", "c_{k-1}")[node] if node < 2 else f"node {node - 2}"

@@ -103,7 +103,8 @@ class LayerSpace:
     name: str
     projects: bool
     """Whether layers that change the shape also offer a skip, as a 1x1 convolution."""
-    stages: tuple[tuple[int, int, int], ...] = (
+    # Constants, not fields: a genotype of layers does not say which stages it belongs to.
+    stages: ClassVar[tuple[tuple[int, int, int], ...]] = (
         (32, 2, 2),
         (40, 4, 2),
         (80, 4, 2),
@@ -113,10 +114,10 @@ class LayerSpace:
     )
     """Channels, number of layers, and stride of the first layer; only this one changes the
     shape."""
-    stem_channels: int = 32
-    first_channels: int = 16
+    stem_channels: ClassVar = 32
+    first_channels: ClassVar = 16
     """Channels of the fixed block before the first layer."""
-    head_channels: int = 1280
+    head_channels: ClassVar = 1280
 
     @property
     def depths(self) -> tuple[int, ...]:
@@ -181,6 +182,13 @@ S2_IDENTITY_SKIP = LayerSpace(name="s2_identity_skip", projects=False)
 
 Space = CellSpace | LayerSpace
 SPACES: dict[str, Space] = {space.name: space for space in (S1, S1_NO_SKIP, S2, S2_IDENTITY_SKIP)}
+
+
+def all_cells() -> CellSpace:
+    """Every operation and node of the spaces of cells in one: S1, unless another was added."""
+    spaces = [space for space in SPACES.values() if isinstance(space, CellSpace)]
+    operations = dict.fromkeys(name for space in spaces for name in space.operations)
+    return CellSpace("cells", tuple(operations), max(space.num_nodes for space in spaces))
 
 
 def get_space(name: str) -> Space:

@@ -24,7 +24,7 @@ from fairdarts.drawing.picture import (
     text_width,
 )
 from fairdarts.genotype.cell_genotype import Genotype
-from fairdarts.spaces import CELL_KINDS, CELL_NAMES, NUM_INPUTS, S1, SKIP, CellSpace
+from fairdarts.spaces import CELL_KINDS, CELL_NAMES, NUM_INPUTS, SKIP
 from fairdarts.vocabulary import PictureFormat
 
 CELL_GAP = 0.3
@@ -43,7 +43,6 @@ def draw(
     title: str,
     format: PictureFormat,
     kinds: Sequence[str] = CELL_KINDS,
-    space: CellSpace = S1,
 ) -> bytes:
     """The picture of a genotype's cells, one below the other.
 
@@ -56,11 +55,10 @@ def draw(
         title: Text above the cells.
         format: Format of the file.
         kinds: The cells to draw: `normal`, `reduce` or both.
-        space: That of the genotype.
     Returns:
         The content of the file.
     """
-    num_nodes = NUM_INPUTS + space.num_nodes
+    num_nodes = NUM_INPUTS + genotype.num_nodes
     name_width = functools.partial(text_width, size_pt=OPERATION_PT)
     layouts = {
         kind: lay_out(genotype.cell(kind), genotype.live_nodes(kind), num_nodes, name_width)

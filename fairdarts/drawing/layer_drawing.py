@@ -43,6 +43,7 @@ SIZE_PT = 6
 LINE_WIDTH = 0.8
 KERNEL_FILLS = {"3": "#dbe7f5", "5": "#a9c8ea", "7": "#f2b98a"}
 IMAGE_SIZE = 224
+"""Height and width of the image to which the sizes of features belong."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,7 @@ class _Column:
     """Shape of its output: channels, and height = width; None: a flat vector."""
 
 
-def draw_layers(
-    genotype: LayerGenotype, title: str, format: PictureFormat, image_size: int = IMAGE_SIZE
-) -> bytes:
+def draw_layers(genotype: LayerGenotype, title: str, format: PictureFormat) -> bytes:
     """The picture of a network of S2.
 
     In an SVG every box has an id, such as `layer-3-E6K5`, `layer-3-removed` and `stem`.
@@ -66,11 +65,10 @@ def draw_layers(
         genotype: Raw or pruned.
         title: Text above the network.
         format: Format of the file.
-        image_size: Height and width of the image to which the sizes of features belong.
     Returns:
         The content of the file.
     """
-    columns = list(_columns(genotype.pruned(), image_size))
+    columns = list(_columns(genotype.pruned()))
     tallest = max(_height(column) for column in columns)
     width = max(len(columns) * COLUMN_WIDTH, text_width(title, TITLE_PT)) + 2 * MARGIN
     height = tallest + SHAPE_HEIGHT + TITLE_HEIGHT + 2 * MARGIN
@@ -92,15 +90,15 @@ def draw_layers(
     return picture(width, height, format, paint)
 
 
-def _columns(genotype: LayerGenotype, image_size: int) -> Iterator[_Column]:
+def _columns(genotype: LayerGenotype) -> Iterator[_Column]:
     def fixed(name: str, label: str, fill: str, shape: tuple[int, int] | None) -> _Column:
         return _Column(((name, label, BOX_HEIGHT, fill),), shape)
 
-    size = -(-image_size // 2)  # rounded up, as padded convolutions of stride 2 do
+    size = IMAGE_SIZE // 2
     yield fixed("stem", "CONV_K3", INPUT_FILL, (S2.stem_channels, size))
     yield fixed("first", "BOTTLE_K3", KERNEL_FILLS["3"], (S2.first_channels, size))
-    for index, layer in enumerate(genotype.plan):
-        size = -(-size // layer.stride)
+    for index, layer in enumerate(genotype.shapes):
+        size //= layer.stride
         # The skip is the residual of the first block; a second block is only added to it.
         names = iter(["MBE"] if LAYER_SKIP in genotype.layers[index] else [])
         boxes = tuple(

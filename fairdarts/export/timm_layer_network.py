@@ -51,7 +51,7 @@ class TimmLayerNetwork(TimmInterface, LayerNetwork):  # type: ignore[misc] # log
             activation=act_layer,
             image_channels=in_chans,
         )
-        strides = [layer.stride for layer in self.genotype.plan]
+        strides = [layer.stride for layer in self.genotype.shapes]
         ends = [*(index for index, stride in enumerate(strides) if stride == 2), len(strides)]
         channels: list[Any] = [layer.out_channels for layer in self.layers]
         channels.insert(0, scaled(S2.first_channels, width))  # of the stem, the first output

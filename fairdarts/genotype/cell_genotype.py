@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 from fairdarts.config import DeriveConfig
 from fairdarts.errors import GenotypeError
 from fairdarts.genotype.contest import Derivation, check_gates, contest, places_and_threshold
-from fairdarts.spaces import CELL_KINDS, NUM_INPUTS, S1, SKIP, CellSpace
+from fairdarts.spaces import CELL_KINDS, NUM_INPUTS, S1, SKIP, CellSpace, all_cells
 
 
 @dataclass(frozen=True, order=True)
@@ -34,7 +34,7 @@ class Genotype:
     """
 
     space: ClassVar = S1.name
-    """Name of the widest search space that has such genotypes."""
+    """Name of the search space whose presets fit a genotype that a person gives."""
 
     normal: tuple[Edge, ...]
     reduce: tuple[Edge, ...]
@@ -47,6 +47,12 @@ class Genotype:
     def cell(self, kind: str) -> tuple[Edge, ...]:
         """Edges of the cell of that kind, `normal` or `reduce`."""
         return {"normal": self.normal, "reduce": self.reduce}[kind]
+
+    @property
+    def num_nodes(self) -> int:
+        """Intermediate nodes of a cell: 4 as in S1, or more if an edge leads to a later one."""
+        last = max((edge.dst for kind in CELL_KINDS for edge in self.cell(kind)), default=0)
+        return max(S1.num_nodes, last - NUM_INPUTS + 1)
 
     def live_nodes(self, kind: str) -> tuple[int, ...]:
         """Intermediate nodes that an input of the cell reaches, in ascending order.
@@ -91,23 +97,26 @@ class Genotype:
         return json.dumps(self.to_dict())
 
     @classmethod
-    def from_dict(cls, values: object, space: CellSpace = S1) -> Self:
+    def from_dict(cls, values: object) -> Self:
         """Build what `to_dict` describes, from any source.
+
+        It may have the operations and nodes of all spaces of cells in `fairdarts.spaces.SPACES`.
 
         Raises:
             GenotypeError: One sentence that names the first fault.
         """
         cells = _fields(values, CELL_KINDS, "A genotype")
+        space = all_cells()
         return cls(**{kind: _read_cell(cells[kind], kind, space) for kind in CELL_KINDS})
 
     @classmethod
-    def from_json(cls, text: str, space: CellSpace = S1) -> Self:
+    def from_json(cls, text: str) -> Self:
         """Read what `to_json` wrote.
 
         Raises:
             GenotypeError: One sentence that names the first fault.
         """
-        return cls.from_dict(json_object(text), space)
+        return cls.from_dict(json_object(text))
 
 
 def _live_edges(edges: Sequence[Edge]) -> tuple[Edge, ...]:
@@ -171,8 +180,8 @@ def _read_edge(value: object, where: str, space: CellSpace) -> Edge:
     op, src, dst = fields["op"], fields["from"], fields["to"]
     if not isinstance(op, str) or op not in space.operations:
         raise GenotypeError(
-            f"{where}: op (={reprlib.repr(op)}) is not an operation of {space.name}; "
-            f"allowed: {', '.join(space.operations)}."
+            f"{where}: op (={reprlib.repr(op)}) is not an operation of cells; allowed: "
+            f"{', '.join(space.operations)}."
         )
     # `type`, not `isinstance`: JSON's true is an int in Python.
     if type(src) is not int or type(dst) is not int or (src, dst) not in space.edges:

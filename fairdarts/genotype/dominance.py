@@ -1,6 +1,7 @@
 """Dominant operations: what the paper counts to show that skip connections take over."""
 
 from collections.abc import Mapping, Sequence
+from typing import assert_never
 
 from fairdarts.genotype.cell_genotype import Edge, cell_gates
 from fairdarts.spaces import (
@@ -37,13 +38,16 @@ def dominant_operations(
             for (src, dst), row in zip(space.edges, gates[kind], strict=True)
             for operation, gate in zip(space.operations, row, strict=True)
         ]
-        if relaxation == "sigmoid":
-            dominant += [edge for gate, edge in candidates if gate > DOMINANT_GATE]
-            continue
-        for node in range(NUM_INPUTS, NUM_INPUTS + space.num_nodes):
-            into_node = [candidate for candidate in candidates if candidate[1].dst == node]
-            into_node.sort(key=lambda candidate: -candidate[0])  # stable: ties by index
-            dominant += [edge for _, edge in into_node[:2]]
+        match relaxation:
+            case "sigmoid":
+                dominant += [edge for gate, edge in candidates if gate > DOMINANT_GATE]
+            case "softmax":
+                for node in range(NUM_INPUTS, NUM_INPUTS + space.num_nodes):
+                    into_node = [candidate for candidate in candidates if candidate[1].dst == node]
+                    into_node.sort(key=lambda candidate: -candidate[0])  # stable: ties by index
+                    dominant += [edge for _, edge in into_node[:2]]
+            case _:
+                assert_never(relaxation)
     return dominant
 
 
@@ -61,10 +65,13 @@ def dominant_choices(
     rows = space.by_layer(flat_gates)
     dominant: list[tuple[int, str]] = []
     for index, (names, gates) in enumerate(zip(space.choices(len(rows)), rows, strict=True)):
-        if relaxation == "sigmoid":
-            chosen = [number for number, gate in enumerate(gates) if gate > DOMINANT_GATE]
-        else:
-            chosen = [max(range(len(gates)), key=gates.__getitem__)]  # the first of equals
+        match relaxation:
+            case "sigmoid":
+                chosen = [number for number, gate in enumerate(gates) if gate > DOMINANT_GATE]
+            case "softmax":
+                chosen = [max(range(len(gates)), key=gates.__getitem__)]  # the first of equals
+            case _:
+                assert_never(relaxation)
         dominant += [(index, names[number]) for number in chosen]
     return dominant
 

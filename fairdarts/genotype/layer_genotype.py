@@ -13,7 +13,6 @@ from typing import ClassVar, Self
 
 from fairdarts.config import DeriveConfig
 from fairdarts.errors import ConfigError, GenotypeError
-from fairdarts.genotype.cell_genotype import json_object
 from fairdarts.genotype.contest import Derivation, check_gates, contest, places_and_threshold
 from fairdarts.spaces import BLOCKS, LAYER_SKIP, S2, Layer, LayerSpace
 
@@ -32,7 +31,7 @@ class LayerGenotype:
     """
 
     space: ClassVar = S2.name
-    """Name of the widest search space that has such genotypes."""
+    """Name of the search space whose presets fit a genotype that a person gives."""
 
     layers: tuple[tuple[str, ...], ...]
 
@@ -57,8 +56,8 @@ class LayerGenotype:
         object.__setattr__(self, "layers", tuple(ordered))
 
     @property
-    def plan(self) -> tuple[Layer, ...]:
-        """Channels and stride of every layer."""
+    def shapes(self) -> tuple[Layer, ...]:
+        """Channels and stride of every layer, at width 1."""
         return S2.layers(len(self.layers))
 
     def blocks(self, index: int) -> tuple[str, ...]:
@@ -73,13 +72,13 @@ class LayerGenotype:
         return type(self)(
             tuple(
                 choices or (() if layer.changes_shape else (LAYER_SKIP,))
-                for choices, layer in zip(self.layers, self.plan, strict=True)
+                for choices, layer in zip(self.layers, self.shapes, strict=True)
             )
         )
 
     def invalid_reason(self) -> str | None:
         """Why no network can be built, without a full stop; None if one can."""
-        for index, layer in enumerate(self.plan):
+        for index, layer in enumerate(self.shapes):
             if layer.changes_shape and not self.blocks(index):
                 return f"layer {index} changes the shape of the features and has no block"
         return None
@@ -137,15 +136,6 @@ class LayerGenotype:
                 f"{reprlib.repr(values)}."
             )
         return cls.from_words(words)
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Read what `to_json` wrote.
-
-        Raises:
-            GenotypeError: One sentence that names the first fault.
-        """
-        return cls.from_dict(json_object(text))
 
     @classmethod
     def uniform(cls, choice: str, num_layers: int = S2.depths[-1]) -> Self:

@@ -99,7 +99,7 @@ class LayerNetwork(nn.Module):
         self.stem = build_stem(S2, width, image_channels, activation)
         self.layers = nn.ModuleList(
             DerivedLayer(choices, layer, width, squeeze_excite, activation)
-            for choices, layer in zip(self.genotype.layers, self.genotype.plan, strict=True)
+            for choices, layer in zip(self.genotype.layers, self.genotype.shapes, strict=True)
         )
         self.head = build_head(S2, width, activation)
         self.classifier = nn.Linear(scaled(S2.head_channels, width), num_classes)

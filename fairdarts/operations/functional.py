@@ -16,6 +16,9 @@ from torch.nn import functional as F
 
 is_scripting = torch.jit.is_scripting  # type: ignore[attr-defined]
 
+FAST_KERNELS = (3, 5)
+"""Sizes of depthwise kernels whose gradients are computed here; torch computes those of others."""
+
 
 def depthwise_conv(x: Tensor, weight: Tensor, stride: int, dilation: int) -> Tensor:
     """Convolve each channel with its own kernel, padded to keep H and W at stride 1.
@@ -29,7 +32,7 @@ def depthwise_conv(x: Tensor, weight: Tensor, stride: int, dilation: int) -> Ten
         (B, C, ceil(H / stride), ceil(W / stride)).
     """
     # TorchScript knows no gradients but its own. It compiles no branch that it never takes.
-    if is_scripting() or x.device.type != "cpu":
+    if is_scripting() or x.device.type != "cpu" or weight.shape[-1] not in FAST_KERNELS:
         output = _conv(x, weight, stride, dilation)
     else:
         if stride == 2 and dilation == 2:  # it reads every second pixel only

@@ -5,6 +5,7 @@ candidates along its last axis compete where the relaxation is softmax.
 """
 
 from collections.abc import Mapping
+from typing import assert_never
 
 import torch
 from torch import Tensor, nn
@@ -52,9 +53,13 @@ class Supernet(nn.Module):
         alphas: dict[str, Tensor] = dict(self.alphas.items())
         if perturbation is not None:
             alphas = {name: perturbation.on_alphas(alpha) for name, alpha in alphas.items()}
-        if self.relaxation == "sigmoid":
-            return {name: alpha.sigmoid() for name, alpha in alphas.items()}
-        return {name: alpha.softmax(dim=-1) for name, alpha in alphas.items()}
+        match self.relaxation:
+            case "sigmoid":
+                return {name: alpha.sigmoid() for name, alpha in alphas.items()}
+            case "softmax":
+                return {name: alpha.softmax(dim=-1) for name, alpha in alphas.items()}
+            case _:
+                assert_never(self.relaxation)
 
     def forward(
         self, images: Tensor, gates: Gates, perturbation: Perturbation | None = None

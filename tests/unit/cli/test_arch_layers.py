@@ -70,7 +70,7 @@ def test_a_genotype_may_be_given_in_every_way(
     code, out, _ = run("arch", "show", text, "--format", "json", "--store", store)
 
     assert code == 0
-    assert LayerGenotype.from_json(out) == genotype
+    assert LayerGenotype.from_dict(json.loads(out)) == genotype
 
 
 def test_show_prints_a_line_for_every_layer_and_the_cost(run: Run) -> None:
@@ -112,17 +112,17 @@ def test_derive_follows_the_presets_of_the_space(run: Run, store: Path) -> None:
     assert "layer  0 (16 -> 32, stride 2): none" in out
     assert "layers 0.67" in out
     assert "the last 1 of 2 epochs" in out
-    derived = LayerGenotype.from_json(out.splitlines()[-1])
+    derived = LayerGenotype.from_dict(json.loads(out.splitlines()[-1]))
     assert derived.layers[:2] == (("E3K3",), ("E3K5", "skip"))
 
 
 def test_derive_takes_another_threshold_and_rule(run: Run, store: Path) -> None:
     _, out, _ = run("derive", SEARCH, "--store", store, "--threshold", 0.78)
-    assert LayerGenotype.from_json(out.splitlines()[-1]).layers[1] == ("E3K5",)
+    assert LayerGenotype.from_dict(json.loads(out.splitlines()[-1])).layers[1] == ("E3K5",)
     _, out, _ = run("derive", SEARCH, "--store", store, "--rule", "threshold", "--epoch", 0)
-    assert LayerGenotype.from_json(out.splitlines()[-1]).layers[1] == ("E3K5",)
+    assert LayerGenotype.from_dict(json.loads(out.splitlines()[-1])).layers[1] == ("E3K5",)
     _, out, _ = run("derive", SEARCH, "--store", store, "--rule", "darts")
-    assert LayerGenotype.from_json(out.splitlines()[-1]).layers[3] == ("E3K3",)
+    assert LayerGenotype.from_dict(json.loads(out.splitlines()[-1])).layers[3] == ("E3K3",)
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@ import torch
 
 from fairdarts.config import SearchConfig
 from fairdarts.genotype.cell_genotype import Edge, cell_gates
-from fairdarts.genotype.dominance import dominant_operations
+from fairdarts.genotype.dominance import count_dominant, dominant_operations
 from fairdarts.search.state import build_supernet
-from fairdarts.spaces import CellSpace
+from fairdarts.spaces import S1, CellSpace
 from fairdarts.supernet.base import flat
 
 TWO_OPERATIONS = CellSpace("two", ("skip_connect", "sep_conv_3x3"), num_nodes=2)
@@ -71,3 +71,8 @@ def test_cell_gates_undo_flat() -> None:
     rows = cell_gates(flat(gates).tolist())
     assert rows == {kind: gate.tolist() for kind, gate in gates.items()}
     assert rows["normal"] != rows["reduce"]
+
+
+def test_a_relaxation_without_a_rule_is_not_taken_for_another() -> None:
+    with pytest.raises(AssertionError, match="sparsemax"):
+        count_dominant([0.5] * 196, "sparsemax", S1)  # type: ignore[arg-type]

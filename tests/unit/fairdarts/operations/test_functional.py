@@ -14,7 +14,9 @@ FORMATS = [
     pytest.param(torch.contiguous_format, id="nchw"),
 ]
 each_format = pytest.mark.parametrize("memory_format", FORMATS)
-each_kernel = pytest.mark.parametrize(("size", "stride", "dilation"), KERNELS)
+NAMES = ("size", "stride", "dilation")
+each_kernel = pytest.mark.parametrize(NAMES, KERNELS)
+OTHER_KERNELS = list(product((1, 7), (1, 2), (1, 2)))
 
 
 def tensors(
@@ -48,7 +50,7 @@ def assert_near(actual: Tensor, expected: Tensor, tolerance: float = 1e-12) -> N
 
 
 @each_format
-@each_kernel
+@pytest.mark.parametrize(NAMES, KERNELS + OTHER_KERNELS)
 @pytest.mark.parametrize("image", SIZES, ids=lambda image: "x".join(map(str, image)))
 def test_output_and_gradients_are_those_of_the_plain_convolution(
     size: int,
