@@ -12,8 +12,10 @@ quickstart: $(VENV)/installed
 test: $(VENV)/installed-dev
 	$(BIN)/pytest -n 2 --dist loadfile
 
+# And the tests for a GPU, on the CPU, so that they are right when one is at hand.
 test-slow: $(VENV)/installed-dev
 	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m "gpu and not slow" tests/gpu --device cpu
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks.remake docs/performance.md
@@ -24,7 +26,7 @@ GPU_PYTHON = $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
 OUT ?= gpu-results
 
 test-gpu:
-	$(GPU_PYTHON) -m pytest -m gpu tests/gpu
+	$(GPU_PYTHON) -m pytest -m "gpu and not slow" tests/gpu
 
 bench-gpu:
 	$(GPU_PYTHON) -m benchmarks.gpu --out $(OUT) $(if $(DATA),--data $(DATA))

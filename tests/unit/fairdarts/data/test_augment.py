@@ -105,18 +105,6 @@ def test_the_source_images_are_left_as_they_were() -> None:
     assert torch.equal(batch, images())
 
 
-@pytest.mark.gpu
-def test_augmenting_never_waits_for_the_gpu() -> None:
-    batch, how = images().cuda(), Augmentation(cutout=4)
-    generator = torch.Generator("cuda").manual_seed(0)
-    augment(batch, how, MEAN, STD, generator)
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        augment(batch, how, MEAN, STD, generator)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
-
-
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
 def test_normalising_leaves_the_images_as_they_are(dtype: torch.dtype) -> None:
     batch = images().to(dtype)
