@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fairdarts.kernels.engine import serves_products
+from fairdarts.kernels.products import grouped_1x1
 from fairdarts.operations.functional import depthwise_conv, every_second_pixel
 from fairdarts.operations.norm import Channels, Norm
 from fairdarts.spaces import SKIP
@@ -58,7 +60,7 @@ class StackedConv(nn.Module):
         """(B, C', H, W) to (B, C', H / stride, W / stride), C' the stacked channels of `part`."""
         x = depthwise_conv(x, self.depthwise[part], self.stride, self.dilation)
         # One group for each edge: its channels are mixed with one another only.
-        x = F.conv2d(x, self.pointwise[part], groups=x.shape[1] // self.channels)
+        x = _grouped_1x1(x, self.pointwise[part], x.shape[1] // self.channels)
         normalised: Tensor = self.norm(x, part, scale)
         return normalised
 
@@ -92,7 +94,7 @@ class StackedReduce(nn.Module):
         odd = torch.split(every_second_pixel(x, 1), self.channels, dim=1)
         # Two groups for each edge: even pixels give half of its channels, odd ones the other half.
         pixels = [half for edge in zip(even, odd, strict=True) for half in edge]
-        x = F.conv2d(torch.cat(pixels, dim=1), self.pointwise[part], groups=len(pixels))
+        x = _grouped_1x1(torch.cat(pixels, dim=1), self.pointwise[part], len(pixels))
         normalised: Tensor = self.norm(x, part, scale)
         return normalised
 
@@ -104,6 +106,12 @@ SEPARATE: dict[str, Callable[[int, int, int], nn.Module]] = {
     "dil_conv_3x3": partial(StackedConv, 3, 2),
     "dil_conv_5x5": partial(StackedConv, 5, 2),
 }
+
+
+def _grouped_1x1(x: Tensor, weight: Tensor, groups: int) -> Tensor:
+    if serves_products(x):
+        return grouped_1x1(x, weight, groups)
+    return F.conv2d(x, weight, groups=groups)
 
 
 def _conv_weight(out_channels: int, in_channels: int, kernel: int) -> nn.Parameter:

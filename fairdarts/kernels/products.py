@@ -1,0 +1,86 @@
+"""Grouped 1x1 convolutions as batched matrix products, on channels-last features as they lie.
+
+cuDNN computes such a convolution group by group, with copies between layouts.
+
+Shapes: B batch, H W space, P = B * H * W pixels, G groups, C channels of a group going in, C'
+coming out.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+LEAST_PIXELS = 1024
+"""Of one part of the sum over pixels that the gradient of a weight is."""
+MOST_PARTS = 64
+
+
+def grouped_1x1(x: Tensor, weight: Tensor, groups: int) -> Tensor:
+    """What `F.conv2d(x, weight, groups=groups)` computes, under autocast in its precision.
+
+    Args:
+        x: (B, G * C, H, W); copied unless it is channels last.
+        weight: (G * C', C, 1, 1).
+        groups: G.
+    Returns:
+        (B, G * C', H, W), channels last.
+    """
+    if torch.is_autocast_enabled(x.device.type):
+        precision = torch.get_autocast_dtype(x.device.type)
+        x, weight = x.to(precision), weight.to(precision)
+    output: Tensor = _Grouped1x1.apply(x, weight, groups)
+    return output
+
+
+class _Grouped1x1(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, groups: int) -> Tensor:
+        x = x.contiguous(memory_format=torch.channels_last)
+        ctx.save_for_backward(x, weight)
+        ctx.groups = groups
+        output = x.new_empty(x.shape[0], *x.shape[2:], len(weight)).permute(0, 3, 1, 2)
+        by_group = weight.reshape(groups, -1, weight.shape[1])  # (G, C', C)
+        torch.bmm(_rows(x, groups), by_group.transpose(1, 2), out=_rows(output, groups))
+        return output
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        (x, weight), groups = ctx.saved_tensors, ctx.groups
+        grad = grads[0].contiguous(memory_format=torch.channels_last)
+        grad_x = grad_weight = None
+        if ctx.needs_input_grad[0]:
+            grad_x = torch.empty_like(x)
+            by_group = weight.reshape(groups, -1, weight.shape[1])
+            torch.bmm(_rows(grad, groups), by_group, out=_rows(grad_x, groups))
+        if ctx.needs_input_grad[1]:
+            grad_weight = _weight_gradient(_rows(x, groups), _rows(grad, groups))
+            grad_weight = grad_weight.to(weight.dtype).view_as(weight)
+        return grad_x, grad_weight, None
+
+
+def _rows(features: Tensor, groups: int) -> Tensor:
+    """Channels-last features (B, G * C, H, W) as (G, P, C), a view."""
+    pixels = features.permute(0, 2, 3, 1).flatten(0, 2)
+    return pixels.unflatten(1, (groups, -1)).transpose(0, 1)
+
+
+def _weight_gradient(x: Tensor, grad: Tensor) -> Tensor:
+    """(G, P, C) and (G, P, C') to (G, C', C).
+
+    A tiny product of very long vectors: it is cut into parts, which a GPU computes side by side,
+    and which are added up in the same order every time.
+    """
+    groups, pixels, _ = x.shape
+    parts = 1
+    while (
+        parts < MOST_PARTS and pixels % (2 * parts) == 0 and pixels // (2 * parts) >= LEAST_PIXELS
+    ):
+        parts *= 2
+    sums = x.new_empty(groups, parts, grad.shape[2], x.shape[2])
+    for group in range(groups):  # a group and a part cannot both be the batch of one product
+        by_part = grad[group].unflatten(0, (parts, -1)), x[group].unflatten(0, (parts, -1))
+        torch.bmm(by_part[0].transpose(1, 2), by_part[1], out=sums[group])
+    return sums.sum(dim=1)
