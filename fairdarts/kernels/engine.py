@@ -5,11 +5,13 @@
 
 import importlib.util
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor
+
+from fairdarts.kernels.candidates import CONVOLUTIONS, IDENTITY, POOLS
 
 CHANNELS = (16, 32, 64, 128)
 """Of an edge: products of tiles want 16 or more, a power of two; those of 256 would not fit."""
@@ -37,6 +39,13 @@ def differentiable_twice() -> Iterator[None]:
         _twice = before
 
 
+def autocast_type(x: Tensor) -> torch.dtype:
+    """The type that products of these features are computed in; `meta` knows no autocast."""
+    if not x.is_meta and torch.is_autocast_enabled(x.device.type):
+        return torch.get_autocast_dtype(x.device.type)
+    return x.dtype
+
+
 def serves_products(x: Tensor) -> bool:
     """Whether grouped 1x1 convolutions of these features are to be batched products.
 
@@ -46,8 +55,17 @@ def serves_products(x: Tensor) -> bool:
     return is_gpu and not _twice and x.is_contiguous(memory_format=torch.channels_last)
 
 
-def serves_kernels(x: Tensor, stride: int) -> bool:
-    """Whether the mixed operations of these features (B, C, H, W) are to be Triton's kernels."""
+def serves_kernels(x: Tensor, operations: Sequence[str], num_edges: int, stride: int) -> bool:
+    """Whether these operations on the features (B, C, H, W) of a node are to be Triton's kernels.
+
+    Args:
+        x: The features, which `num_edges` edges read.
+        operations: Candidates of an edge.
+        num_edges: E.
+        stride: Of all of them.
+    """
+    if {*operations} - {IDENTITY} != {*CONVOLUTIONS, *POOLS}:
+        return False
     if not HAS_TRITON or not serves_products(x) or x.dtype not in DTYPES:
         return False
     if x.device.type == "cuda" and (
@@ -57,4 +75,4 @@ def serves_kernels(x: Tensor, stride: int) -> bool:
     batch, channels, height, width = x.shape
     pixels_out = batch * -(-height // stride) * -(-width // stride)
     # Batch norm needs two values; offsets into the features of an edge are 32 bits.
-    return channels in CHANNELS and pixels_out > 1 and 4 * x.numel() < 2**31
+    return channels in CHANNELS and pixels_out > 1 and num_edges * x.numel() < 2**31

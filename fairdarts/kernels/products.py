@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from fairdarts.kernels.engine import autocast_type
+
 LEAST_PIXELS = 1024
 """Of one part of the sum over pixels that the gradient of a weight is."""
 MOST_PARTS = 64
@@ -27,10 +29,8 @@ def grouped_1x1(x: Tensor, weight: Tensor, groups: int) -> Tensor:
     Returns:
         (B, G * C', H, W), channels last.
     """
-    if torch.is_autocast_enabled(x.device.type):
-        precision = torch.get_autocast_dtype(x.device.type)
-        x, weight = x.to(precision), weight.to(precision)
-    output: Tensor = _Grouped1x1.apply(x, weight, groups)
+    precision = autocast_type(x)
+    output: Tensor = _Grouped1x1.apply(x.to(precision), weight.to(precision), groups)
     return output
 
 
@@ -46,7 +46,7 @@ class _Grouped1x1(torch.autograd.Function):
         return output
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         (x, weight), groups = ctx.saved_tensors, ctx.groups
         grad = grads[0].contiguous(memory_format=torch.channels_last)
@@ -64,7 +64,7 @@ class _Grouped1x1(torch.autograd.Function):
 def _rows(features: Tensor, groups: int) -> Tensor:
     """Channels-last features (B, G * C, H, W) as (G, P, C), a view."""
     pixels = features.permute(0, 2, 3, 1).flatten(0, 2)
-    return pixels.unflatten(1, (groups, -1)).transpose(0, 1)
+    return pixels.view(len(pixels), groups, -1).transpose(0, 1)
 
 
 def _weight_gradient(x: Tensor, grad: Tensor) -> Tensor:
@@ -81,6 +81,7 @@ def _weight_gradient(x: Tensor, grad: Tensor) -> Tensor:
         parts *= 2
     sums = x.new_empty(groups, parts, grad.shape[2], x.shape[2])
     for group in range(groups):  # a group and a part cannot both be the batch of one product
-        by_part = grad[group].unflatten(0, (parts, -1)), x[group].unflatten(0, (parts, -1))
-        torch.bmm(by_part[0].transpose(1, 2), by_part[1], out=sums[group])
+        # Views: the rows of a part are as far apart as those of the whole.
+        of_grad, of_x = (torch.unflatten(t[group], 0, (parts, -1)) for t in (grad, x))
+        torch.bmm(of_grad.transpose(1, 2), of_x, out=sums[group])
     return sums.sum(dim=1)

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from fairdarts.kernels.engine import serves_kernels
 from fairdarts.operations.norm import Channels
 from fairdarts.spaces import SKIP, CellSpace
+from fairdarts.supernet.kernel_ops import mixed_by_kernels
 from fairdarts.supernet.perturbation import Perturbation
 from fairdarts.supernet.stacked_ops import POOLS, SEPARATE, SharedPool
 
@@ -53,6 +55,8 @@ class MixedOps(nn.Module):
         # them: one matrix product of gates and features sums these for all edges (`gated_sums`).
         # Each of the other operations gives every edge features of its own; `_terms` computes
         # them side by side, already multiplied by their gates.
+        if self._on_kernels(x, perturbation):
+            return self._by_kernels(x, gates)
         gate_of = dict(zip(self.operations, gates.unbind(dim=1), strict=True))
         shared = {name: operation(x) for name, operation in self.shared.items()}
         alike = [name for name in shared if not self._touched(name, perturbation)]
@@ -72,6 +76,24 @@ class MixedOps(nn.Module):
         gates_alike = torch.stack([gate_of[name] for name in alike], dim=1)
         sums = gated_sums(gates_alike, [shared[name] for name in alike])
         return [a + b for a, b in zip(sums, mixed, strict=True)]
+
+    def _on_kernels(self, x: Tensor, perturbation: Perturbation | None) -> bool:
+        """Whether this is what the kernels of a GPU know, and x is where they are."""
+        disturbed = any(self._touched(name, perturbation) for name in self.operations)
+        known = self.training and not disturbed
+        return known and serves_kernels(x, self.operations, self.num_edges, self.stride)
+
+    def _by_kernels(self, x: Tensor, gates: Tensor) -> list[Tensor]:
+        modules = dict(self.shared.items()) | dict(self.separate.items())
+        reduce = modules.pop(SKIP, None) if self.stride == 2 else None
+        mixed = mixed_by_kernels(x, gates, self.operations, modules, self.stride)
+        if reduce is not None:  # the one candidate that only reduction cells have
+            gate = gates[:, self.operations.index(SKIP)]
+            scale = gate[:, None].expand(-1, self.channels).flatten()
+            reduced = reduce(_repeat(x.relu(), self.num_edges), ..., scale)
+            for features, term in zip(mixed, reduced.split(self.channels, dim=1), strict=True):
+                features.add_(term)
+        return mixed
 
     def _terms(
         self,

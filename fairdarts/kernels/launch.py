@@ -1,0 +1,92 @@
+"""The one door to the GPU: every kernel is launched here, and can be counted here.
+
+Shapes, in all modules of the kernels: P pixels of all images (B * H * W), C channels of an edge,
+E edges, CT = E * C stacked channels; features are rows of pixels, (P, C) or (P, CT). A program
+computes a tile of pixels of one edge.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import triton.language as tl
+from torch import Tensor
+
+TILE = 2048
+"""Features of a tile: 16 for each thread of `NUM_WARPS` warps."""
+NUM_WARPS = 4
+MOST_CHUNKS = 128
+"""Programs for each candidate that add up the gradient of 1x1 weights, each over several tiles."""
+
+Listener = Callable[["Launch"], None]
+_listeners: list[Listener] = []
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One launch of a kernel."""
+
+    kernel: Any
+    grid: tuple[int, ...]
+    args: tuple[Any, ...]
+    constants: dict[str, Any]
+
+    @property
+    def traffic_bytes(self) -> int:
+        """Size of all tensors that are given, each of which is read or written once or more."""
+        leaves = (leaf for arg in self.args for leaf in (arg if isinstance(arg, tuple) else (arg,)))
+        return sum(leaf.nbytes for leaf in leaves if isinstance(leaf, Tensor))
+
+
+@contextmanager
+def launches(listener: Listener) -> Iterator[None]:
+    """Inside, tell `listener` of every launch."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
+
+
+def launch(kernel: Any, grid: tuple[int, ...], *args: Any, **constants: Any) -> None:
+    """Run a kernel; on `meta` tensors, which have no values, only say that it would run.
+
+    Args:
+        kernel: A function of `triton.jit`.
+        grid: Number of programs along each axis.
+        args: Its arguments; the first is a tensor or a tuple of them.
+        constants: Its constants by name.
+    """
+    for listener in _listeners:
+        listener(Launch(kernel, grid, args, constants))
+    first = args[0][0] if isinstance(args[0], tuple) else args[0]
+    if not first.is_meta:
+        kernel[grid](*args, **constants, num_warps=NUM_WARPS)
+
+
+def tile_pixels(channels: int) -> int:
+    """Pixels of a tile."""
+    return TILE // channels
+
+
+def num_tiles(pixels: int, channels: int) -> int:
+    """Tiles that hold all pixels; the last may be in part empty."""
+    return -(-pixels // tile_pixels(channels))
+
+
+def sum_type(dtype: torch.dtype) -> Any:
+    """Triton's type of sums over features of a type."""
+    return tl.float64 if dtype == torch.float64 else tl.float32
+
+
+def factor_type(dtype: torch.dtype) -> Any:
+    """Triton's type of the factors of matrix products."""
+    return tl.bfloat16 if dtype == torch.bfloat16 else sum_type(dtype)
+
+
+def products_precision() -> str:
+    """`tf32` inside `float32_products("tf32")`, otherwise `ieee`."""
+    precision: str = torch.backends.cuda.matmul.fp32_precision
+    return "tf32" if precision == "tf32" else "ieee"
