@@ -64,10 +64,10 @@ def derive(
     values = {name: value for name, value in given.items() if value is not None}
     with settings_named_as(rule="--rule", op_threshold="--threshold"):
         config = DeriveConfig.build(presets(method, space)["derive"] | values)
-    if config.rule == "darts" and threshold is not None:
+    if config.threshold is None and threshold is not None:
         raise ConfigError(
-            f"--threshold (={threshold:g}) does not fit the rule darts, which has no threshold: "
-            "leave it out, or add --rule threshold."
+            f"--threshold (={threshold:g}) does not fit the rule {config.rule}, which has no "
+            "threshold: leave it out, or add --rule threshold."
         )
     gates = _gates(opened, search_key, epoch)
     derivation, num_stable = derive_epochs(gates, config, get_space(space))
@@ -80,7 +80,7 @@ def derive(
                 "space": space,
                 "epoch": len(gates) - 1,
                 "rule": config.rule,
-                "op_threshold": None if config.rule == "darts" else config.op_threshold,
+                "op_threshold": config.threshold,
                 "valid": reason is None,
                 "invalid_reason": reason,
                 "margins": dict(derivation.margins),
@@ -90,7 +90,7 @@ def derive(
             }
         )
         return
-    by = config.rule if config.rule == "darts" else f"{config.rule} {config.op_threshold:g}"
+    by = config.rule if config.threshold is None else f"{config.rule} {config.threshold:g}"
     print(f"search {search_key} ({method}), epoch {len(gates) - 1}, rule {by}")
     print(describe(derivation.genotype))
     if reason:
@@ -129,6 +129,7 @@ def _gates(store: "Store", search_key: str, epoch: int | None) -> list[list[floa
 
     None: up to the epoch that a stopping rule chose, or else to the last one.
     """
+    from fairdarts.genotype.any_genotype import epochs_that_count
     from results.errors import StoreError
 
     columns = ["epoch", "gates", "chosen_epoch"]
@@ -140,7 +141,5 @@ def _gates(store: "Store", search_key: str, epoch: int | None) -> list[list[floa
             f"--epoch (={epoch}) must be one of the epochs 0 to {len(rows) - 1} that search "
             f"{search_key} has finished."
         )
-    if epoch is None:
-        chosen = rows[-1]["chosen_epoch"]
-        epoch = len(rows) - 1 if chosen is None else chosen
-    return [row["gates"] for row in rows if row["epoch"] <= epoch]
+    rows = epochs_that_count(rows) if epoch is None else rows[: epoch + 1]
+    return [row["gates"] for row in rows]

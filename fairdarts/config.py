@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from fairdarts.config_base import Config as Config
 from fairdarts.config_base import NameIn
+from fairdarts.config_sample import SampleConfig as SampleConfig
 from fairdarts.cures import PERTURBATIONS, STOPPING_RULES
 from fairdarts.presets import RECIPES
 from fairdarts.spaces import SKIP, SPACES, CellSpace, LayerSpace
@@ -284,32 +285,10 @@ class DeriveConfig(Config):
     op_threshold: float = Field(default=0.85, gt=0, lt=1)
     """Lowest gate that is kept (paper Section 5.1); the `darts` rule does not use it."""
 
-
-class SampleConfig(Config):
-    """One random-sampling baseline (paper Section 6.3 and Table 3)."""
-
-    space: Literal["s1"] = "s1"
-    """Search space that genotypes are drawn from."""
-    index: int = Field(default=0, ge=0)
-    """Number of the genotype, from 0, among the different ones that `seed` draws."""
-    num_skips: int = Field(default=2, ge=0, le=8)
-    """Exact number of skip connections in the normal cell (M)."""
-    min_multadds_m: float | None = Field(default=None, ge=0)
-    """Fewest MultAdds in millions, always counted at C = 36, 20 cells, 32 x 32, also if networks
-    are retrained in another size; left out: any."""
-    max_multadds_m: float | None = Field(default=None, gt=0)
-    """Most MultAdds in millions, counted in the same way; left out: any."""
-    seed: int = Field(default=0, ge=0, lt=2**31)
-    """Seed of the draws."""
-
-    @model_validator(mode="after")
-    def _window_is_open(self) -> Self:
-        lowest, highest = self.min_multadds_m, self.max_multadds_m
-        if lowest is not None and highest is not None and lowest > highest:
-            raise ValueError(
-                f"min_multadds_m (={lowest:g}) must not exceed max_multadds_m (={highest:g})."
-            )
-        return self
+    @property
+    def threshold(self) -> float | None:
+        """`op_threshold`; None by the rule `darts`, which has no threshold."""
+        return None if self.rule == "darts" else self.op_threshold
 
 
 class RetrainConfig(Config):

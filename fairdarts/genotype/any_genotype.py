@@ -3,6 +3,7 @@
 import itertools
 import reprlib
 from collections.abc import Sequence
+from typing import Any
 
 from fairdarts.config import DeriveConfig
 from fairdarts.errors import GenotypeError
@@ -88,6 +89,19 @@ def derive_flat(
     if isinstance(space, CellSpace):
         return derive(cell_gates(flat_gates, space), config, space)
     return derive_layers(flat_gates, config, space)
+
+
+def epochs_that_count(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The epochs of a search up to the one that its genotype is derived from, in order.
+
+    A stopping rule may choose an earlier epoch than the last one: later epochs do not count.
+
+    Args:
+        rows: One or more with `epoch` and `chosen_epoch`, as they are recorded.
+    """
+    ordered = sorted(rows, key=lambda row: row["epoch"])
+    chosen = ordered[-1]["chosen_epoch"]
+    return ordered[: None if chosen is None else chosen + 1]
 
 
 def derive_epochs(

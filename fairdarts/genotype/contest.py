@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, assert_never
 
 from fairdarts.config import DeriveConfig
 from fairdarts.errors import GenotypeError
@@ -45,8 +45,14 @@ def check_gates(gates: Iterable[float], owner: str) -> None:
 
 def places_and_threshold(config: DeriveConfig) -> tuple[int, float]:
     """How many candidates of one edge (in S2: one layer) may stay, and their lowest gate."""
-    places = 2 if config.rule == "threshold_edge" else 1
-    return places, 0.0 if config.rule == "darts" else config.op_threshold
+    match config.rule:
+        case "threshold" | "darts":
+            places = 1
+        case "threshold_edge":
+            places = 2
+        case _:
+            assert_never(config.rule)
+    return places, config.threshold or 0.0  # No gate is below 0.
 
 
 def contest(gates: Sequence[float], places: int, threshold: float) -> tuple[list[int], list[float]]:

@@ -1,5 +1,7 @@
 """The losses of the architecture step: validation cross-entropy and the zero-one loss."""
 
+from typing import assert_never
+
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -21,7 +23,13 @@ def zero_one_loss(gates: Tensor, form: ZeroOneForm = "l2") -> Tensor:
         Fair DARTS, arXiv:1911.12126, Eq. 7 and 9.
     """
     distance = gates - 0.5
-    return -(distance.square() if form == "l2" else distance.abs()).mean()
+    match form:
+        case "l2":
+            return -distance.square().mean()
+        case "l1":
+            return -distance.abs().mean()
+        case _:
+            assert_never(form)
 
 
 def architecture_loss(

@@ -15,6 +15,7 @@ from fairdarts.errors import FairDartsError
 from fairdarts.genotype.any_genotype import genotype_from_dict
 from fairdarts.genotype.sampling import check_sample
 from orchestrate.errors import SweepError
+from orchestrate.planning.images import data_settings
 from orchestrate.planning.plan import StageSpec, TrialSpec
 
 
@@ -67,8 +68,7 @@ def _check(trial: TrialSpec, look: Callable[[DataConfig], Facts]) -> list[str]:
 
 
 def _setup(stage: StageSpec, space: str, look: Callable[[DataConfig], Facts]) -> Setup:
-    given = {name: value for name, value in stage.config["data"].items() if name != "fingerprints"}
-    data = DataConfig.build(given, "data")
+    data = data_settings(stage.config["data"])
     search = retrain = None
     if stage.kind == "search":
         search = SearchConfig.build(stage.config["search"], "search")

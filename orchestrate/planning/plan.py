@@ -246,8 +246,8 @@ def _search_stages(sections: Sections, identify: Identify) -> tuple[StageSpec, S
     config = {"search": sections.search.model_dump(), "data": data}
     search = StageSpec("search", stage_key("search", config, None), config, None)
     rule = sections.derive.model_dump() | {"space": sections.search.space}
-    if rule["rule"] == "darts":
-        del rule["op_threshold"]  # That rule has no threshold; it must not change the key.
+    if sections.derive.threshold is None:
+        del rule["op_threshold"]  # The rule does not use it; it must not change the key.
     return search, StageSpec("derive", stage_key("derive", rule, search.key), rule, search.key)
 
 

@@ -33,7 +33,7 @@ from typing import Any
 
 from pydantic import Field
 
-from fairdarts.config import Config
+from fairdarts.config_sample import RandomGenotypes
 from fairdarts.errors import ConfigError
 from fairdarts.presets import METHODS
 from orchestrate.errors import SweepError
@@ -51,20 +51,11 @@ from results.store.layout import is_sweep
 KEYS = ("name", "description", "cost", "settings", "methods", "matrix", "random", "resources")
 
 
-class RandomBaseline(Config):
-    """A group of random genotypes (paper Table 3)."""
+class RandomBaseline(RandomGenotypes):
+    """A group of random genotypes."""
 
     models: int = Field(ge=1)
     """How many distinct genotypes."""
-    seed: int = Field(default=0, ge=0, lt=2**31)
-    """Seed of the draws."""
-    num_skips: int = Field(default=2, ge=0, le=8)
-    """Skip connections in the normal cell, exactly (M)."""
-    min_multadds_m: float | None = Field(default=None, ge=0)
-    """Fewest MultAdds in millions, counted at C = 36, 20 cells, 32 x 32, whatever the scale of the
-    retraining; left out: no limit."""
-    max_multadds_m: float | None = Field(default=None, gt=0)
-    """Most MultAdds in millions, counted in the same way; left out: no limit."""
 
 
 @dataclass(frozen=True)

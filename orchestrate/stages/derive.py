@@ -1,7 +1,7 @@
 """The stage `derive`: from the gates of a search to a genotype."""
 
 from fairdarts.config import DeriveConfig
-from fairdarts.genotype.any_genotype import derive_epochs
+from fairdarts.genotype.any_genotype import derive_epochs, epochs_that_count
 from fairdarts.spaces import get_space
 from orchestrate.stages.genotype_rows import record_genotype
 from orchestrate.stages.stage_run import StageResult, StageRun
@@ -17,15 +17,12 @@ def run_derive(run: StageRun) -> StageResult:
         {name: value for name, value in run.stage.config.items() if name != "space"}, "derive"
     )
     space = get_space(run.stage.config["space"])
-    epochs = sorted(run.parent_rows("epochs"), key=lambda row: row["epoch"])
-    # A stopping rule may choose an earlier epoch than the last one: later epochs do not count.
-    chosen = epochs[-1]["chosen_epoch"]
-    epochs = epochs[: None if chosen is None else chosen + 1]
+    epochs = epochs_that_count(run.parent_rows("epochs"))
     last, stable = derive_epochs([row["gates"] for row in epochs], config, space)
     row = {
         "search_key": run.stage.parent,
         "rule": config.rule,
-        "op_threshold": run.stage.config.get("op_threshold"),
+        "op_threshold": config.threshold,
         "stable_epochs": stable,
         "epoch": epochs[-1]["epoch"],
     }
