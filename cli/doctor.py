@@ -9,7 +9,7 @@ import typer
 
 from cli.doctor_data import Finding, check_contact_sheet, data_findings
 from cli.formats import Format, FormatOption, counted, indented, print_json
-from cli.images import Images
+from cli.images import Fingerprinter
 from cli.interrupt import tidying
 from cli.options import DEFAULT_STORE, AddressOption, ScaleOption, SetOption, StoreOption
 from cli.planned import planned
@@ -275,7 +275,7 @@ def _memory(
     else:
         available, per_device = psutil.virtual_memory().available, at_once
         where = "available here"
-    for forecast in forecasts(planned(loaded, Images(store)), on_gpu=bool(share.gpus)):
+    for forecast in forecasts(planned(loaded, Fingerprinter(store)), on_gpu=bool(share.gpus)):
         parts = [f"retraining {_gib(forecast.retrain)}"]
         if forecast.search is not None:
             parts.insert(0, f"search {_gib(forecast.search)}")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from results.store.store import Store
 
 
-class Images:
+class Fingerprinter:
     """Takes fingerprints of images for a plan, and keeps the digests of files in the store."""
 
     def __init__(self, store: Path) -> None:

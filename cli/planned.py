@@ -9,7 +9,7 @@ import typer
 from cli.progress import working
 
 if TYPE_CHECKING:
-    from cli.images import Images
+    from cli.images import Fingerprinter
     from orchestrate.planning.plan import TrialSpec
     from orchestrate.planning.submission import Origin
     from orchestrate.planning.sweep_file import Sweep
@@ -30,7 +30,7 @@ def origin(sweep_file: str = "") -> "Origin":
     return Origin(shlex.join(["fairdarts", *sys.argv[1:]]), sweep_file)
 
 
-def planned(sweep: "Sweep", images: "Images") -> "list[TrialSpec]":
+def planned(sweep: "Sweep", images: "Fingerprinter") -> "list[TrialSpec]":
     """Plan the trials of a sweep and check them.
 
     Raises:

@@ -13,7 +13,7 @@ import typer
 
 from cli.console import rich_console
 from cli.genotypes import GenotypeArgument, genotype_row, read_genotype
-from cli.images import Images
+from cli.images import Fingerprinter
 from cli.options import DEFAULT_STORE, ScaleOption, SetOption, StoreOption
 from cli.planned import checked, origin
 from cli.sweep import interruptible, print_table
@@ -68,7 +68,7 @@ def search(
     assignments = _assignments(set_, given, ("data", "search", "derive"), "a search")
     with _as_written(assignments, given):
         sections = resolve(method, _layers(method, scale, given, assignments))
-    trial = search_only_trial(method, sections, {"seed": seed}, Images(store).identify)
+    trial = search_only_trial(method, sections, {"seed": seed}, Fingerprinter(store).identify)
     checked([trial])
     results = _run("search", trial, threads, store)
     row = genotype_row(results, trial.stages[-1].key)
@@ -103,7 +103,7 @@ def retrain(
     with _as_written(assignments, given):
         layers = _layers("fairdarts", scale, given, assignments, architecture.space)
         sections = resolve("fairdarts", layers)
-    trial = given_trial(name, architecture.to_dict(), sections, Images(store).identify)
+    trial = given_trial(name, architecture.to_dict(), sections, Fingerprinter(store).identify)
     checked([trial])
     results = _run("retrain", trial, threads, store)
     print_table(results, [_sweep_name("retrain", trial)])

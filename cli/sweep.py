@@ -12,7 +12,7 @@ import typer
 
 from cli.console import rich_console
 from cli.formats import Format, FormatOption, counted, indented, print_json, terminal_width
-from cli.images import Images
+from cli.images import Fingerprinter
 from cli.interrupt import tidying
 from cli.options import DEFAULT_STORE, AddressOption, ScaleOption, SetOption, StoreOption
 from cli.planned import origin, planned
@@ -90,7 +90,7 @@ def plan(
     from orchestrate.planning.sweep_file import load_sweep
 
     loaded = load_sweep(sweep, set_, scale)
-    trials = planned(loaded, Images(store))
+    trials = planned(loaded, Fingerprinter(store))
     known = _statuses_if_store(store, trials)
     if format_ is Format.JSON:
         from cli.sweep_json import plan_document
@@ -141,7 +141,7 @@ def run(
     from results.store.store import Store
 
     loaded = load_sweep(sweep, set_, scale)
-    images = Images(store)
+    images = Fingerprinter(store)
     trials = planned(loaded, images)
     if address is None:
         # Refuse before anything is written if trials need more than this machine has, or if the
@@ -325,7 +325,7 @@ def _with_current_images(store: "Store", submission: "Submission") -> "Submissio
     write_trials(store, submission)
     if all(status.finished for status in sweep_status(store, submission.trials)):
         return submission
-    trials = with_current_images(submission.trials, Images(store.root).identify)
+    trials = with_current_images(submission.trials, Fingerprinter(store.root).identify)
     if trials == submission.trials:
         return submission
     print(

@@ -50,13 +50,13 @@ class MixedOps(nn.Module):
             E tensors (B, C, H / stride, W / stride): sum over o of gate[e, o] * operation o of x,
             whose features the perturbation may change.
         """
+        if self._on_kernels(x, perturbation):
+            return self._by_kernels(x, gates)
         # The sum of Eq. 6, sum over o of gate[e, o] * o(x), in two parts. Operations without
         # weights (`shared`) give the same features on every edge, unless a perturbation touches
         # them: one matrix product of gates and features sums these for all edges (`gated_sums`).
         # Each of the other operations gives every edge features of its own; `_terms` computes
         # them side by side, already multiplied by their gates.
-        if self._on_kernels(x, perturbation):
-            return self._by_kernels(x, gates)
         gate_of = dict(zip(self.operations, gates.unbind(dim=1), strict=True))
         shared = {name: operation(x) for name, operation in self.shared.items()}
         alike = [name for name in shared if not self._touched(name, perturbation)]
