@@ -25,8 +25,10 @@ def all_parts() -> list[Part]:
     """Fresh ones, in the order in which they are measured."""
     return [
         Part("ceilings", "benchmarks.gpu.ceilings:measure", 30),
+        Part("first-step", "benchmarks.gpu.first_steps:measure", 100),
         Part("step", "benchmarks.gpu.steps:measure_float32", 60),
         Part("epoch", "benchmarks.gpu.epoch:measure", 60),
+        Part("nodes", "benchmarks.gpu.nodes:measure", 40),
         Part("pieces", "benchmarks.gpu.pieces:measure", 60),
         Part("precisions", "benchmarks.gpu.steps:measure_precisions", 50),
         Part("retraining", "benchmarks.gpu.retraining:measure", 40),
