@@ -3,9 +3,7 @@
 Shapes as in `fairdarts.supernet.mixed_ops`.
 """
 
-import importlib
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +12,7 @@ from benchmarks.gpu.ceilings import copy_tb_per_s
 from benchmarks.gpu.measure import Work, forget, piece_ms
 from benchmarks.gpu.readings import Reading, Report, Setup
 from benchmarks.plain_supernet import PlainMixedOp
+from fairdarts.kernels.engine import HAS_TRITON
 from fairdarts.spaces import CellSpace, get_space
 from fairdarts.supernet.mixed_ops import MixedOps
 from fairdarts.training.precision import float32_products
@@ -56,7 +55,7 @@ def measure(setup: Setup, report: Report) -> None:
             ours_ms = piece_ms([ours], sizes, device)
             note = f"{plain_ms / ours_ms:.2f}x as fast"
             report(Reading(f"node of {NUM_EDGES} edges, {where}: ours", ours_ms, "ms", note))
-            for number, (name, replay, traffic_bytes) in enumerate(launches(ours), 1):
+            for number, (name, replay, traffic_bytes) in enumerate(launched(ours), 1):
                 ms = piece_ms([replay], sizes, device)
                 note = f"{traffic_bytes / bandwidth / 1e9 / ms:.0%} of the traffic bound"
                 report(Reading(f"{where}: kernel {number}, {name}", ms, "ms", note))
@@ -72,19 +71,19 @@ def _passes(module: nn.Module, x: Tensor) -> Work:
     return lambda: torch.autograd.grad([*module(x, gates)], leaves, slopes)
 
 
-def launches(work: Work) -> list[tuple[str, Work, int]]:
+def launched(work: Work) -> list[tuple[str, Work, int]]:
     """Name, repetition and least memory traffic of each kernel of ours that `work` launches."""
-    try:
-        kernels = importlib.import_module("fairdarts.kernels.launch")
-    except ModuleNotFoundError:  # there is no Triton
+    if not HAS_TRITON:
         return []
-    found: list[Any] = []
-    with kernels.launches(found.append):
+    from fairdarts.kernels.launch import Launch, launch, launches
+
+    found: list[Launch] = []
+    with launches(found.append):
         work()
     return [
         (
             one.kernel.fn.__name__,
-            partial(kernels.launch, one.kernel, one.grid, *one.args, **one.constants),
+            partial(launch, one.kernel, one.grid, *one.args, **one.constants),
             one.traffic_bytes,
         )
         for one in found

@@ -7,6 +7,7 @@ import psutil
 import pytest
 from gpu_parts import FIRST
 
+from benchmarks.gpu import nodes
 from benchmarks.gpu.measure import covered
 from benchmarks.gpu.parts import Part, all_parts
 from benchmarks.gpu.processes import run_part
@@ -97,6 +98,18 @@ def test_the_table_has_a_line_for_every_reading_and_every_part_that_is_not_done(
 
 def test_time_in_which_kernels_overlap_counts_once() -> None:
     assert covered([(0, 4), (1, 2), (3, 6), (8, 9)]) == 7
+
+
+def test_every_kernel_of_a_node_is_timed_by_itself() -> None:
+    pytest.importorskip("triton", reason="Triton comes with torch's CUDA wheels for Linux alone")
+    readings: list[Reading] = []
+    # `meta` counts as a GPU and computes nothing.
+    nodes.measure(Setup("meta", TINY, None), readings.append)
+    names = [reading.what.partition(": ")[2] for reading in readings]
+    assert names[:2] == ["plain", "ours"]
+    assert "kernel 1, " in names[2]
+    assert any(name.endswith("stage_forward") for name in names)
+    assert all(reading.note.endswith("of the traffic bound") for reading in readings[2:])
 
 
 def test_the_parts_have_names_of_their_own() -> None:
