@@ -26,7 +26,7 @@ GPU_PYTHON = $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
 OUT ?= gpu-results
 
 test-gpu:
-	$(GPU_PYTHON) -m pytest -m "gpu and not slow" tests/gpu
+	$(GPU_PYTHON) -m pytest -m "gpu and not slow" tests/gpu $(wildcard tests/kernels)
 
 bench-gpu:
 	$(GPU_PYTHON) -m benchmarks.gpu --out $(OUT) $(if $(DATA),--data $(DATA))
