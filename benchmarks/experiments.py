@@ -33,7 +33,8 @@ from fairdarts.genotype.cell_cost import cell_network_cost
 from fairdarts.genotype.cell_genotype import Genotype
 from fairdarts.genotype.dominance import DOMINANT_GATE
 from fairdarts.spaces import CELL_KINDS, S1, SKIP, CellSpace, Space, get_space
-from results.query.outcomes import STAGE_COLUMNS, trial_outcomes
+from results.query.outcomes import trial_outcomes
+from results.query.planned import STAGE_COLUMNS
 from results.query.stats import mean_std_over_searches
 from results.statuses import TrialOutcome
 from results.store.store import Store

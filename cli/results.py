@@ -63,7 +63,8 @@ def table(
     """
     from results.errors import StoreError
     from results.query.aggregate import aggregate
-    from results.query.outcomes import num_left_out, trial_outcomes
+    from results.query.outcomes import trial_outcomes
+    from results.query.planned import num_left_out
     from results.report.render import render
     from results.store.store import Store
 
@@ -77,7 +78,7 @@ def table(
     with working("reading the tables"):
         aggregated = aggregate(trial_outcomes(opened, chosen, all_submissions))
         text = render(aggregated, format_.value, width)
-        left_out = 0 if all_submissions else num_left_out(opened, chosen)
+        left_out = 0 if all_submissions else sum(num_left_out(opened, chosen).values())
     if output is None:
         print(text, end="")
     else:

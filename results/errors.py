@@ -15,3 +15,7 @@ class SchemaError(ResultsError):
 
 class DamagedFile(ResultsError):
     """The content of a file is not what was written."""
+
+
+class QueryError(ResultsError):
+    """A question to the tables cannot be answered as it was put."""

@@ -18,8 +18,9 @@ BOOL = pa.bool_()
 I16 = pa.int16()
 I32 = pa.int32()
 I64 = pa.int64()
+F32 = pa.float32()
 F64 = pa.float64()
-VECTOR = pa.list_(pa.float32())
+VECTOR = pa.list_(F32)
 CHANNELS = pa.list_(pa.float64())
 TEXTS = pa.list_(pa.string())
 TIME = pa.timestamp("us", tz="UTC")
@@ -55,6 +56,14 @@ class Table:
     key: tuple[str, ...]
     """Columns that together identify a row."""
     columns: tuple[Column, ...]
+
+    def column(self, name: str) -> Column:
+        """The column of that name.
+
+        Raises:
+            KeyError: If there is none.
+        """
+        return {column.name: column for column in self.columns}[name]
 
     @cached_property
     def arrow(self) -> pa.Schema:

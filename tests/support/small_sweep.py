@@ -1,12 +1,16 @@
 """A small sweep in a store, written as the driver and its workers would."""
 
 import hashlib
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from results.store.layout import live_name, plan_name
 from results.store.store import Store
+
+NUM_ALPHAS = 196
+"""Of S1: 2 cells x 14 edges x 7 operations."""
 
 
 def key(*parts: object) -> str:
@@ -22,6 +26,8 @@ class Trial:
     retrain_seed: int = 0
     dataset: str = "cifar10"
     recipe: str | None = "cifar-600"
+    settings: tuple[tuple[str, Any], ...] = field(default=(), repr=False)
+    """Settings of the search that its label does not name."""
 
     @property
     def is_random(self) -> bool:
@@ -29,15 +35,29 @@ class Trial:
 
     @property
     def search_key(self) -> str:
-        return key("search", self.label, self.seed)
+        return key("search", self.label, self.seed, *self.settings)
 
     @property
     def genotype_key(self) -> str:
-        return key("genotype", self.label, self.seed)
+        return key("genotype", self.label, self.seed, *self.settings)
 
     @property
     def retrain_key(self) -> str:
-        return key("retrain", self)
+        return key("retrain", self, *self.settings)
+
+    @property
+    def stages(self) -> list[dict[str, Any]]:
+        """The settings of each stage, as the plan keeps them; only a few of them."""
+        data = {"source": self.dataset}
+        search = {"space": "s1", "epochs": 2, "seed": self.seed, **dict(self.settings)}
+        retrain = {"recipe": self.recipe, "seed": self.retrain_seed}
+        searched = [
+            {"kind": "search", "config": {"search": search, "data": data}},
+            {"kind": "derive", "config": {"rule": "threshold", "space": "s1"}},
+        ]
+        sampled = [{"kind": "sample", "config": {"space": "s1", "seed": self.seed}}]
+        retrained = [{"kind": "retrain", "config": {"retrain": retrain, "data": data}}]
+        return (sampled if self.is_random else searched) + (retrained if self.recipe else [])
 
     def row(self, sweep: str, submission: int) -> dict[str, Any]:
         first = "sample" if self.is_random else "search"
@@ -49,7 +69,7 @@ class Trial:
             "submission": submission,
             "trial_id": self.retrain_key if self.recipe else self.genotype_key,
             "label": f"{self.label} seed={self.seed}",
-            "group_id": key("group", self.label, self.dataset, self.recipe),
+            "group_id": key("group", self.label, self.dataset, self.recipe, *self.settings),
             "group_label": self.label,
             "method": self.label.split()[0],
             "space": "s1",
@@ -58,6 +78,7 @@ class Trial:
             f"{first}_seed": self.seed,
             "retrain_seed": self.retrain_seed if self.recipe else None,
             "retrain_key": self.retrain_key if self.recipe else None,
+            "config_json": json.dumps(self.stages),
             "planned_at": datetime(2026, 1, 1, tzinfo=UTC),
             **genotype,
         }
@@ -79,7 +100,17 @@ def attempt(
 
 
 def finish_search(store: Store, trial: Trial) -> None:
-    rows = [{"stage_key": trial.search_key, "epoch": e, "wall_s": 100.0 + e} for e in range(2)]
+    rows = [
+        {
+            "stage_key": trial.search_key,
+            "kind": "search",
+            "epoch": epoch,
+            "wall_s": 100.0 + epoch,
+            "alphas": [epoch + place / 1000 for place in range(NUM_ALPHAS)],
+            "gates": [place / NUM_ALPHAS for place in range(NUM_ALPHAS)],
+        }
+        for epoch in range(2)
+    ]
     store.write_rows("epochs", live_name(trial.search_key, 1), rows)
     attempt(store, trial.search_key, "search", "ok")
 

@@ -1,0 +1,165 @@
+"""SQL over the views, in a DuckDB that can neither read nor write anything else.
+
+Several layers keep a query inside, because each of them has had holes in some version of DuckDB:
+
+1. Only one SELECT is run. (WITH, FROM, VALUES, DESCRIBE, SUMMARIZE are SELECTs for DuckDB.)
+2. External access is off, extensions are neither loaded nor installed, and Python variables are
+   not tables. Then the configuration is locked.
+3. The views are Arrow tables in memory. No path of the store is known to DuckDB.
+
+A query is bounded in memory, threads, time and size of its result.
+"""
+
+import os
+import re
+import threading
+from typing import TYPE_CHECKING
+
+from results.errors import QueryError
+from results.query.tables import TABLES, Tables
+from results.query.views import VIEWS
+from results.text import clean_text
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+MEMORY_GIB = 2.0
+MAX_THREADS = 4
+TIMEOUT_S = 60.0
+MAX_ERROR_BYTES = 400
+
+_LOCKED_DOWN = {
+    "allow_community_extensions": "false",
+    "allow_persistent_secrets": "false",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "python_enable_replacements": "false",
+    "temp_directory": "",
+}
+_UNFOLDED_ALPHAS = """
+    CREATE VIEW alphas AS
+    SELECT stage_key, epoch, cell, edge, source, destination, operation, position, alpha, gate
+    FROM (
+        SELECT stage_key, epoch, layout, unnest(alphas) AS alpha, unnest(gates) AS gate,
+            CAST(generate_subscripts(alphas, 1) - 1 AS SMALLINT) AS position
+        FROM epochs LEFT JOIN layouts_of_searches USING (stage_key)
+        WHERE alphas IS NOT NULL
+    ) LEFT JOIN positions_of_layouts USING (layout, position)
+"""
+
+
+def query(
+    tables: Tables, sql: str, timeout_s: float = TIMEOUT_S, memory_gib: float = MEMORY_GIB
+) -> "pa.Table":
+    """Answer one SQL statement. Only the views that it names are read from the store.
+
+    Args:
+        tables: Where the views come from.
+        sql: One statement of DuckDB's SQL.
+        timeout_s: After this time the query is stopped, without the time for reading the store.
+        memory_gib: Memory for computing, and once more for the result.
+    Raises:
+        QueryError: If it is not a query, is wrong, or takes too much time or memory.
+        DamagedFile: If a file of a view that it names is damaged.
+    """
+    import duckdb
+
+    try:
+        with duckdb.connect(":memory:", config=_config(memory_gib)) as connection:
+            statement = _checked(connection, sql)
+            _load(connection, tables, connection.get_table_names(statement.query))
+            connection.execute("SET enable_external_access = false")
+            connection.execute("SET lock_configuration = true")
+            return _fetch(connection, statement, timeout_s, memory_gib)
+    except duckdb.Error as error:
+        raise QueryError(_sentence(error, timeout_s, memory_gib)) from None
+
+
+def _config(memory_gib: float) -> dict[str, str | bool | int | float | list[str]]:
+    threads = min(MAX_THREADS, os.cpu_count() or 1)
+    return {**_LOCKED_DOWN, "threads": threads, "memory_limit": f"{memory_gib}GiB"}
+
+
+def _checked(connection: "duckdb.DuckDBPyConnection", sql: str) -> "duckdb.Statement":
+    """Return the one statement in `sql`, if it only reads."""
+    import duckdb
+
+    statements = connection.extract_statements(sql)
+    if len(statements) != 1:
+        raise QueryError(f"sql must be one statement, not {len(statements)}: give one query.")
+    (statement,) = statements
+    try:
+        kind = statement.type
+    except ValueError:  # A kind for which Python has no name.
+        kind = None
+    if kind != duckdb.StatementType.SELECT:
+        raise QueryError(
+            "sql must be a query (SELECT, WITH, FROM, VALUES, DESCRIBE or SUMMARIZE), not "
+            f"{kind.name if kind else 'another statement'}: the tables can only be read."
+        )
+    return statement
+
+
+def _load(
+    connection: "duckdb.DuckDBPyConnection", tables: Tables, names: "set[str] | list[str]"
+) -> None:
+    wanted = {name.lower() for name in names} & VIEWS.keys()
+    unfold = "alphas" in wanted
+    for name in TABLES:
+        if name in wanted or (unfold and name == "epochs"):
+            connection.register(name, tables.read(name))
+    if unfold:
+        layouts, positions = tables.layouts
+        connection.register("layouts_of_searches", layouts)
+        connection.register("positions_of_layouts", positions)
+        connection.execute(_UNFOLDED_ALPHAS)
+
+
+def _fetch(
+    connection: "duckdb.DuckDBPyConnection",
+    statement: "duckdb.Statement",
+    timeout_s: float,
+    memory_gib: float,
+) -> "pa.Table":
+    import pyarrow as pa
+
+    stop = threading.Timer(timeout_s, connection.interrupt)
+    stop.daemon = True
+    stop.start()
+    try:
+        reader = pa.RecordBatchReader.from_stream(connection.sql(statement))
+        batches, size = [], 0
+        for batch in reader:
+            batches.append(batch)
+            size += batch.nbytes
+            if size > memory_gib * 2**30:
+                raise QueryError(
+                    f"the result is larger than {memory_gib:g} GiB: aggregate, or add a LIMIT."
+                )
+        return pa.Table.from_batches(batches, reader.schema)
+    finally:
+        stop.cancel()
+
+
+def _sentence(error: "duckdb.Error", timeout_s: float, memory_gib: float) -> str:
+    """DuckDB's message on one line, with its hint and without the picture of the query."""
+    import duckdb
+
+    if isinstance(error, duckdb.InterruptException):
+        return (
+            f"the query was stopped after {timeout_s:g} s: ask for less, or allow more time "
+            "(`--timeout`, in Python `timeout_s`)."
+        )
+    message = clean_text(_PICTURE.sub("", str(error)), MAX_ERROR_BYTES).rstrip(".!")
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return f"the query needs more than {memory_gib:g} GiB of memory: ask for less."
+    # DuckDB's own hint knows only the tables that the query names.
+    if isinstance(error, duckdb.CatalogException) and (unknown := _NO_TABLE.match(message)):
+        return f"there is no table {unknown[1]}: the tables are {', '.join(VIEWS)}."
+    return f"{message}."
+
+
+_PICTURE = re.compile(r"\n+LINE \d+:.*", re.DOTALL)
+"""The line of the query with a mark under the fault. On one line it says nothing."""
+_NO_TABLE = re.compile(r"Catalog Error: Table with name (\S+) does not exist")

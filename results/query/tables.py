@@ -1,0 +1,96 @@
+"""The resolved tables of a store, each read when it is first asked for."""
+
+import json
+from collections.abc import Collection
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from results.query.outcomes import outcomes_of
+from results.query.planned import Row, planned, stage_keys
+from results.query.positions import positions_table, space_of
+from results.query.views import ALL_ATTEMPTS
+from results.schema import I16, STR, TRIALS
+from results.store.layout import STAGE_TABLES
+from results.store.store import Store
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+TABLES = ("trials", "outcomes", "attempts", *sorted(STAGE_TABLES))
+"""Views that are held as tables. `alphas` is unfolded from `epochs` while a query runs."""
+
+
+class Tables:
+    """The trials that `fairdarts results table` counts, and the rows of their stages.
+
+    Args:
+        store: The store to read.
+        sweeps: Names of sweeps; None: every sweep.
+        all_submissions: Include trials that only older submissions of a sweep planned.
+    Raises:
+        StoreError: If there is no sweep of a given name.
+        DamagedFile: If a file of the table `trials` is damaged.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        sweeps: list[str] | None = None,
+        all_submissions: bool = False,
+    ) -> None:
+        self.store = store
+        self.planned: list[Row] = planned(store, sweeps, all_submissions)
+
+    def read(self, name: str, keys: Collection[str] | None = None) -> "pa.Table":
+        """Read a table; see `results.query.views` for its columns.
+
+        Args:
+            name: One of `TABLES`.
+            keys: Only the rows of these stages; None: of all that the trials have.
+        Raises:
+            DamagedFile: If a file is damaged.
+        """
+        import pyarrow as pa
+
+        if name == "trials":
+            return pa.Table.from_pylist(self.planned, TRIALS.arrow)
+        if name == "outcomes":
+            return outcomes_of(self.store, self.planned)
+        wanted = self._stage_keys if keys is None else self._stage_keys.intersection(keys)
+        rows = self.store.read(name, wanted)
+        return _with_newest(rows) if name == "attempts" else rows
+
+    @cached_property
+    def layouts(self) -> "tuple[pa.Table, pa.Table]":
+        """What the lists of alphas mean: a layout for each search, and the positions of layouts."""
+        import pyarrow as pa
+
+        spaces = {
+            trial["search_key"]: space_of(json.loads(trial["config_json"] or "[]"))
+            for trial in self.planned
+            if trial["search_key"]
+        }
+        distinct = sorted({space for space in spaces.values() if space is not None}, key=str)
+        rows = [
+            {"stage_key": key, "layout": distinct.index(space)}
+            for key, space in spaces.items()
+            if space is not None
+        ]
+        schema = pa.schema([("stage_key", STR), ("layout", I16)])
+        return pa.Table.from_pylist(rows, schema), positions_table(distinct)
+
+    @cached_property
+    def _stage_keys(self) -> frozenset[str]:
+        return stage_keys(self.planned)
+
+
+def _with_newest(attempts: "pa.Table") -> "pa.Table":
+    """Add the column `newest`."""
+    import pyarrow as pa
+
+    highest: dict[str, int] = {}
+    rows = attempts.select(["stage_key", "attempt"]).to_pylist()
+    for row in rows:
+        highest[row["stage_key"]] = max(row["attempt"], highest.get(row["stage_key"], 0))
+    newest = pa.array([row["attempt"] == highest[row["stage_key"]] for row in rows], pa.bool_())
+    return pa.Table.from_arrays([*attempts.columns, newest], schema=ALL_ATTEMPTS.arrow)

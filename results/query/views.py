@@ -1,0 +1,105 @@
+"""The tables that people query: those of the store, resolved, and two that are computed from them.
+
+Resolved means: of each stage only the rows of its highest attempt, and of each sweep only the
+trials of its newest submission. `attempts` has every attempt, because lost ones cost time, too.
+"""
+
+from results.schema import (
+    ATTEMPTS,
+    BOOL,
+    EPOCHS,
+    F32,
+    F64,
+    GENOTYPES,
+    I16,
+    RETRAINS,
+    STR,
+    TRIALS,
+    Column,
+    Table,
+)
+
+FROM_GENOTYPES = (
+    "genotype_json",
+    "num_skips_normal",
+    "num_skips_reduce",
+    "num_edges_normal",
+    "num_edges_reduce",
+    "margin_normal",
+    "margin_reduce",
+    "stable_epochs",
+    "num_blocks",
+    "num_removed_layers",
+    "num_skips_layers",
+    "margin_layers",
+)
+FROM_RETRAINS = (
+    "test_top1_pct",
+    "best_test_top1_pct",
+    "best_epoch",
+    "val_test_top1_pct",
+    "val_epoch",
+    "params",
+    "params_with_auxiliary",
+    "multadds",
+    "image_size",
+    "init_channels",
+    "num_cells",
+    "trained_as",
+)
+"""Columns of these tables that the row of a trial gets."""
+
+OUTCOMES = Table(
+    "outcomes",
+    ("sweep", "trial_id"),
+    (
+        *TRIALS.columns,
+        *(GENOTYPES.column(name) for name in FROM_GENOTYPES),
+        *(RETRAINS.column(name) for name in FROM_RETRAINS),
+        Column("search_s", F64, "sum of the durations of the search's epochs", "s"),
+        Column(
+            "retrain_s",
+            F64,
+            "sum of the durations of the retraining's epochs; null if its rows are copied from "
+            "`trained_as`, so that a sum counts every training once",
+            "s",
+        ),
+        Column(
+            "num_damaged",
+            ATTEMPTS.column("num_damaged").type,
+            "damaged images left out by the stage that left out most; null: none is left out",
+        ),
+        Column("outcome", STR, "ok, invalid, failed or unfinished"),
+        Column("failure_kind", STR, "as in `attempts`; null: not failed"),
+        Column("reason", STR, "why the trial is invalid or failed"),
+    ),
+)
+
+ALL_ATTEMPTS = Table(
+    ATTEMPTS.name,
+    ATTEMPTS.key,
+    (*ATTEMPTS.columns, Column("newest", BOOL, "true: the highest attempt of its stage")),
+)
+
+ALPHAS = Table(
+    "alphas",
+    ("stage_key", "epoch", "cell", "edge", "operation"),
+    (
+        EPOCHS.column("stage_key"),
+        EPOCHS.column("epoch"),
+        Column("cell", STR, "normal or reduce; in S2 `layers`"),
+        Column("edge", I16, "number of the edge in its cell, from 0; in S2 of the layer"),
+        Column("source", I16, "node where the edge begins; 0 and 1 are inputs; null in S2"),
+        Column("destination", I16, "node where the edge ends; null in S2"),
+        Column("operation", STR, "candidate operation; in S2 the choice of a layer"),
+        Column("position", I16, "index in the lists of `epochs.alphas` and `gates`, from 0"),
+        Column("alpha", F32, "architecture parameter, before the sigmoid or softmax"),
+        Column("gate", F32, "factor of the operation in the forward pass"),
+    ),
+)
+
+VIEWS = {
+    table.name: table
+    for table in (TRIALS, OUTCOMES, ALL_ATTEMPTS, EPOCHS, ALPHAS, GENOTYPES, RETRAINS)
+}
+"""Every view by name, in the order in which a newcomer needs them."""
