@@ -32,12 +32,13 @@ def depthwise_conv(x: Tensor, weight: Tensor, stride: int, dilation: int) -> Ten
         (B, C, ceil(H / stride), ceil(W / stride)).
     """
     # TorchScript knows no gradients but its own. It compiles no branch that it never takes.
-    if is_scripting() or x.device.type != "cpu" or weight.shape[-1] not in FAST_KERNELS:
+    if is_scripting() or x.device.type != "cpu":
         output = _conv(x, weight, stride, dilation)
     else:
         if stride == 2 and dilation == 2:  # it reads every second pixel only
             x, stride, dilation = every_second_pixel(x, 0), 1, 1
-        output = _DepthwiseConv.apply(x, weight, stride, dilation)
+        fast = weight.shape[-1] in FAST_KERNELS
+        output = (_DepthwiseConv.apply if fast else _conv)(x, weight, stride, dilation)
     return output
 
 
