@@ -1,11 +1,12 @@
 """`fairdarts sweep clean`: free the disk space that a finished sweep does not need."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cli.formats import counted
+from cli.formats import Format, FormatOption, counted, print_json
 from cli.options import DEFAULT_STORE, StoreOption
 
 BYTES_PER_MB = 1e6
@@ -22,13 +23,15 @@ def clean(
         ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
+    format_: FormatOption = Format.TEXT,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Remove the checkpoints of finished stages.
 
     Says how much space that frees, and asks first. Results and logs stay, and so does everything
     that an unfinished trial needs to continue. The weights of retrained networks, which `fairdarts
-    arch export` needs, stay too, unless --weights is given.
+    arch export` needs, stay too, unless --weights is given. As JSON: sweep, num_files, num_bytes
+    and removed (true or false); without --yes nothing is asked, and nothing is removed.
 
     Examples:
 
@@ -43,17 +46,28 @@ def clean(
     opened = Store.open(store)
     trials = load_submission(opened, sweep).trials
     files = list(needless_checkpoints(opened, trials, keep_weights=not weights))
-    size_mb = sum(path.stat().st_size for path in files) / BYTES_PER_MB
+    num_bytes = sum(path.stat().st_size for path in files)
+    if format_ is Format.JSON:
+        if yes:
+            _remove(files)
+        counts = {"num_files": len(files), "num_bytes": num_bytes}
+        print_json({"sweep": sweep} | counts | {"removed": yes})
+        raise typer.Exit(NOTHING_DONE if files and not yes else 0)
     if not files:
         print(f"{sweep}: nothing to remove.")
         return
+    size = f"{num_bytes / BYTES_PER_MB:,.1f} MB"
     what = "checkpoints and weights" if weights else "checkpoints"
-    print(f"{sweep}: {what} of finished stages: {counted(len(files), 'file')}, {size_mb:,.1f} MB.")
+    print(f"{sweep}: {what} of finished stages: {counted(len(files), 'file')}, {size}.")
     if not yes and not (sys.stdin.isatty() and typer.confirm("Remove them?")):
         print("Nothing was removed; --yes removes them without asking.")
         raise typer.Exit(NOTHING_DONE)
+    _remove(files)
+    print(f"Removed {size}.")
+
+
+def _remove(files: list[Path]) -> None:
     # Records first: without its record a checkpoint counts as missing, so an interrupt here
     # leaves no record of a checkpoint that is gone.
     for path in sorted(files, key=lambda path: path.suffix != ".json"):
         path.unlink(missing_ok=True)
-    print(f"Removed {size_mb:,.1f} MB.")

@@ -8,6 +8,7 @@ import json
 import shutil
 import sys
 import textwrap
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from enum import StrEnum
 from typing import Annotated
 
@@ -57,6 +58,14 @@ def indented(text: str, first: str = "    ", rest: str = "    ") -> str:
 def counted(number: int, noun: str) -> str:
     """Number and noun, e.g. "1 trial" or "2 trials"."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def notes_aside(format_: Format) -> AbstractContextManager[object]:
+    """For a block that prints progress and notes: with JSON they go to stderr.
+
+    Standard output then has the document alone.
+    """
+    return redirect_stdout(sys.stderr) if format_ is Format.JSON else nullcontext()
 
 
 def print_json(document: object) -> None:

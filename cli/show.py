@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.formats import counted
+from cli.formats import Format, FormatOption, counted, print_json
 from cli.options import DEFAULT_STORE, StoreOption
-from orchestrate.statuses import Outcome, Status
 
 if TYPE_CHECKING:
     from orchestrate.planning.plan import StageSpec, TrialSpec
@@ -30,11 +29,16 @@ def show(
             "was run.",
         ),
     ],
+    format_: FormatOption = Format.TEXT,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Show what an id is, and which commands take it.
 
-    Prints its settings, state, results and files.
+    Prints its settings, state, results and files. As JSON: what (sweep, group, trial or stage), and
+    of a sweep what `sweep status` prints, command and folder; of a group group_id, group_label and
+    trials as in `sweep status`; of a trial sweeps, the same as of a trial in `sweep status`,
+    genotype, arch_top1_pct, test_top1_pct, params, multadds and stages; of a stage stage_key, kind,
+    status, parent, settings, folder, these results, and trials (their ids).
 
     `fairdarts sweep plan` and `fairdarts show SWEEP` print ids. Every command that takes an id also
     takes its first digits, as long as only one id begins with them.
@@ -44,24 +48,33 @@ def show(
     \b
         fairdarts show quickstart
         fairdarts show 2ab0
+        fairdarts show 2ab0 --format json
     """
     from orchestrate.running.lookup import planned_trials
     from results.query.ids import find_id, known_ids
     from results.store.store import Store
 
     opened = Store.open(store)
-    trials = planned_trials(opened)
+    planned = planned_trials(opened)
     if name in opened.sweep_names():
-        lines = _sweep(opened, name)
+        id_, what = name, "sweep"
     else:
         id_ = find_id(opened, name)
         what = known_ids(opened, id_)[id_][0]
-        if what == "trial":
-            lines = _trial(opened, trials[id_].trial, trials[id_].sweeps)
-        elif what == "group":
-            lines = _group(opened, id_, [known.trial for known in trials.values()])
-        else:
-            lines = _stage(opened, id_, [known.trial for known in trials.values()])
+    if format_ is Format.JSON:
+        from cli.show_json import document
+
+        print_json(document(opened, what, id_, planned))
+        return
+    trials = [known.trial for known in planned.values()]
+    if what == "sweep":
+        lines = _sweep(opened, id_)
+    elif what == "trial":
+        lines = _trial(opened, planned[id_].trial, planned[id_].sweeps)
+    elif what == "group":
+        lines = _group(opened, id_, trials)
+    else:
+        lines = _stage(opened, id_, trials)
     for title, text in lines:
         print(f"{title:<{WIDTH}}{text}".rstrip())
 
@@ -107,6 +120,7 @@ def _trials(store: "Store", trials: "list[TrialSpec]") -> Iterator[Line]:
 
 def _trial(store: "Store", trial: "TrialSpec", sweeps: list[str]) -> Iterator[Line]:
     from cli.live import invalid_advice
+    from orchestrate.running.lookup import stage_status
     from orchestrate.running.status import trial_status
 
     status = trial_status(store, trial)
@@ -118,7 +132,9 @@ def _trial(store: "Store", trial: "TrialSpec", sweeps: list[str]) -> Iterator[Li
     yield "state", f"{status.status}{reason}"
     if advice := invalid_advice(status):
         yield "", advice
-    stages = [f"{stage.key}  {_state(store, stage):<8} {stage.kind}" for stage in trial.stages]
+    stages = [
+        f"{stage.key}  {stage_status(store, stage):<8} {stage.kind}" for stage in trial.stages
+    ]
     yield from _block("stages", stages)
     for stage in trial.stages:
         yield from _results(store, stage)
@@ -130,12 +146,12 @@ def _trial(store: "Store", trial: "TrialSpec", sweeps: list[str]) -> Iterator[Li
 
 
 def _stage(store: "Store", id_: str, trials: "list[TrialSpec]") -> Iterator[Line]:
-    from orchestrate.running.lookup import stored_stage
+    from orchestrate.running.lookup import stage_status, stored_stage
 
     users = [(trial, stage) for trial in trials for stage in trial.stages if stage.key == id_]
     stage = users[0][1] if users else stored_stage(store, id_)
     yield "stage", f"{id_}  {stage.kind}"
-    yield "state", _state(store, stage)
+    yield "state", stage_status(store, stage)
     if stage.parent:
         yield "parent", f"{stage.parent}, the stage whose output it reads"
     yield from _block("trials", [f"{trial.trial_id}  {trial.label}" for trial, _ in users])
@@ -143,13 +159,6 @@ def _stage(store: "Store", id_: str, trials: "list[TrialSpec]") -> Iterator[Line
     yield from _settings(stage)
     yield "files", str(store.stage_dir(stage.kind, stage.key))
     yield from _commands(id_, {stage.kind})
-
-
-def _state(store: "Store", stage: "StageSpec") -> str:
-    from orchestrate.stages.twins import state_of
-
-    state = state_of(stage, store)
-    return Status.INVALID if state.outcome == Outcome.INVALID else state.status
 
 
 def _settings(stage: "StageSpec") -> Iterator[Line]:

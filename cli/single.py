@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.console import rich_console
+from cli.formats import Format, FormatOption, notes_aside, print_json
 from cli.genotypes import GenotypeArgument, genotype_row, read_genotype
 from cli.images import Fingerprinter
 from cli.options import DEFAULT_STORE, ScaleOption, SetOption, StoreOption
 from cli.planned import checked, origin
-from cli.sweep import interruptible, print_table
+from cli.run_report import interruptible, print_table
 from fairdarts.presets import METHODS
 from orchestrate.statuses import Status
 
 if TYPE_CHECKING:
     from orchestrate.planning.plan import TrialSpec
+    from orchestrate.running.status import TrialStatus
     from results.store.store import Store
 
 Given = dict[str, tuple[str, Any]]
@@ -48,12 +50,14 @@ def search(
     scale: ScaleOption = "paper",
     set_: SetOption = None,
     threads: ThreadsOption = 1,
+    format_: FormatOption = Format.TEXT,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Search once and print the genotype.
 
     Runs in this process, without Ray. The result is kept in the store, and a sweep that needs the
-    same search does not run it again. After an interrupt, the same command continues.
+    same search does not run it again. After an interrupt, the same command continues. As JSON: what
+    `fairdarts show` prints of the trial; progress then goes to stderr.
 
     Examples:
 
@@ -70,9 +74,9 @@ def search(
         sections = resolve(method, _layers(method, scale, given, assignments))
     trial = search_only_trial(method, sections, {"seed": seed}, Fingerprinter(store).identify)
     checked([trial])
-    results = _run("search", trial, threads, store)
-    row = genotype_row(results, trial.stages[-1].key)
-    print(row["genotype_json"])
+    results = _run("search", trial, threads, format_, store)
+    if format_ is Format.TEXT:
+        print(genotype_row(results, trial.stages[-1].key)["genotype_json"])
 
 
 def retrain(
@@ -82,11 +86,13 @@ def retrain(
     scale: ScaleOption = "paper",
     set_: SetOption = None,
     threads: ThreadsOption = 1,
+    format_: FormatOption = Format.TEXT,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Train one genotype from scratch.
 
-    Runs in this process, without Ray. After an interrupt, the same command continues.
+    Runs in this process, without Ray. After an interrupt, the same command continues. As JSON: what
+    `fairdarts show` prints of the trial; progress then goes to stderr.
 
     Examples:
 
@@ -105,8 +111,9 @@ def retrain(
         sections = resolve("fairdarts", layers)
     trial = given_trial(name, architecture.to_dict(), sections, Fingerprinter(store).identify)
     checked([trial])
-    results = _run("retrain", trial, threads, store)
-    print_table(results, [_sweep_name("retrain", trial)])
+    results = _run("retrain", trial, threads, format_, store)
+    if format_ is Format.TEXT:
+        print_table(results, [_sweep_name("retrain", trial)])
 
 
 def _assignments(
@@ -168,17 +175,33 @@ def _layers(
     return [scale_named(scale).layer(method, space_of(layers), recipe_of(layers)), *layers]
 
 
-def _run(command: str, trial: "TrialSpec", threads: int, store: Path) -> "Store":
-    from cli.live import PROBLEMS, live_view, problem_line
+def _run(command: str, trial: "TrialSpec", threads: int, format_: Format, store: Path) -> "Store":
+    """Run a trial. With JSON, also print its document."""
     from orchestrate.errors import SweepError
-    from orchestrate.planning.resources import Resources, num_cpus
-    from orchestrate.planning.submission import submit
-    from orchestrate.running.status import trial_status
+    from orchestrate.planning.resources import num_cpus
     from results.store.store import Store
 
     if threads > num_cpus():  # checked before anything is written
         raise SweepError(f"--threads (={threads}) is more than the {num_cpus()} CPU cores here.")
     results = Store.create(store)
+    with notes_aside(format_):
+        status = _advance(command, trial, threads, results)
+    if format_ is Format.JSON:
+        from cli.show_json import whole_trial
+
+        print_json(whole_trial(results, status))
+    if status.status != Status.DONE:
+        raise typer.Exit(1)
+    return results
+
+
+def _advance(command: str, trial: "TrialSpec", threads: int, results: "Store") -> "TrialStatus":
+    """Run a trial as far as it gets, and say why it has no result."""
+    from cli.live import PROBLEMS, live_view, problem_line
+    from orchestrate.planning.resources import Resources
+    from orchestrate.planning.submission import submit
+    from orchestrate.running.status import trial_status
+
     # A user who calls this again wants another attempt, however many have failed.
     resources = Resources(cpus_per_trial=threads, max_attempts=ANY_NUMBER)
     submission = submit(results, _sweep_name(command, trial), [trial], resources, origin())
@@ -198,9 +221,7 @@ def _run(command: str, trial: "TrialSpec", threads: int, store: Path) -> "Store"
             f"{status.stage.kind} in {results.root}. `fairdarts show {trial.trial_id}` says "
             "how far it is; the same command prints the result once it is done."
         )
-    if status.status != Status.DONE:
-        raise typer.Exit(1)
-    return results
+    return status
 
 
 def _sweep_name(command: str, trial: "TrialSpec") -> str:

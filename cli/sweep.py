@@ -3,7 +3,6 @@
 import shlex
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -11,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from cli.console import rich_console
-from cli.formats import Format, FormatOption, counted, indented, print_json, terminal_width
+from cli.formats import Format, FormatOption, counted, indented, notes_aside, print_json
 from cli.images import Fingerprinter
-from cli.interrupt import tidying
 from cli.options import DEFAULT_STORE, AddressOption, ScaleOption, SetOption, StoreOption
 from cli.planned import origin, planned
 from cli.progress import working
+from cli.run_report import cost_text, interruptible, report
 from orchestrate.statuses import Status
 
 if TYPE_CHECKING:
@@ -120,13 +119,16 @@ def run(
     sweep: SweepArgument,
     set_: SetOption = None,
     scale: ScaleOption = "paper",
+    format_: FormatOption = Format.TEXT,
     store: StoreOption = DEFAULT_STORE,
     address: AddressOption = None,
 ) -> None:
     """Run the unfinished trials of a sweep.
 
     Finished trials are skipped, and unfinished ones continue from their last epoch. After an
-    interrupt, run the same command again.
+    interrupt, run the same command again. As JSON, at the end: what `sweep status` prints,
+    exit_code, and outcome, which says what this code means: finished, failed or unfinished.
+    Progress then goes to stderr.
 
     Examples:
 
@@ -155,12 +157,13 @@ def run(
     for text in set_ or []:
         words += ["--set", text]
     again = shlex.join([*words, "--scale", scale] if scale != "paper" else words)
-    _run(results, submission, address, again, retry_failed=False)
+    _run(results, submission, address, again, format_, retry_failed=False)
 
 
 @app.command()
 def resume(
     sweep: SweepArgument,
+    format_: FormatOption = Format.TEXT,
     store: StoreOption = DEFAULT_STORE,
     address: AddressOption = None,
     max_attempts: Annotated[
@@ -171,7 +174,7 @@ def resume(
 
     Uses the settings of the last `sweep run`. Each failed trial is tried once more, up to
     resources.max_attempts of the sweep in total. If images have changed since then, for example
-    after a repair, the sweep is planned again with the new images.
+    after a repair, the sweep is planned again with the new images. As JSON: see `sweep run`.
 
     Examples:
 
@@ -184,11 +187,13 @@ def resume(
     from results.store.store import Store
 
     results = Store.open(store)
-    submission = _with_current_images(results, _newest_submission(results, sweep))
+    with notes_aside(format_):
+        submission = _with_current_images(results, _newest_submission(results, sweep))
     if max_attempts is not None:
         resources = submission.resources.model_copy(update={"max_attempts": max_attempts})
         submission = replace(submission, resources=resources)
-    _run(results, submission, address, f"fairdarts sweep resume {sweep}", retry_failed=True)
+    again = f"fairdarts sweep resume {sweep}"
+    _run(results, submission, address, again, format_, retry_failed=True)
 
 
 @app.command()
@@ -233,78 +238,34 @@ def status(
         raise typer.Exit(A_TRIAL_FAILED if failed else UNFINISHED)
 
 
-def report(
-    store: "Store", submission: "Submission", statuses: "list[TrialStatus]", again: str
-) -> NoReturn:
-    """Print the table, where files are and what is unfinished, and end the command.
-
-    The exit code is 0 if every trial is finished, otherwise 1.
-    """
-    print_table(store, [submission.sweep])
-    print(f"\nCost: {cost_text(store, submission)}")
-    print(f"Tables: {store.root / 'live'}/*/*.parquet (trials, attempts, epochs, genotypes, ...)")
-    print(f"Stages: {store.root / 'stages'} (logs, checkpoints)")
-    unfinished = [status for status in statuses if not status.finished]
-    failures = [
-        status.state.num_failures for status in unfinished if status.status == Status.FAILED
-    ]
-    if failures:
-        where = f"{submission.sweep} --store {shlex.quote(str(store.root))}"
-        attempts = submission.resources.max_attempts
-        more = f" --max-attempts {max(failures) + 1}" if min(failures) >= attempts else ""
-        print(
-            f"Failed: {counted(len(failures), 'trial')} (logs: `fairdarts sweep status {where}`). "
-            f"To try once more, up to {counted(attempts, 'attempt')} in all: "
-            f"`fairdarts sweep resume {where}{more}`."
-        )
-    elif unfinished:
-        print(f"Not finished: {counted(len(unfinished), 'trial')}; continue with `{again}`.")
-    raise typer.Exit(1 if unfinished else 0)
-
-
-def cost_text(store: "Store", submission: "Submission") -> str:
-    """What the trials of a submission have cost, in one line."""
-    from cli.live import duration
-    from orchestrate.running.cost import sweep_cost
-
-    cost = sweep_cost(store, submission.trials)
-    return (
-        f"{duration(cost.slot_s)} of computing, {duration(cost.elapsed_s)} from start to end, "
-        f"{cost.disk_bytes / 1e6:,.1f} MB of checkpoints and logs."
-    )
-
-
-def print_table(store: "Store", sweeps: list[str]) -> None:
-    """Print the table of `fairdarts results table` for some sweeps."""
-    from results.query.aggregate import aggregate
-    from results.query.outcomes import trial_outcomes
-    from results.report.render import render
-
-    with working("reading the tables"):
-        text = render(aggregate(trial_outcomes(store, sweeps)), width=terminal_width())
-    print(text, end="")
-
-
-def interruptible(how: str) -> AbstractContextManager[None]:
-    """For a block that runs trials: a signal ends them, and a line says how to continue."""
-    return tidying(f"Interrupted. All finished epochs are kept; continue with {how}.")
-
-
 def _run(
+    store: "Store",
+    submission: "Submission",
+    address: str | None,
+    again: str,
+    format_: Format,
+    retry_failed: bool,
+) -> NoReturn:
+    again += f" --store {shlex.quote(str(store.root))}"
+    again += f" --address {address}" if address else ""
+    with notes_aside(format_):
+        statuses = _advance(store, submission, address, again, retry_failed)
+    report(store, submission, statuses, again, format_)
+
+
+def _advance(
     store: "Store", submission: "Submission", address: str | None, again: str, retry_failed: bool
-) -> None:
+) -> "list[TrialStatus]":
     from cli.live import live_view
     from orchestrate.planning.resources import this_machine
     from orchestrate.running.status import sweep_status
 
     statuses = sweep_status(store, submission.trials)
     print(_summary(submission.sweep, statuses))
-    again += f" --store {shlex.quote(str(store.root))}"
-    again += f" --address {address}" if address else ""
     if all(
         status.finished for status in statuses
     ):  # Before torch and Ray are imported, which takes seconds.
-        report(store, submission, statuses, again)
+        return statuses
     store.check_writable()  # Before Ray starts: its workers would find out one by one.
     if address is None:
         print(_resources_line(submission.resources, this_machine()))
@@ -312,8 +273,7 @@ def _run(
     with interruptible(f"`{again}`"), live_view(store, submission, rich_console()):
         from orchestrate.running.runner import run_sweep
 
-        statuses = run_sweep(store, submission, address=address, retry_failed=retry_failed)
-    report(store, submission, statuses, again)
+        return run_sweep(store, submission, address=address, retry_failed=retry_failed)
 
 
 def _with_current_images(store: "Store", submission: "Submission") -> "Submission":

@@ -1,4 +1,4 @@
-"""JSON documents of `sweep plan` and `sweep status`."""
+"""JSON documents of `sweep plan`, `sweep status`, `sweep run` and `sweep resume`."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -37,14 +37,30 @@ def status_document(
     """Describe the trials of a submission, with progress and the reasons of failures."""
     from orchestrate.running.cost import sweep_cost
 
-    trials = [_trial(status.trial, status) | _course(store, status) for status in statuses]
     return {
         "sweep": submission.sweep,
         "submission": submission.number,
         "planned_at": submission.planned_at,
         "cost": asdict(sweep_cost(store, submission.trials)),
-        "trials": trials,
+        "trials": [trial_document(store, status) for status in statuses],
     }
+
+
+def run_document(
+    store: "Store", submission: "Submission", statuses: "Sequence[TrialStatus]"
+) -> dict[str, Any]:
+    """Describe the same at the end of a run, with its exit code and what the code means."""
+    outcome = "finished"
+    if not all(status.finished for status in statuses):
+        failed = any(status.status == Status.FAILED for status in statuses)
+        outcome = "failed" if failed else "unfinished"
+    ended = {"exit_code": 0 if outcome == "finished" else 1, "outcome": outcome}
+    return status_document(store, submission, statuses) | ended
+
+
+def trial_document(store: "Store", status: "TrialStatus") -> dict[str, Any]:
+    """Describe one submitted trial, with its progress and the reason of a failure."""
+    return _trial(status.trial, status) | _course(store, status)
 
 
 def _trial(trial: "TrialSpec", status: "TrialStatus | None") -> dict[str, Any]:

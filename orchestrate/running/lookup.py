@@ -8,6 +8,8 @@ from orchestrate.planning.plan import StageSpec, TrialSpec
 from orchestrate.planning.settings import SECTIONS
 from orchestrate.planning.submission import trial_of_row
 from orchestrate.stages.paths import StagePaths
+from orchestrate.stages.twins import state_of
+from orchestrate.statuses import Outcome, Status
 from results.errors import StoreError
 from results.store.files import read_json
 from results.store.layout import STAGE_KINDS
@@ -45,6 +47,12 @@ def stored_stage(store: Store, key: str) -> StageSpec:
         if spec.exists():
             return StageSpec.from_dict(read_json(spec))
     raise StoreError(f"{store.root} has a folder of stage {key}, but no SPEC.json in it.")
+
+
+def stage_status(store: Store, stage: StageSpec) -> Status:
+    """The status of one stage; invalid if it has derived a genotype that builds no network."""
+    state = state_of(stage, store)
+    return Status.INVALID if state.outcome == Outcome.INVALID else state.status
 
 
 def changed_settings(stage: StageSpec) -> dict[str, Any]:

@@ -80,3 +80,12 @@ def test_a_store_tells_how_it_was_made_and_no_secret_of_the_environment(tmp_path
     assert json.loads(plan.read_text("utf-8"))["command"].startswith("fairdarts search --seed 3")
     for secret in secrets.values():
         assert secret.encode() not in whole
+
+
+def test_stdout_of_a_search_as_json_is_one_document(tmp_path: Path) -> None:
+    done = run(*arguments(tmp_path / "store", epochs=1), "--format", "json")
+
+    assert done.returncode == 1
+    document = json.loads(done.stdout)
+    assert (document["status"], document["stage"]) == ("invalid", "derive")
+    assert "search epoch 1/1" in done.stderr or "invalid: " in done.stderr

@@ -1,5 +1,6 @@
 """`fairdarts sweep clean` frees disk space and touches nothing that counts."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -101,3 +102,19 @@ def test_nothing_is_removed_without_consent(
     assert clean(store) == 1
     assert "Nothing was removed" in capsys.readouterr().out
     assert checkpoints(store, trials[0], "search") == checkpoints(whole, trials[0], "search")
+
+
+def test_as_json_nothing_is_asked_and_the_document_says_what_was_done(
+    store: Store, trials: list[TrialSpec], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert clean(store, "--format", "json") == 1
+    asked = json.loads(capsys.readouterr().out)
+    assert clean(store, "--format", "json", "--yes") == 0
+    done = json.loads(capsys.readouterr().out)
+    assert (asked["removed"], done["removed"]) == (False, True)
+    assert done["num_files"] == asked["num_files"] > 0
+    assert done["num_bytes"] == asked["num_bytes"] > 0
+    assert checkpoints(store, trials[0], "search") == []
+    assert clean(store, "--format", "json") == 0
+    nothing = {"sweep": "tiny", "num_files": 0, "num_bytes": 0, "removed": False}
+    assert json.loads(capsys.readouterr().out) == nothing

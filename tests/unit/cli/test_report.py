@@ -7,7 +7,7 @@ import typer
 from tiny_sweeps import key_of, tiny_trials
 
 from cli.formats import counted
-from cli.sweep import report
+from cli.run_report import report
 from orchestrate.planning.resources import Resources
 from orchestrate.planning.submission import submit
 from orchestrate.running.status import sweep_status

@@ -1,21 +1,28 @@
 """`fairdarts show` says what an id is, and shortened ids are taken wherever ids are."""
 
+import json
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tiny_sweeps import key_of, tiny_trials
 
 from cli.app import main
+from cli.reference import commands
 from orchestrate.planning.plan import TrialSpec
 from orchestrate.planning.resources import Resources
 from orchestrate.planning.submission import submit
 from orchestrate.running.trial import run_trial
 from orchestrate.stages.runtime import Runtime
+from results.schema import TRIALS
 from results.store.store import Store
 
 Show = Callable[..., tuple[int, str]]
 DONE, INVALID, PENDING = range(3)
+HELPS = ("show", "sweep status", "sweep plan")
+"""Commands whose help names the keys of JSON documents."""
 
 
 @pytest.fixture(scope="module")
@@ -120,3 +127,58 @@ def test_an_unknown_id_is_refused_where_ids_are_taken(run: Show) -> None:
         assert code == 2
         assert "has no id that begins with 0123456789abcdef" in out
         assert "fairdarts show SWEEP" in out
+
+
+@pytest.fixture
+def described(run: Show) -> Callable[[str], Any]:
+    """What `show` prints as JSON; every key is in its help, or in that of `sweep status`."""
+    helps = "".join(commands()[f"fairdarts {name}"].help for name in HELPS)
+    words = set(re.findall(r"\w+", helps)) | {column.name for column in TRIALS.columns}
+
+    def described(name: str) -> Any:
+        code, out = run("show", name, "--format", "json")
+        assert code == 0, out
+        document = json.loads(out)
+        assert document.keys() <= words
+        return document
+
+    return described
+
+
+def test_a_trial_as_json_has_its_results_and_its_stages(
+    described: Callable[[str], Any], trials: list[TrialSpec], store: Path
+) -> None:
+    trial = trials[DONE]
+    shown = described(trial.trial_id)
+    assert (shown["what"], shown["trial_id"], shown["status"]) == ("trial", trial.trial_id, "done")
+    assert shown["sweeps"] == ["tiny"]
+    assert shown["genotype"].keys() == {"normal", "reduce"}
+    assert 0 <= shown["test_top1_pct"] <= 100
+    assert shown["params"] > 0 < shown["multadds"]
+    search, derive, retrain = shown["stages"]
+    assert search["stage_key"] == derive["parent"] == key_of(trial, "search")
+    assert search["settings"]["search.init_channels"] == 2
+    assert retrain["test_top1_pct"] == shown["test_top1_pct"]
+    assert all(Path(stage["folder"]).is_dir() for stage in shown["stages"])
+
+
+def test_what_has_no_result_yet_is_null_as_json(
+    described: Callable[[str], Any], trials: list[TrialSpec]
+) -> None:
+    invalid, pending = described(trials[INVALID].trial_id), described(trials[PENDING].trial_id)
+    assert (invalid["status"], pending["status"]) == ("invalid", "pending")
+    assert invalid["params"] is pending["genotype"] is None
+    assert "no live node" in invalid["reason"]
+
+
+def test_a_stage_a_group_and_a_sweep_are_documents_too(
+    described: Callable[[str], Any], trials: list[TrialSpec]
+) -> None:
+    trial = trials[DONE]
+    stage = described(key_of(trial, "search"))
+    assert (stage["what"], stage["kind"], stage["status"]) == ("stage", "search", "done")
+    assert trial.trial_id in stage["trials"]
+    for name, what, number in ((trial.group_id, "group", 1), ("tiny", "sweep", 3)):
+        document = described(name)
+        assert document["what"] == what
+        assert len(document["trials"]) == number

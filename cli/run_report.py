@@ -1,0 +1,84 @@
+"""What `sweep run`, `sweep resume`, `search` and `retrain` print when their trials have ended."""
+
+import shlex
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+from cli.formats import Format, counted, print_json, terminal_width
+from cli.interrupt import tidying
+from cli.progress import working
+from orchestrate.statuses import Status
+
+if TYPE_CHECKING:
+    from orchestrate.planning.submission import Submission
+    from orchestrate.running.status import TrialStatus
+    from results.store.store import Store
+
+
+def report(
+    store: "Store",
+    submission: "Submission",
+    statuses: "list[TrialStatus]",
+    again: str,
+    format_: Format = Format.TEXT,
+) -> NoReturn:
+    """Print the table, where files are and what is unfinished, and end the command.
+
+    The exit code is 0 if every trial is finished, otherwise 1.
+    """
+    if format_ is Format.JSON:
+        from cli.sweep_json import run_document
+
+        document = run_document(store, submission, statuses)
+        print_json(document)
+        raise typer.Exit(document["exit_code"])
+    print_table(store, [submission.sweep])
+    print(f"\nCost: {cost_text(store, submission)}")
+    print(f"Tables: {store.root / 'live'}/*/*.parquet (trials, attempts, epochs, genotypes, ...)")
+    print(f"Stages: {store.root / 'stages'} (logs, checkpoints)")
+    unfinished = [status for status in statuses if not status.finished]
+    failures = [
+        status.state.num_failures for status in unfinished if status.status == Status.FAILED
+    ]
+    if failures:
+        where = f"{submission.sweep} --store {shlex.quote(str(store.root))}"
+        attempts = submission.resources.max_attempts
+        more = f" --max-attempts {max(failures) + 1}" if min(failures) >= attempts else ""
+        print(
+            f"Failed: {counted(len(failures), 'trial')} (logs: `fairdarts sweep status {where}`). "
+            f"To try once more, up to {counted(attempts, 'attempt')} in all: "
+            f"`fairdarts sweep resume {where}{more}`."
+        )
+    elif unfinished:
+        print(f"Not finished: {counted(len(unfinished), 'trial')}; continue with `{again}`.")
+    raise typer.Exit(1 if unfinished else 0)
+
+
+def cost_text(store: "Store", submission: "Submission") -> str:
+    """What the trials of a submission have cost, in one line."""
+    from cli.live import duration
+    from orchestrate.running.cost import sweep_cost
+
+    cost = sweep_cost(store, submission.trials)
+    return (
+        f"{duration(cost.slot_s)} of computing, {duration(cost.elapsed_s)} from start to end, "
+        f"{cost.disk_bytes / 1e6:,.1f} MB of checkpoints and logs."
+    )
+
+
+def print_table(store: "Store", sweeps: list[str]) -> None:
+    """Print the table of `fairdarts results table` for some sweeps."""
+    from results.query.aggregate import aggregate
+    from results.query.outcomes import trial_outcomes
+    from results.report.render import render
+
+    with working("reading the tables"):
+        text = render(aggregate(trial_outcomes(store, sweeps)), width=terminal_width())
+    print(text, end="")
+
+
+def interruptible(how: str) -> AbstractContextManager[None]:
+    """For a block that runs trials: a signal ends them, and a line says how to continue."""
+    return tidying(f"Interrupted. All finished epochs are kept; continue with {how}.")
