@@ -33,6 +33,7 @@ bench-gpu:
 
 docs: $(VENV)/installed
 	$(BIN)/python -m cli.reference docs/cli.md
+	$(BIN)/python -m results.report.dictionary docs/tables.md
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

@@ -13,6 +13,7 @@ from cli import (
     derive,
     doctor,
     export,
+    query,
     results,
     sample,
     settings,
@@ -39,6 +40,8 @@ sweep.app.command()(attempts.why)
 sweep.app.command()(attempts.logs)
 sweep.app.command()(clean.clean)
 app.add_typer(sweep.app, name="sweep")
+results.app.command()(query.sql)
+results.app.command()(query.export)
 app.add_typer(results.app, name="results")
 arch.app.command()(export.export)
 app.add_typer(store.app, name="store")

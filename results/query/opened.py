@@ -8,7 +8,6 @@ from results.query.ids import find_id
 from results.query.outcomes import to_pandas
 from results.query.sql import TIMEOUT_S, query
 from results.query.tables import Tables
-from results.store.layout import check_key
 from results.store.store import Store
 
 if TYPE_CHECKING:
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
 
 Frame = Literal["pandas", "arrow", "polars"]
 """What a table is returned as."""
-
-_IN_ORDER = "ORDER BY stage_key, epoch, position"
 
 
 class OpenedStore:
@@ -81,10 +78,9 @@ class OpenedStore:
             QueryError: If the trial has no search.
         """
         tables = self._tables()
-        if trial is None:
-            return _framed(query(tables, f"FROM alphas {_IN_ORDER}"), frame)
-        only = f"WHERE stage_key = '{check_key(_search_of(tables, trial))}'"
-        return _framed(query(tables, f"FROM alphas {only} {_IN_ORDER}"), frame)
+        if trial is not None:
+            tables = tables.of_stages([_search_of(tables, trial)])
+        return _framed(query(tables, "FROM alphas ORDER BY stage_key, epoch, position"), frame)
 
     def sql(self, sql: str, frame: Frame = "pandas", timeout_s: float = TIMEOUT_S) -> Any:
         """Answer a query over these tables.

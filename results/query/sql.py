@@ -68,7 +68,7 @@ def query(
     try:
         with duckdb.connect(":memory:", config=_config(memory_gib)) as connection:
             statement = _checked(connection, sql)
-            _load(connection, tables, connection.get_table_names(statement.query))
+            _load(connection, tables, sql)
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
             return _fetch(connection, statement, timeout_s, memory_gib)
@@ -101,10 +101,10 @@ def _checked(connection: "duckdb.DuckDBPyConnection", sql: str) -> "duckdb.State
     return statement
 
 
-def _load(
-    connection: "duckdb.DuckDBPyConnection", tables: Tables, names: "set[str] | list[str]"
-) -> None:
-    wanted = {name.lower() for name in names} & VIEWS.keys()
+def _load(connection: "duckdb.DuckDBPyConnection", tables: Tables, sql: str) -> None:
+    # A view that a query can reach stands as a word in it. (DuckDB's own list of the tables of a
+    # query needs their columns in some joins, so it cannot be asked before they are read.)
+    wanted = {word.lower() for word in re.findall(r"\w+", sql)} & VIEWS.keys()
     unfold = "alphas" in wanted
     for name in TABLES:
         if name in wanted or (unfold and name == "epochs"):

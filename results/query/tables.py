@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Collection
+from copy import copy
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from results.query.outcomes import outcomes_of
 from results.query.planned import Row, planned, stage_keys
@@ -40,13 +41,19 @@ class Tables:
     ) -> None:
         self.store = store
         self.planned: list[Row] = planned(store, sweeps, all_submissions)
+        self.stage_keys = stage_keys(self.planned)
 
-    def read(self, name: str, keys: Collection[str] | None = None) -> "pa.Table":
+    def of_stages(self, keys: Collection[str]) -> Self:
+        """The same trials, with the rows of these stages only."""
+        some = copy(self)
+        some.stage_keys = self.stage_keys.intersection(keys)
+        return some
+
+    def read(self, name: str) -> "pa.Table":
         """Read a table; see `results.query.views` for its columns.
 
         Args:
             name: One of `TABLES`.
-            keys: Only the rows of these stages; None: of all that the trials have.
         Raises:
             DamagedFile: If a file is damaged.
         """
@@ -56,8 +63,7 @@ class Tables:
             return pa.Table.from_pylist(self.planned, TRIALS.arrow)
         if name == "outcomes":
             return outcomes_of(self.store, self.planned)
-        wanted = self._stage_keys if keys is None else self._stage_keys.intersection(keys)
-        rows = self.store.read(name, wanted)
+        rows = self.store.read(name, self.stage_keys)
         return _with_newest(rows) if name == "attempts" else rows
 
     @cached_property
@@ -78,10 +84,6 @@ class Tables:
         ]
         schema = pa.schema([("stage_key", STR), ("layout", I16)])
         return pa.Table.from_pylist(rows, schema), positions_table(distinct)
-
-    @cached_property
-    def _stage_keys(self) -> frozenset[str]:
-        return stage_keys(self.planned)
 
 
 def _with_newest(attempts: "pa.Table") -> "pa.Table":

@@ -6,12 +6,12 @@ as a block with titles of its own.
 
 import json
 import math
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Literal
 
+from results.report.cells import aligned, csv_text, escape_markdown
 from results.text import clean_text
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ HEADER = (
 )
 INCOMPLETE = "▲"
 NOTHING = "-"
-FORMULA_STARTS = ("=", "+", "-", "@")
 
 
 @dataclass(frozen=True)
@@ -129,44 +128,20 @@ def _words(value: object) -> str:
 
 
 def _text(block: Block, width: int | None) -> str:
-    columns = [
-        [cell.ljust(max(map(len, column))) for cell in column]
-        for column in zip(HEADER, *block.rows, strict=True)
-    ]
-    table = [
-        "  ".join(line).rstrip()
-        for part in _parts(columns, width or sys.maxsize)
-        for line in zip(*part, strict=True)
-    ]
+    table = aligned([HEADER, *block.rows], width)
     around = [block.titles, block.notes]
     if width:
         around = [[line for text in texts for line in wrap(text, width)] for texts in around]
     return "".join(f"{line}\n" for line in [*around[0], *table, *around[1]])
 
 
-def _parts(columns: list[list[str]], width: int) -> list[list[list[str]]]:
-    """Split columns into groups that fit the width; each begins with the first column."""
-    first, *others = columns
-    parts = [[first]]
-    for column in others:
-        used = sum(len(cells[0]) + 2 for cells in parts[-1])
-        if used + len(column[0]) > width and len(parts[-1]) > 1:
-            parts.append([first])
-        parts[-1].append(column)
-    return parts
-
-
 def _markdown(block: Block) -> str:
-    lines = [HEADER, ["---"] * len(HEADER), *(map(_escape_markdown, row) for row in block.rows)]
+    lines = [HEADER, ["---"] * len(HEADER), *(map(escape_markdown, row) for row in block.rows)]
     table = [f"| {' | '.join(line)} |" for line in lines]
-    notes = [f"- {_escape_markdown(note)}" for note in block.notes]
-    title = "  \n".join(map(_escape_markdown, block.titles))
+    notes = [f"- {escape_markdown(note)}" for note in block.notes]
+    title = "  \n".join(map(escape_markdown, block.titles))
     parts = [[title], table, notes]
     return "\n".join("".join(f"{line}\n" for line in part) for part in parts if part)
-
-
-def _escape_markdown(text: str) -> str:
-    return text.translate({ord(sign): f"\\{sign}" for sign in "\\`*_[]<>|~"})
 
 
 def _latex(block: Block) -> str:
@@ -226,11 +201,5 @@ def _csv(aggregated: "pd.DataFrame") -> str:
     frame = aggregated.copy()
     frame["notes"] = frame["notes"].map("; ".join)
     for name in frame.select_dtypes(["object", "string"]).columns:
-        frame[name] = frame[name].map(_csv_text)
+        frame[name] = frame[name].map(csv_text)
     return frame.to_csv(index=False, lineterminator="\n")
-
-
-def _csv_text(value: object) -> str:
-    """Put ' before text that a spreadsheet would take for a formula."""
-    text = clean_text(value) if isinstance(value, str) else ""
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text

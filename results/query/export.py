@@ -1,0 +1,67 @@
+"""The resolved tables as plain Parquet files, for any reader."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from results.errors import StoreError
+from results.query.sql import query
+from results.query.tables import Tables
+from results.query.views import VIEWS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SEARCHES_AT_ONCE = 100
+"""Alphas of this many searches are in memory together."""
+
+
+def export_tables(tables: Tables, folder: Path) -> dict[Path, int]:
+    """Write one Parquet file for each view, with all its columns; units are in their metadata.
+
+    The folder appears when it is complete.
+
+    Args:
+        tables: What to write.
+        folder: Where; it must not exist, or be empty.
+    Returns:
+        Each file with its number of rows.
+    Raises:
+        StoreError: If the folder has files.
+        DamagedFile: If a file of the store is damaged.
+        OSError: If it cannot be written; nothing is left then.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise StoreError(f"{folder} exists already: give the name of a new folder.")
+    folder = folder.absolute()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = folder.parent / f".{folder.name}.{os.getpid()}.tmp"
+    try:
+        unfinished.mkdir()
+        sizes = {name: _write(tables, name, unfinished / f"{name}.parquet") for name in VIEWS}
+        unfinished.rename(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return {folder / f"{name}.parquet": num_rows for name, num_rows in sizes.items()}
+
+
+def _write(tables: Tables, name: str, path: Path) -> int:
+    import pyarrow.parquet as pq
+
+    schema = VIEWS[name].arrow
+    parts = _alphas(tables) if name == "alphas" else iter([tables.read(name)])
+    num_rows = 0
+    with pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True) as writer:
+        for part in parts:
+            writer.write_table(part.cast(schema))
+            num_rows += part.num_rows
+    return num_rows
+
+
+def _alphas(tables: Tables) -> "Iterator[pa.Table]":
+    keys = sorted({trial["search_key"] for trial in tables.planned} - {None})
+    for start in range(0, len(keys), SEARCHES_AT_ONCE):
+        some = tables.of_stages(keys[start : start + SEARCHES_AT_ONCE])
+        yield query(some, "FROM alphas ORDER BY stage_key, epoch, position")

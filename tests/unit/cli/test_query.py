@@ -1,0 +1,88 @@
+"""`results sql` and `results export` as a person calls them."""
+
+import json
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from small_sweep import write_example
+
+from cli.app import BAD_INPUT, main
+from results.report.questions import QUESTIONS
+from results.store.store import Store
+
+Run = Callable[..., tuple[int | None, str, str]]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    store = Store.create(tmp_path_factory.mktemp("store"))
+    write_example(store)
+    return store.root
+
+
+@pytest.fixture
+def run(root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Exit code, stdout and stderr of a command."""
+
+    def run(*arguments: object) -> tuple[int | None, str, str]:
+        monkeypatch.setenv("FAIRDARTS_STORE", str(root))
+        monkeypatch.setattr("sys.argv", ["fairdarts", *map(str, arguments)])
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        code = exit_.value.code
+        assert not isinstance(code, str)
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def test_a_query_is_answered_as_text_or_as_json(run: Run) -> None:
+    sql = "SELECT outcome, count(*) AS n FROM outcomes GROUP BY ALL ORDER BY n DESC, outcome"
+    code, out, _ = run("results", "sql", sql)
+    assert (code, out) == (0, "outcome     n\nok          4\nfailed      1\nunfinished  1\n")
+    _, out, _ = run("results", "sql", sql, "--format", "json")
+    assert json.loads(out)[0] == {"outcome": "ok", "n": 4}
+
+
+def test_a_query_may_stand_in_a_file_and_its_answer_go_to_one(run: Run, tmp_path: Path) -> None:
+    question, answer = tmp_path / "question.sql", tmp_path / "answer.csv"
+    question.write_text("-- how many\nSELECT count(*) AS n FROM trials;\n")
+    arguments = ("results", "sql", "--file", question, "--format", "csv", "-o", answer)
+    assert run(*arguments) == (0, "", "")
+    assert answer.read_text() == "n\n6\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["COPY trials TO 'x.csv'"], "error: sql must be a query"),
+        ([], "error: give one query"),
+        (["SELECT 1", "--file", "x"], "error: give one query"),
+        (["--file", "missing.sql"], "error: missing.sql: No such file"),
+        (["SELECT 1", "--format", "parquet"], "error: --format parquet is for a file"),
+        (["SELECT topp FROM trials"], "Candidate bindings"),
+    ],
+)
+def test_a_wrong_call_is_one_sentence(run: Run, arguments: list[str], message: str) -> None:
+    code, out, err = run("results", "sql", *arguments)
+    assert (code, out, err.count("\n")) == (BAD_INPUT, "", 1)
+    assert message in err
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.text)
+def test_the_line_of_every_question_runs(run: Run, question: object) -> None:
+    words = shlex.split(question.line)  # type: ignore[attr-defined]
+    code, out, err = run(*words[1:])
+    assert code == 0, err
+    assert out
+
+
+def test_the_tables_are_exported_and_named(run: Run, tmp_path: Path) -> None:
+    code, out, _ = run("results", "export", "--tables", tmp_path / "tables", "exp")
+    assert code == 0
+    assert f"{tmp_path}/tables/trials.parquet  6 rows\n" in out
+    code, _, err = run("results", "export", "--tables", tmp_path / "tables")
+    assert code == BAD_INPUT
+    assert "exists already" in err
