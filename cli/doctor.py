@@ -17,6 +17,7 @@ from cli.progress import working
 
 if TYPE_CHECKING:
     from fairdarts.config import DataConfig
+    from orchestrate.running.forecast import Forecast
 
 MIN_FREE_DISK_GIB = 5
 MIN_MEMORY_GIB = 4
@@ -261,36 +262,53 @@ def _memory(
     import psutil
     import torch
 
-    from orchestrate.planning.resources import this_machine, trial_share
+    from orchestrate.planning.resources import Room, stage_shares, this_machine
     from orchestrate.planning.sweep_file import load_sweep
     from orchestrate.running.forecast import forecasts
 
     loaded = load_sweep(sweep, assignments, scale)
-    share = trial_share(loaded.resources, [this_machine()])
-    at_once = loaded.resources.max_concurrent or share.fits(this_machine())
-    if share.gpus:
-        available = torch.cuda.get_device_properties(0).total_memory
-        per_device = max(1, int(1 / share.gpus))
-        where = "of GPU 0"
-    else:
-        available, per_device = psutil.virtual_memory().available, at_once
-        where = "available here"
-    for forecast in forecasts(planned(loaded, Fingerprinter(store)), on_gpu=bool(share.gpus)):
-        parts = [f"retraining {_gib(forecast.retrain)}"]
-        if forecast.search is not None:
-            parts.insert(0, f"search {_gib(forecast.search)}")
-        others = f" and {forecast.num_trials - 1} more" if forecast.num_trials > 1 else ""
-        needed = forecast.peak * min(per_device, forecast.num_trials)
-        yield Finding(
-            "memory",
-            f"{forecast.label}{others}: {', '.join(parts)}; {min(per_device, forecast.num_trials)} "
-            f"at once need {_gib(needed)} of {_gib(available)} {where}",
-            ""
-            if needed <= available
-            else "--set search.recompute=true, then --set search.micro_batches=2 or more, or fewer "
-            "at once (resources.max_concurrent, resources.gpus_per_trial)",
-            figures={"needed_gib": needed / 2**30, "available_gib": available / 2**30},
-        )
+    shares = stage_shares(loaded.resources, [this_machine()])
+    at_once = Room([this_machine()], shares, loaded.resources.max_concurrent).at_once
+    trials = planned(loaded, Fingerprinter(store))
+    for on_gpu in sorted({bool(share.gpus) for share in shares.values()}):
+        if on_gpu:
+            available = torch.cuda.get_device_properties(0).total_memory
+            where = "of GPU 0"
+        else:
+            available = psutil.virtual_memory().available
+            where = "available here"
+        # A kind to how many of it share this memory.
+        sharing = {
+            kind: int(1 / share.gpus) if on_gpu else at_once[kind]
+            for kind, share in shares.items()
+            if bool(share.gpus) == on_gpu
+        }
+        for forecast in forecasts(trials, on_gpu):
+            yield _finding(forecast, sharing, available, where)
+
+
+def _finding(forecast: "Forecast", sharing: dict[str, int], available: int, where: str) -> Finding:
+    """Whether the stages that share a memory fit into it."""
+    peaks = {"search": forecast.search, "retrain": forecast.retrain}
+    parts, needed, most = [], 0, 1
+    for kind, number in sharing.items():
+        if (peak := peaks[kind]) is None:
+            continue
+        together = min(max(1, number), forecast.num_trials)
+        parts.append(f"{'retraining' if kind == 'retrain' else kind} {_gib(peak)}")
+        if peak * together > needed:
+            needed, most = peak * together, together
+    others = f" and {forecast.num_trials - 1} more" if forecast.num_trials > 1 else ""
+    return Finding(
+        "memory",
+        f"{forecast.label}{others}: {', '.join(parts)}; {most} at once need {_gib(needed)} of "
+        f"{_gib(available)} {where}",
+        ""
+        if needed <= available
+        else "--set search.recompute=true, then --set search.micro_batches=2 or more, or fewer "
+        "at once (resources.max_concurrent, resources.gpus_per_trial)",
+        figures={"needed_gib": needed / 2**30, "available_gib": available / 2**30},
+    )
 
 
 def _gib(num_bytes: float) -> str:

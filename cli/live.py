@@ -53,17 +53,23 @@ def live_view(store: Store, submission: Submission, console: Console) -> Iterato
         thread.join()
 
 
-def status_table(store: Store, statuses: list[TrialStatus], max_rows: int | None = None) -> Group:
+def status_table(
+    store: Store,
+    statuses: list[TrialStatus],
+    max_rows: int | None = None,
+    is_live: bool = False,
+) -> Group:
     """Make a table: counts by status, running trials, and failures with their logs.
 
     Args:
         store: The store of the trials.
         statuses: The trials.
         max_rows: Show at most this many running trials and this many failures; None: all.
+        is_live: Whether this process runs the trials now.
     """
     counts = ", ".join(f"{n} {name}" for name, n in count(statuses).items())
     parts: list[Text | Table] = [Text(f"{counted(len(statuses), 'trial')}: {counts}")]
-    running = [status for status in statuses if status.status == Status.RUNNING]
+    running = [s for s in once_a_stage(statuses) if s.status == Status.RUNNING]
     if running:
         table = Table(box=None, pad_edge=False)
         for name in ("running", "stage", "epoch", "last", "left in stage", "by"):
@@ -75,18 +81,38 @@ def status_table(store: Store, statuses: list[TrialStatus], max_rows: int | None
         if max_rows is not None and len(running) > max_rows:
             table.add_row(f"... and {len(running) - max_rows} more")
         parts.append(table)
-    problems = [status for status in statuses if status.status in PROBLEMS]
-    parts += [Text(problem_line(status)) for status in problems[:max_rows]]
+    problems = [status for status in statuses if has_problem(status)]
+    parts += [Text(problem_line(status, is_live)) for status in problems[:max_rows]]
     if max_rows is not None and len(problems) > max_rows:
         parts.append(Text(f"... and {len(problems) - max_rows} more"))
     return Group(*parts)
 
 
-def problem_line(status: TrialStatus) -> str:
-    """Say in one line why a trial has no result: status, stage, reason and log."""
+def once_a_stage(statuses: list[TrialStatus]) -> list[TrialStatus]:
+    """The first of the trials that are at the same stage, such as a search that they share."""
+    first = {status.stage.key: status for status in reversed(statuses)}
+    return [status for status in statuses if first[status.stage.key] is status]
+
+
+def has_problem(status: TrialStatus) -> bool:
+    """Whether there is something to say about why a trial has no result."""
+    return status.status in PROBLEMS or bool(
+        status.status == Status.PENDING and status.state.reason
+    )
+
+
+def problem_line(status: TrialStatus, is_live: bool = False) -> str:
+    """Say in one line why a trial has no result: status, stage, reason and log.
+
+    Args:
+        status: A trial that has a problem.
+        is_live: Whether this process runs the trials now, and starts lost ones again.
+    """
     reason = status.state.reason or "its process is gone"
-    if status.status == Status.LOST:
-        reason += "; it continues when the sweep is run again"
+    if status.status in (Status.LOST, Status.PENDING):
+        starts_again = is_live and not status.state.reason
+        again = "starts again" if starts_again else "continues when the sweep is run again"
+        reason += f"; it {again}"
     where = f" (log: {status.state.log})" if status.state.log else ""
     advice = f"; {found}" if (found := invalid_advice(status)) else ""
     return clean_text(
@@ -128,7 +154,7 @@ def _draw(store: Store, submission: Submission, console: Console, stop: threadin
             last_look = stop.wait(pause_s)
             started = time.monotonic()
             statuses = sweep_status(store, submission.trials, finished)
-            live.update(status_table(store, statuses, MAX_ROWS))
+            live.update(status_table(store, statuses, MAX_ROWS, is_live=True))
             pause_s = max(REFRESH_S, (time.monotonic() - started) / SHARE)
             if last_look:
                 return
@@ -140,16 +166,16 @@ def _print_events(
     began = time.monotonic()
     finished: dict[str, TrialStatus] = {}
     # States that predate the watching are not announced.
-    statuses = sweep_status(store, submission.trials, finished)
+    statuses = once_a_stage(sweep_status(store, submission.trials, finished))
     printed = {status.trial.trial_id: _event(store, status) for status in statuses}
     _print_event(console, 0.0, "starting")
     pause_s = REFRESH_S
     while True:
         last_look = stop.wait(pause_s)
         started = time.monotonic()
-        for status in sweep_status(store, submission.trials, finished):
+        for status in once_a_stage(sweep_status(store, submission.trials, finished)):
             line = _event(store, status)
-            if line and printed[status.trial.trial_id] != line:
+            if line and printed.get(status.trial.trial_id) != line:
                 printed[status.trial.trial_id] = line
                 _print_event(console, started - began, line)
         pause_s = max(REFRESH_S, (time.monotonic() - started) / SHARE)
@@ -164,7 +190,7 @@ def _print_event(console: Console, elapsed_s: float, line: str) -> None:
 def _event(store: Store, status: TrialStatus) -> str:
     """The line to print whenever it changes; empty for a trial that has not begun."""
     label = clean_text(status.trial.label)
-    if status.status in PROBLEMS:  # The reason is printed once, at the end of the run.
+    if has_problem(status):  # The reason is printed once, at the end of the run.
         return f"{status.status}: {label}: {status.stage.kind}"
     if status.status == Status.DONE:
         return f"done: {label}"

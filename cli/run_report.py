@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from results.store.store import Store
 
 
+MAX_REASONS = 10
+"""Trials for which a run says at its end why it gave them up; `sweep status` names all."""
+
+
 def report(
     store: "Store",
     submission: "Submission",
@@ -34,11 +38,16 @@ def report(
         document = run_document(store, submission, statuses)
         print_json(document)
         raise typer.Exit(document["exit_code"])
+    from cli.live import problem_line
+
     print_table(store, [submission.sweep])
     print(f"\nCost: {cost_text(store, submission)}")
     print(f"Tables: {store.root / 'live'}/*/*.parquet (trials, attempts, epochs, genotypes, ...)")
     print(f"Stages: {store.root / 'stages'} (logs, checkpoints)")
     unfinished = [status for status in statuses if not status.finished]
+    given_up = [s for s in unfinished if s.status != Status.FAILED and s.state.reason]
+    for status in given_up[:MAX_REASONS]:
+        print(problem_line(status))
     failures = [
         status.state.num_failures for status in unfinished if status.status == Status.FAILED
     ]

@@ -197,7 +197,7 @@ def _run(command: str, trial: "TrialSpec", threads: int, format_: Format, store:
 
 def _advance(command: str, trial: "TrialSpec", threads: int, results: "Store") -> "TrialStatus":
     """Run a trial as far as it gets, and say why it has no result."""
-    from cli.live import PROBLEMS, live_view, problem_line
+    from cli.live import has_problem, live_view, problem_line
     from orchestrate.planning.resources import Resources
     from orchestrate.planning.submission import submit
     from orchestrate.running.status import trial_status
@@ -213,7 +213,7 @@ def _advance(command: str, trial: "TrialSpec", threads: int, results: "Store") -
             from orchestrate.running.runner import run_here
 
             (status,) = run_here(results, submission, retry_failed=True)
-    if status.status in PROBLEMS:
+    if has_problem(status):
         print(problem_line(status))
     elif status.status == Status.RUNNING:
         print(

@@ -20,7 +20,7 @@ from orchestrate.statuses import Status
 
 if TYPE_CHECKING:
     from orchestrate.planning.plan import TrialSpec
-    from orchestrate.planning.resources import Resources, Share
+    from orchestrate.planning.resources import Resources, Room, Share
     from orchestrate.planning.submission import Submission
     from orchestrate.running.status import TrialStatus
     from results.store.store import Store
@@ -75,7 +75,7 @@ def plan(
     """Print the trials of a sweep; start nothing.
 
     Shows the status of each trial; the last line says how many CPUs and GPUs each gets. As JSON:
-    sweep, trial_on_this_machine and trials, each with the columns of the table `trials`, status,
+    sweep, stages_on_this_machine and trials, each with the columns of the table `trials`, status,
     stage and holder (the process that computes it).
 
     Examples:
@@ -95,8 +95,11 @@ def plan(
         from cli.sweep_json import plan_document
 
         try:
-            share, at_once = _share_here(loaded.resources, this_machine())
-            here = asdict(share) | {"at_once": at_once}
+            room = _room_here(loaded.resources, this_machine())
+            here = {
+                kind: asdict(share) | {"at_once": room.at_once[kind]}
+                for kind, share in room.shares.items()
+            }
         except ClusterError:
             here = None
         print_json(plan_document(loaded.name, trials, known, here))
@@ -136,7 +139,7 @@ def run(
         fairdarts sweep run quickstart
         fairdarts sweep run quickstart --set 'seed=[0, 1, 2, 3]'
     """
-    from orchestrate.planning.resources import this_machine, trial_share
+    from orchestrate.planning.resources import stage_shares, this_machine
     from orchestrate.planning.submission import submit
     from orchestrate.planning.sweep_file import load_sweep
     from orchestrate.running.cluster import session_folder
@@ -148,7 +151,7 @@ def run(
     if address is None:
         # Refuse before anything is written if trials need more than this machine has, or if the
         # path of Ray's sockets is too long.
-        trial_share(loaded.resources, [this_machine()])
+        stage_shares(loaded.resources, [this_machine()])
         session_folder()
     results = Store.create(store)
     images.share(results)
@@ -270,10 +273,17 @@ def _advance(
     if address is None:
         print(_resources_line(submission.resources, this_machine()))
 
-    with interruptible(f"`{again}`"), live_view(store, submission, rich_console()):
+    console = rich_console()
+    with interruptible(f"`{again}`"), live_view(store, submission, console):
         from orchestrate.running.runner import run_sweep
 
-        return run_sweep(store, submission, address=address, retry_failed=retry_failed)
+        return run_sweep(
+            store,
+            submission,
+            address=address,
+            retry_failed=retry_failed,
+            say=lambda line: console.print(line, markup=False, soft_wrap=True),
+        )
 
 
 def _with_current_images(store: "Store", submission: "Submission") -> "Submission":
@@ -330,15 +340,21 @@ def _summary(name: str, statuses: "Sequence[TrialStatus | None]") -> str:
     return f"{name}: {counted(len(statuses), 'trial')}: {states}"
 
 
-def _share_here(resources: "Resources", machine: dict[str, float]) -> "tuple[Share, int]":
-    """Resources of a trial on this machine, and how many trials run at once."""
-    from orchestrate.planning.resources import trial_share
+def _room_here(resources: "Resources", machine: dict[str, float]) -> "Room":
+    """What stages get on this machine."""
+    from orchestrate.planning.resources import Room, stage_shares
 
-    share = trial_share(resources, [machine])
-    return share, min(share.fits(machine), resources.max_concurrent or share.fits(machine))
+    return Room([machine], stage_shares(resources, [machine]), resources.max_concurrent)
 
 
 def _resources_line(resources: "Resources", machine: dict[str, float]) -> str:
-    share, at_once = _share_here(resources, machine)
+    room = _room_here(resources, machine)
+    texts = {kind: _share_text(share, room.at_once[kind]) for kind, share in room.shares.items()}
+    if len(set(texts.values())) == 1:
+        return f"Each trial gets {texts['search']} on this machine."
+    return f"On this machine a search gets {texts['search']}; a retraining {texts['retrain']}."
+
+
+def _share_text(share: "Share", at_once: int) -> str:
     gpus = f", {share.gpus:g} GPU" if share.gpus else ""
-    return f"Each trial gets {share.cpus} CPU{gpus}; {at_once} at a time on this machine."
+    return f"{share.cpus} CPU{gpus}; {at_once} at a time"

@@ -17,7 +17,7 @@ def plan_document(
     sweep: str,
     trials: "Sequence[TrialSpec]",
     statuses: "Sequence[TrialStatus | None]",
-    trial_here: dict[str, float] | None,
+    here: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """Describe the trials of a plan and their states.
 
@@ -25,10 +25,10 @@ def plan_document(
         sweep: Name of the sweep.
         trials: The plan.
         statuses: Status of each trial; None: there is no store yet, so nothing is computed.
-        trial_here: Resources of each trial on this machine; None: trials cannot run here.
+        here: What stages get on this machine, by kind; None: they cannot run here.
     """
     planned = [_trial(trial, status) for trial, status in zip(trials, statuses, strict=True)]
-    return {"sweep": sweep, "trial_on_this_machine": trial_here, "trials": planned}
+    return {"sweep": sweep, "stages_on_this_machine": here, "trials": planned}
 
 
 def status_document(

@@ -13,12 +13,20 @@ class ClusterError(OrchestrateError):
     """Ray cannot be started or joined, or no machine has what a trial asks for."""
 
 
+class RayFailed(ClusterError):
+    """Ray itself failed; what it logged may tell why."""
+
+
 class Held(OrchestrateError):
     """Another process computes the stage or has just finished it, so this one must not start."""
 
 
 class Superseded(OrchestrateError):
     """A newer attempt has taken the stage over; this one must stop and write nothing more."""
+
+
+class ProcessDied(OrchestrateError):
+    """A process that died again and again while it computed one stage."""
 
 
 class TwinFailed(OrchestrateError):

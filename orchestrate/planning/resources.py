@@ -2,13 +2,43 @@
 
 import itertools
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from fairdarts.config import Config
 from orchestrate.errors import ClusterError
+
+T = TypeVar("T")
+TRAINING_KINDS = ("search", "retrain")
+"""Kinds of stages that train. Only they get CPUs and GPUs; the others take milliseconds."""
+
+
+MORE_GPUS = (
+    "a trial computes on one GPU: take 1, or a fraction for several trials on one GPU. More GPUs "
+    "compute more trials at once."
+)
+
+
+class StageResources(Config):
+    """What the stages of one kind get, where that differs from [resources]."""
+
+    cpus: int | None = Field(default=None, ge=1)
+    """CPU cores, and threads of torch; left out: resources.cpus_per_trial."""
+    gpus: float | None = Field(default=None, ge=0)
+    """GPUs: 1, a fraction, or 0 to compute on CPUs; left out: resources.gpus_per_trial."""
+    loader_workers: int | None = Field(default=None, ge=0)
+    """Processes that decode images, for each stream of them; left out: resources.loader_workers."""
+
+    @field_validator("gpus")
+    @classmethod
+    def _at_most_one(cls, gpus: float | None) -> float | None:
+        if gpus is not None and gpus > 1:
+            raise ValueError(f"gpus (={gpus:g}) is too many: {MORE_GPUS}")
+        return gpus
 
 
 class Resources(Config):
@@ -17,7 +47,7 @@ class Resources(Config):
     cpus_per_trial: int = Field(default=1, ge=1)
     """CPU cores, and threads of torch, per trial."""
     gpus_per_trial: float | None = Field(default=None, ge=0)
-    """GPUs per trial, also a fraction below 1; left out: one if there is any GPU, else none."""
+    """GPUs per trial: 1, or a fraction; left out: one if there is any GPU, else none."""
     loader_workers: int | None = Field(default=None, ge=0)
     """Processes that decode images for `data.augmentation = resized_crop`, for each stream of
     images (a search has two); left out: as many as CPUs if the trial has a GPU, else none: then the
@@ -27,13 +57,39 @@ class Resources(Config):
     max_attempts: int = Field(default=3, ge=1)
     """How many times a failing stage is tried in all; `fairdarts sweep resume` starts the next
     try."""
+    fresh_process: bool = False
+    """Start a process for every stage; otherwise a process computes one stage after the other."""
+    search: StageResources = Field(default_factory=StageResources)
+    """What a search gets, where it differs."""
+    retrain: StageResources = Field(default_factory=StageResources)
+    """What a retraining gets, where it differs."""
 
     @field_validator("gpus_per_trial")
     @classmethod
-    def _whole_above_one(cls, gpus: float | None) -> float | None:
-        if gpus is not None and gpus > 1 and gpus != int(gpus):
-            raise ValueError(f"gpus_per_trial (={gpus}) above 1 must be a whole number.")
+    def _at_most_one(cls, gpus: float | None) -> float | None:
+        if gpus is not None and gpus > 1:
+            raise ValueError(f"gpus_per_trial (={gpus:g}) is too many: {MORE_GPUS}")
         return gpus
+
+    @field_validator("search", "retrain", mode="before")
+    @classmethod
+    def _table(cls, value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return StageResources.build(value, f"resources.{info.field_name}")
+
+    def of(self, kind: str) -> StageResources:
+        """What the sweep asks for the stages of a kind."""
+        own: StageResources = getattr(self, kind)
+        return StageResources(
+            cpus=_first(own.cpus, self.cpus_per_trial),
+            gpus=_first(own.gpus, self.gpus_per_trial),
+            loader_workers=_first(own.loader_workers, self.loader_workers),
+        )
+
+
+def _first(*values: T | None) -> T | None:
+    return next((value for value in values if value is not None), None)
 
 
 Node = dict[str, float]
@@ -42,43 +98,102 @@ Node = dict[str, float]
 
 @dataclass(frozen=True)
 class Share:
-    """What one trial gets."""
+    """What one stage gets of a node."""
 
     cpus: int
     gpus: float
     loader_workers: int = 0
 
     def fits(self, node: Node) -> int:
-        """How many trials a node can run at once. A trial with part of a GPU never uses two."""
+        """How many stages a node can run at once. A stage with part of a GPU never uses two."""
         by_cpu = int(node.get("CPU", 0) // self.cpus)
         if not self.gpus:
             return by_cpu
-        gpus = int(node.get("GPU", 0))
-        by_gpu = gpus * int(1 / self.gpus) if self.gpus < 1 else int(gpus // self.gpus)
+        by_gpu = int(node.get("GPU", 0)) * int(1 / self.gpus)
         return min(by_cpu, by_gpu)
 
 
-def trial_share(resources: Resources, nodes: list[Node]) -> Share:
-    """What a trial gets of the CPUs and GPUs of a node.
+QUICK_SHARE = Share(cpus=1, gpus=0)
+"""What a stage of another kind gets: it runs in the process that plans."""
+
+
+def stage_shares(resources: Resources, nodes: list[Node]) -> dict[str, Share]:
+    """What a stage gets of the CPUs and GPUs of a node, by kind: those of `TRAINING_KINDS`.
 
     Raises:
-        ClusterError: If it asks for more than any node has: a trial runs on one node.
+        ClusterError: If it asks for more than any node has: a stage runs on one node.
     """
-    gpus = resources.gpus_per_trial
+    return {kind: _share(kind, resources.of(kind), nodes) for kind in TRAINING_KINDS}
+
+
+def _share(kind: str, wanted: StageResources, nodes: list[Node]) -> Share:
+    gpus, cpus = wanted.gpus, wanted.cpus or 1
     if gpus is None:
         gpus = 1.0 if any(node.get("GPU", 0) >= 1 for node in nodes) else 0.0
-    workers = resources.loader_workers
+    workers = wanted.loader_workers
     if workers is None:
-        workers = resources.cpus_per_trial if gpus else 0
-    share = Share(resources.cpus_per_trial, gpus, workers)
+        workers = cpus if gpus else 0
+    share = Share(cpus, gpus, workers)
     if not any(share.fits(node) for node in nodes):
         offers = "; ".join(f"{n.get('CPU', 0):g} CPU, {n.get('GPU', 0):g} GPU" for n in nodes)
         raise ClusterError(
-            f"a trial asks for resources.cpus_per_trial (={share.cpus}) and "
-            f"resources.gpus_per_trial (={share.gpus:g}), but no machine has both ({offers}). "
+            f"a {kind} asks for {share.cpus} CPU (resources.cpus_per_trial or "
+            f"resources.{kind}.cpus) and {share.gpus:g} GPU (resources.gpus_per_trial or "
+            f"resources.{kind}.gpus), but no machine has both ({offers}). "
             "Lower them, or join a larger cluster: `fairdarts sweep run --address`."
         )
     return share
+
+
+@dataclass
+class Room:
+    """What fits beside the stages that run.
+
+    Ray decides on which node a stage runs. Here only so many are handed out that all of them can
+    start: so a stage that becomes ready later and is more urgent finds no other before it.
+    """
+
+    nodes: list[Node]
+    shares: dict[str, Share]
+    max_concurrent: int | None = None
+
+    @property
+    def at_once(self) -> dict[str, int]:
+        """How many stages of each kind run at once, if no others do."""
+        fits = {kind: sum(map(share.fits, self.nodes)) for kind, share in self.shares.items()}
+        return {kind: min(n, self.max_concurrent or n) for kind, n in fits.items()}
+
+    def kinds(self, running: Mapping[str, int]) -> list[str]:
+        """Kinds of which one more stage fits.
+
+        Args:
+            running: How many stages run now, by kind.
+        """
+        total = sum(running.values())
+        if total and total >= (self.max_concurrent or total + 1):
+            return []
+        at_once = self.at_once
+        return [
+            kind
+            for kind, share in self.shares.items()
+            # Without a node left, one stage waits in Ray's queue for a new one.
+            if not total
+            or (
+                running.get(kind, 0) < at_once[kind]
+                and self._used("cpus", running) + share.cpus <= self._offered("CPU")
+                and self._used("gpus", running) + share.gpus <= self._offered("GPU") + EPSILON
+            )
+        ]
+
+    def _used(self, unit: str, running: Mapping[str, int]) -> float:
+        return sum(n * float(getattr(self.shares[kind], unit)) for kind, n in running.items())
+
+    def _offered(self, unit: str) -> float:
+        return sum(node.get(unit, 0) for node in self.nodes)
+
+
+EPSILON = 1e-6
+"""Ten times 0.1 GPU are one GPU."""
 
 
 def this_machine() -> Node:

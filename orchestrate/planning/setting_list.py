@@ -11,7 +11,7 @@ from typing import Any
 from fairdarts.config import Config
 from fairdarts.presets import METHODS, RECIPES, SPACE_SETTINGS
 from orchestrate.errors import SweepError
-from orchestrate.planning.resources import Resources
+from orchestrate.planning.resources import TRAINING_KINDS, Resources, StageResources
 from orchestrate.planning.settings import SECTIONS
 from orchestrate.planning.sweep_file import RandomBaseline
 
@@ -19,8 +19,9 @@ GROUPS: dict[str, type[Config]] = {
     **SECTIONS,
     "random": RandomBaseline,
     "resources": Resources,
+    **{f"resources.{kind}": StageResources for kind in TRAINING_KINDS},
 }
-"""What `--set` can change: the sections of a trial, and two of a sweep file."""
+"""What `--set` can change: the sections of a trial, and the other tables of a sweep file."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,8 @@ _OURS = ("title", "description", "default", "anyOf")
 def _of_a_group(group: str) -> Iterator[Setting]:
     table = GROUPS[group].model_json_schema()
     for name, described in table["properties"].items():
+        if f"{group}.{name}" in GROUPS:
+            continue
         # A setting that can be left out is described as "a value of this kind, or null".
         kinds = [kind for kind in described.get("anyOf", []) if kind != {"type": "null"}]
         yield Setting(

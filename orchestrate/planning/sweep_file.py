@@ -151,7 +151,7 @@ def parse_sweep(
         key, value = parse_assignment(assignment)
         section, _, field = key.partition(".")
         if section == "resources":
-            resources_table[field] = value
+            _put(resources_table, field, value)
         elif section == "random":
             if not random_tables:
                 raise SweepError(f"--set {assignment}: this sweep has no [[random]].")
@@ -181,6 +181,15 @@ def parse_sweep(
         overrides=overrides,
         written=_written(table, assignments),
     )
+
+
+def _put(table: dict[str, Any], name: str, value: Any) -> None:
+    """Set a value of a table, such as `cpus_per_trial`, or of a table in it: `search.cpus`."""
+    part, dot, field = name.rpartition(".")
+    if not dot:
+        table[name] = value
+    elif isinstance(table.setdefault(part, {}), dict):
+        table[part] = table[part] | {field: value}
 
 
 def _written(table: dict[str, Any], assignments: list[str]) -> dict[str, str]:

@@ -1,17 +1,20 @@
 """Starts or joins Ray, and leaves it again: one context manager."""
 
+import contextlib
 import logging
 import os
 import secrets
+import shutil
 import signal
 import socket
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from orchestrate.errors import ClusterError, first_line
+from orchestrate.errors import ClusterError, RayFailed, first_line
 from orchestrate.planning.resources import num_cpus
 
 # Set before Ray is imported, because Ray reads some of them then. Most of them switch off what this
@@ -24,6 +27,7 @@ ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
+    "TUNE_MAX_PENDING_TRIALS_PG": "100000",
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
 }
 
@@ -31,6 +35,7 @@ CONNECT_TIMEOUT_S = 10.0
 TOKEN_VARIABLES = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 LONGEST_SOCKET = "/session_2000-01-01_00-00-00_000000_4194304/sockets/plasma_store"
 """What Ray appends to its folder: the time, the longest process id, and its longest socket name."""
+PREFIX = "ray-"
 DEFAULT_TMPDIR = "/tmp"  # noqa: S108 - Ray uses it too
 MAX_SOCKET_BYTES = 103
 """Longest path of a socket that every system allows: 103 bytes on macOS, 107 on Linux."""
@@ -47,9 +52,39 @@ def cluster(address: str | None) -> Iterator[list[dict[str, float]]]:
     Raises:
         ClusterError: If Ray cannot be started or joined.
     """
-    how: dict[str, Any] = {}
+    with contextlib.ExitStack() as stack:
+        how: dict[str, Any] = {}
+        if address is None:
+            folder = stack.enter_context(_own_folder())
+            how = {"num_cpus": num_cpus(), "include_dashboard": False, "_temp_dir": folder}
+        stack.enter_context(_joined(address, how))
+        yield alive_nodes()
+
+
+@contextmanager
+def _own_folder() -> Iterator[str]:
+    """A folder for one local Ray: deleted in the end, unless Ray failed and its logs may tell why.
+
+    Raises:
+        RayFailed: What is raised in the block, and where the logs are.
+    """
+    place = session_folder()
+    Path(place).mkdir(parents=True, exist_ok=True)
+    folder = tempfile.mkdtemp(prefix=PREFIX, dir=place)
+    try:
+        yield folder
+    except RayFailed as error:
+        raise RayFailed(f"{error} Ray's logs are in {folder}.") from error
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _joined(address: str | None, how: dict[str, Any]) -> Iterator[None]:
+    """Connect to Ray; see `cluster`."""
     if address is None:
-        how = {"num_cpus": num_cpus(), "include_dashboard": False, "_temp_dir": session_folder()}
         if not any(map(os.environ.get, TOKEN_VARIABLES)):
             # Without a token in the environment, Ray would write one into the home folder.
             os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
@@ -74,7 +109,7 @@ def cluster(address: str | None) -> Iterator[list[dict[str, float]]]:
         if address:
             target = f"join the cluster at {address}"
             remedy = "its token must be on this machine too (`ray get-auth-token` on the head)"
-        raise ClusterError(f"cannot {target} ({first_line(error)}): {remedy}.") from error
+        raise RayFailed(f"cannot {target} ({first_line(error)}): {remedy}.") from error
     except SystemExit:
         # Ray has replaced our SIGTERM handler, and its own raises SystemExit. Our callers tidy up
         # after a KeyboardInterrupt.
@@ -86,11 +121,18 @@ def cluster(address: str | None) -> Iterator[list[dict[str, float]]]:
             signal.signal(signal.SIGTERM, old_handler)
     for name in ("ray.tune", "ray.train"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    nodes = ray.nodes()  # type: ignore[no-untyped-call]
     try:
-        yield [dict(node["Resources"]) for node in nodes if node["Alive"]]
+        yield
     finally:
         ray.shutdown()
+
+
+def alive_nodes() -> list[dict[str, float]]:
+    """For each live node of the cluster, how much it has of each resource: `CPU`, `GPU`, ..."""
+    import ray
+
+    nodes = ray.nodes()  # type: ignore[no-untyped-call]
+    return [dict(node["Resources"]) for node in nodes if node["Alive"]]
 
 
 @contextmanager
@@ -98,7 +140,7 @@ def ray_faults() -> Iterator[None]:
     """Turn an error of Ray itself inside the block into one sentence.
 
     Raises:
-        ClusterError: If Ray failed.
+        RayFailed: If Ray failed.
     """
     import ray
     from ray.tune import TuneError
@@ -106,14 +148,14 @@ def ray_faults() -> Iterator[None]:
     try:
         yield
     except (ray.exceptions.RayError, TuneError) as error:
-        raise ClusterError(
+        raise RayFailed(
             f"Ray stopped working ({first_line(error)}); all finished epochs are kept: run the "
             "same command again."
         ) from error
 
 
 def session_folder() -> str:
-    """Folder for the sockets and logs of a local Ray.
+    """The folder in which a local Ray gets a folder of its own, for its sockets and logs.
 
     It is the folder that Ray itself would choose. If the paths of sockets would be too long there,
     it is one in `/tmp`: a long `TMPDIR` was set for other programs and should not stop a sweep.
@@ -122,16 +164,17 @@ def session_folder() -> str:
         ClusterError: If the paths are too long in `RAY_TMPDIR`, which the user set for Ray alone.
     """
     chosen = os.environ.get("RAY_TMPDIR")
-    session = Path(chosen or os.environ.get("TMPDIR") or DEFAULT_TMPDIR) / "ray"
-    too_long = len(os.fsencode(session)) + len(LONGEST_SOCKET) - MAX_SOCKET_BYTES
+    place = chosen or os.environ.get("TMPDIR") or DEFAULT_TMPDIR
+    session = os.fsencode(Path(place) / f"{PREFIX}12345678")
+    too_long = len(session) + len(LONGEST_SOCKET) - MAX_SOCKET_BYTES
     if too_long <= 0:
-        return str(session)
+        return place
     if chosen:
         raise ClusterError(
             f"RAY_TMPDIR (={chosen!r}) is {too_long} bytes too long for the names of Ray's "
             f"sockets: set it to a folder with a shorter name, such as {DEFAULT_TMPDIR}."
         )
-    return f"{DEFAULT_TMPDIR}/ray"
+    return DEFAULT_TMPDIR
 
 
 def _check_reachable(address: str) -> None:

@@ -11,9 +11,7 @@ import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
-import psutil
 import torch
 
 from fairdarts.config import DataConfig, RetrainConfig, SearchConfig
@@ -29,6 +27,7 @@ from fairdarts.search.state import SearchState
 from fairdarts.search.step import search_step
 from fairdarts.spaces import LayerSpace, get_space
 from orchestrate.planning.plan import TrialSpec
+from orchestrate.stages.runtime import peak_of_process
 
 DATA = set(DataConfig.model_fields)
 MEMORY_SETTINGS = {
@@ -190,10 +189,4 @@ def _peak_of_process(step: Callable[[], object]) -> int:
     torch.set_num_threads(1)
     for _ in range(MEASURED_STEPS):
         step()
-    try:
-        lines = Path("/proc/self/status").read_text("ascii").splitlines()
-    except OSError:  # Not Linux.
-        return int(psutil.Process().memory_info().rss)
-    # The "high water mark" of the memory, see proc(5).
-    (peak_kib,) = (line.split()[1] for line in lines if line.startswith("VmHWM"))
-    return 1024 * int(peak_kib)
+    return peak_of_process()

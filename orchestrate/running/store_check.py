@@ -116,6 +116,8 @@ def _of_attempts(paths: StagePaths) -> Iterator[Fault]:
             yield Fault(attempt.failed, DAMAGED, "the attempt counts as lost, no more as failed")
     if paths.waits_for.exists() and parsed(paths.waits_for, StageSpec.from_dict) is None:
         yield Fault(paths.waits_for, DAMAGED, "it is written again when it is needed")
+    if paths.given_up.exists() and parsed(paths.given_up, lambda mark: mark["reason"]) is None:
+        yield Fault(paths.given_up, DAMAGED, "why a run gave the stage up is lost")
 
 
 def _of_checkpoints(paths: StagePaths) -> Iterator[Fault]:

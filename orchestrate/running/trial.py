@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from fairdarts.errors import CheckpointError
-from orchestrate.errors import Diverged, Held, Superseded, WrongImages
+from orchestrate.errors import Diverged, Held, ProcessDied, Superseded, WrongImages
 from orchestrate.planning.plan import StageSpec, TrialSpec
 from orchestrate.stages.genotype_rows import derived_genotype
 from orchestrate.stages.images import cause
@@ -80,10 +80,20 @@ def _finish_stage(
 
 
 def run_stage(
-    stage: StageSpec, store: Store, runtime: Runtime, on_epoch: Callable[[], None]
+    stage: StageSpec,
+    store: Store,
+    runtime: Runtime,
+    on_epoch: Callable[[], None] = lambda: None,
+    run: str = "",
 ) -> Outcome:
     """Make one attempt at a stage; see `run_trial`.
 
+    Args:
+        stage: What to compute.
+        store: Where everything is read and written.
+        runtime: Device and threads.
+        on_epoch: Called after the row and the checkpoint of every epoch are written.
+        run: The run of a sweep that this process works for, see `Holder.run`.
     Returns:
         `HELD` if another process computes the stage, took it over, or computes the stage whose
         rows this one will copy.
@@ -92,7 +102,7 @@ def run_stage(
     if parsed(paths.spec, StageSpec.from_dict) is None:  # Not there yet, or damaged.
         write_json(paths.spec, asdict(stage))
     try:
-        attempt = Attempt.take(paths.folder)
+        attempt = Attempt.take(paths.folder, run)
     except Held:
         return Outcome.HELD
 
@@ -100,10 +110,10 @@ def run_stage(
         record.note_damaged()
         on_epoch()
 
-    run = StageRun(stage, store, attempt, runtime, committed)
-    record = _AttemptRecord(run)
+    stage_run = StageRun(stage, store, attempt, runtime, committed)
+    record = _AttemptRecord(stage_run)
     try:
-        return _finish_attempt(run, record)
+        return _finish_attempt(stage_run, record)
     except BaseException:
         # Such as Ctrl-C. Give the stage back at once, so that nobody waits for the heartbeat to
         # grow stale; the next attempt continues after the last epoch.
@@ -156,39 +166,32 @@ def _close_lost_attempts(run: StageRun) -> None:
             run.store.write_rows("attempts", live_name(key, row["attempt"]), [row])
 
 
-def record_crash(trial: TrialSpec, store: Store, error: Exception) -> None:
-    """Mark the current stage of a trial as failed, because its process died again and again.
+def record_crash(stage: StageSpec, store: Store, reason: str) -> None:
+    """Mark a stage as failed because its process died again and again.
 
     Args:
-        trial: The trial whose process died.
+        stage: The stage; no process computes it now.
         store: Where the failure is recorded.
-        error: What Ray says about the death.
+        reason: What is known about the deaths.
     """
-    for stage in trial.stages:
-        stage_dir = store.stage_dir(stage.kind, stage.key)
-        if stage_state(stage_dir).status == Status.DONE:
-            continue
-        # The dead process could not mark its own attempt, so a new attempt carries the failure.
-        try:
-            attempt = Attempt.take(stage_dir)
-        except Held:
-            # Another process computes the stage, or the dead one was on another node and its
-            # heartbeat is not stale yet. A later wave sees which.
-            return
-        now = datetime.now(UTC)
-        row = {
-            "stage_key": stage.key,
-            "attempt": attempt.number,
-            "kind": stage.kind,
-            "status": AttemptStatus.FAILED,
-            "started_at": now,
-            "ended_at": now,
-        }
-        store.write_rows(
-            "attempts", live_name(stage.key, attempt.number), [row | _failure("crash", error)]
-        )
-        attempt.fail("crash", error)
+    # The dead process could not mark its own attempt, so a new attempt carries the failure.
+    try:
+        attempt = Attempt.take(store.stage_dir(stage.kind, stage.key))
+    except Held:  # Another run has taken it.
         return
+    error = ProcessDied(reason)
+    now = datetime.now(UTC)
+    row = {
+        "stage_key": stage.key,
+        "attempt": attempt.number,
+        "kind": stage.kind,
+        "status": AttemptStatus.FAILED,
+        "started_at": now,
+        "ended_at": now,
+    }
+    name = live_name(stage.key, attempt.number)
+    store.write_rows("attempts", name, [row | _failure("crash", error)])
+    attempt.fail("crash", error)
 
 
 def _fail(run: StageRun, record: "_AttemptRecord", error: Exception) -> None:

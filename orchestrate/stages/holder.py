@@ -34,11 +34,17 @@ class Holder:
     boot: str
     pid_namespace: str
     """Processes with the same host, boot and pid namespace see each other's pids."""
+    run: str = ""
+    """The run of a sweep that the process works for; "" outside of runs, and in older stores."""
 
 
-def this_process() -> dict[str, Any]:
-    """Identifies this process, as the content of a LEASE.json."""
-    return asdict(_this_process())
+def this_process(run: str = "") -> dict[str, Any]:
+    """Identifies this process, as the content of a LEASE.json.
+
+    Args:
+        run: See `Holder.run`.
+    """
+    return asdict(_this_process()) | {"run": run}
 
 
 def live_holder(attempt: AttemptPaths) -> str:

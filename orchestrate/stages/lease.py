@@ -16,11 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestrate.errors import Held, Superseded, first_line
-from orchestrate.stages.holder import HEARTBEAT_S, this_process
+from orchestrate.stages.holder import HEARTBEAT_S, Holder, this_process
 from orchestrate.stages.paths import AttemptPaths, StagePaths
 from orchestrate.stages.state import Failure, stage_state
 from orchestrate.statuses import Outcome, Status
-from results.store.files import write_json
+from results.store.files import parsed, write_json
 
 
 class Attempt:
@@ -39,9 +39,12 @@ class Attempt:
         self._heart.start()
 
     @classmethod
-    def take(cls, stage_dir: Path) -> "Attempt":
+    def take(cls, stage_dir: Path, run: str = "") -> "Attempt":
         """Take the stage, to compute it.
 
+        Args:
+            stage_dir: The folder of the stage.
+            run: The run of a sweep that this process works for, see `give_back`.
         Raises:
             Held: If another live process holds it, took it first, or has finished it.
         """
@@ -61,7 +64,7 @@ class Attempt:
         claim = AttemptPaths(folder.parent / f".claim-{secrets.token_hex(8)}")
         claim.folder.mkdir()
         try:
-            write_json(claim.lease, this_process())
+            write_json(claim.lease, this_process(run))
             claim.heartbeat.touch()
             # Fails if another process was first: a folder that is not empty is never replaced.
             claim.folder.rename(folder)
@@ -134,3 +137,21 @@ class Attempt:
             # A missed beat does no harm: other hosts wait for the length of eight.
             with contextlib.suppress(OSError):
                 os.utime(self.paths.heartbeat)
+
+
+def give_back(stage_dir: Path, run: str) -> None:
+    """Release a stage that a process of this run held and cannot release, because it was killed.
+
+    So nobody waits until its heartbeat is stale. If that process is alive in spite of everything,
+    nothing is lost: it stops as soon as another one takes the stage.
+
+    Args:
+        stage_dir: The folder of the stage.
+        run: The run of a sweep; attempts of other runs are left alone.
+    """
+    paths = StagePaths(stage_dir)
+    newest = paths.attempt(max(paths.attempt_numbers(), default=0))
+    holder = parsed(newest.lease, lambda lease: Holder(**lease))
+    if holder is not None and holder.run == run:
+        with contextlib.suppress(OSError):  # Released already, or finished.
+            newest.heartbeat.rename(newest.released)

@@ -12,6 +12,7 @@ stages/<kind>/<k2>/<key>/
     FAILED.json             why it failed; only if it did
   checkpoints/              the last states, each with its sha256 and the rows up to it
   WAITS_FOR.json            the stage whose rows this one will copy, see `twins`
+  GAVE_UP.json              why a run stopped trying, where its process could not say it
   DONE.json                 the stage is complete
 ```
 """
@@ -86,6 +87,11 @@ class StagePaths:
     def waits_for(self) -> Path:
         """The stage whose rows this one will copy."""
         return self.folder / "WAITS_FOR.json"
+
+    @property
+    def given_up(self) -> Path:
+        """Why a run stopped trying to compute the stage, though no attempt failed."""
+        return self.folder / "GAVE_UP.json"
 
     @property
     def attempts(self) -> Path:

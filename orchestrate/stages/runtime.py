@@ -15,6 +15,8 @@ from typing import Any
 
 import torch
 
+from orchestrate.planning.resources import Share
+
 PACKAGES = ("torch", "torchvision", "timm", "ray", "numpy", "scipy", "fairdarts")
 MAX_CHANGES_BYTES = 1_000_000
 
@@ -26,6 +28,12 @@ class Runtime:
     device: str
     num_threads: int
     loader_workers: int = 0
+
+    @classmethod
+    def of(cls, share: Share) -> "Runtime":
+        """What a stage computes on that gets this share of a node."""
+        device = "cuda" if share.gpus else "cpu"
+        return cls(device, num_threads=share.cpus, loader_workers=share.loader_workers)
 
     def apply(self) -> None:
         """Set the number of threads of this process, and make sure that the device works.
@@ -56,13 +64,22 @@ class Runtime:
         """Highest memory so far, in MiB: of tensors on a GPU, else of the whole process."""
         if self.device == "cuda" and torch.cuda.is_available():
             return float(torch.cuda.max_memory_allocated() / 2**20)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        # getrusage(2) counts in bytes on macOS and in KiB on Linux.
-        return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+        return peak_of_process() / 2**20
 
     def bitwise_key(self) -> str:
         """What must stay the same, so that resuming changes no bit of the result."""
         return f"torch {torch.__version__}, {self.device_name()}, {self.num_threads} threads"
+
+
+def peak_of_process() -> int:
+    """The highest memory of this process since its peak was last reset, in bytes."""
+    try:
+        lines = Path("/proc/self/status").read_text("ascii").splitlines()
+    except OSError:  # Not Linux.
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else 1024 * peak
+    (peak_kib,) = (line.split()[1] for line in lines if line.startswith("VmHWM"))
+    return 1024 * int(peak_kib)
 
 
 @functools.cache

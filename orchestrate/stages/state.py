@@ -41,7 +41,8 @@ class StageState:
     outcome: str = ""
     """Of a stage that is done: ok or invalid, see `Outcome`."""
     reason: str = ""
-    """Why it is invalid, failed or lost, in one line; "" if its process just disappeared."""
+    """Why it is invalid, failed or lost, or why no process could be started for it, in one line; ""
+    if nothing is known."""
     log: Path | None = None
     """Log of the newest attempt."""
 
@@ -58,7 +59,7 @@ def stage_state(stage_dir: Path) -> StageState:
     if done is not None and paths.has_rows(done.attempt):
         return StageState(Status.DONE, newest, 0, "", done.outcome, done.reason, log)
     if not newest:
-        return StageState(Status.PENDING, 0, 0)
+        return StageState(Status.PENDING, 0, 0, reason=_why_given_up(paths, newest))
     failures = [f for n in numbers if (f := _failure(paths.attempt(n))) is not None]
     num_failures = sum(failure.kind not in (WRONG_IMAGES, DISK_FULL) for failure in failures)
     last = failures[-1] if failures and failures[-1].attempt == newest else None
@@ -67,8 +68,10 @@ def stage_state(stage_dir: Path) -> StageState:
         status = Status.LOST if last.kind == DISK_FULL else Status.FAILED
         return StageState(status, newest, num_failures, reason=reason, log=log)
     holder = live_holder(paths.attempt(newest))
-    status = Status.RUNNING if holder else Status.LOST
-    return StageState(status, newest, num_failures, holder=holder, log=log)
+    if holder:
+        return StageState(Status.RUNNING, newest, num_failures, holder=holder, log=log)
+    reason = _why_given_up(paths, newest)
+    return StageState(Status.LOST, newest, num_failures, reason=reason, log=log)
 
 
 @dataclass(frozen=True)
@@ -91,3 +94,9 @@ def _failure(attempt: AttemptPaths) -> Failure | None:
     number = int(attempt.folder.name[1:])
     unreadable = Failure(number, "exception", "DamagedFile", f"{attempt.failed} is damaged")
     return parsed(attempt.failed, lambda mark: Failure(**mark)) or unreadable
+
+
+def _why_given_up(paths: StagePaths, newest: int) -> str:
+    """Why a run stopped trying after that many attempts; "" if none did."""
+    mark = parsed(paths.given_up, lambda mark: (int(mark["attempt"]), str(mark["reason"])))
+    return mark[1] if mark is not None and mark[0] == newest else ""

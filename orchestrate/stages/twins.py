@@ -56,5 +56,10 @@ def state_of(stage: StageSpec, store: Store) -> StageState:
     return twin if twin.status == Status.RUNNING else state
 
 
+def training_key(stage: StageSpec, genotype_json: str) -> str:
+    """What all retrain stages share that train this genotype with these settings."""
+    return stage_key(stage.kind, stage.config, genotype_json)
+
+
 def _record(stage: StageSpec, genotype_json: str, store: Store) -> Path:
-    return store.training_path(stage_key(stage.kind, stage.config, genotype_json))
+    return store.training_path(training_key(stage, genotype_json))

@@ -4,6 +4,7 @@ import io
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -278,10 +279,32 @@ def test_a_trial_whose_worker_is_killed_goes_on_in_the_same_run_and_its_siblings
     attempts = Counter(row["stage_key"] for row in store.read("attempts").to_pylist())
     repeated = [key for key, number in attempts.items() if number > 1]
     assert len(repeated) == 1 and repeated[0] in [stage.key for stage in victim.stages]
-    pids = {
-        row["pid"] for row in store.read("attempts", [s.key for s in victim.stages]).to_pylist()
-    }
-    assert len(pids) == 2 and pid in pids
+    first, second = store.read("attempts", repeated).sort_by("attempt").to_pylist()
+    assert first["pid"] == pid != second["pid"]
+    assert (first["status"], second["status"]) == ("lost", "ok")
+
+
+def test_two_runs_share_a_sweep_and_leave_nothing_of_ray(
+    store: Store, drivers: Drivers, trials: list[TrialSpec], whole: Store
+) -> None:
+    submitted(store, trials)
+    both = [drivers.start(store), drivers.start(store)]
+    assert [drivers.end_of(driver) for driver in both] == ["done done done"] * 2
+    assert numbers(store) == numbers(whole)
+    assert set(computed(store).values()) == {1}
+    assert list(Path(drivers.env["RAY_TMPDIR"]).iterdir()) == []
+
+
+def test_an_interrupted_run_gives_back_what_it_computed(
+    store: Store, drivers: Drivers, trials: list[TrialSpec]
+) -> None:
+    submitted(store, trials)
+    driver = drivers.start(store)
+    wait_until(lambda: len(store.read("epochs")) >= 1, "the first epoch")
+    driver.send_signal(signal.SIGINT)
+    wait_until(lambda: driver.poll() is not None, "the driver to end")
+    assert "running" not in count(sweep_status(store, trials))
+    assert not list(store.root.glob("stages/*/*/*/attempts/a*/heartbeat"))
 
 
 @pytest.mark.slow

@@ -86,7 +86,7 @@ def test_a_plan_has_the_columns_of_the_trials_table(run: Run, tmp_path: Path) ->
     assert (searched["status"], searched["stage"]) == ("pending", "search")
     assert (sampled["method"], sampled["stage"]) == ("random", "sample")
     assert sampled["search_key"] is None
-    assert plan["trial_on_this_machine"]["cpus"] == 1
+    assert plan["stages_on_this_machine"]["retrain"]["cpus"] == 1
 
 
 def test_a_status_has_progress_and_failures(run: Run, tmp_path: Path) -> None:
