@@ -9,8 +9,9 @@ and as a GPU would run it: off the CPU, `fairdarts.operations.functional` leaves
 import argparse
 import math
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -23,10 +24,14 @@ from torch.utils._pytree import tree_leaves
 from benchmarks.plain import PlainState, plain_step
 from fairdarts.config import SearchConfig
 from fairdarts.data.stream import Batch
+from fairdarts.kernels.engine import HAS_TRITON, torch_only
 from fairdarts.memory import META, HeldBytes, storage_of
 from fairdarts.presets import presets
 from fairdarts.search.state import SearchState
 from fairdarts.search.step import search_step
+
+if TYPE_CHECKING:
+    from fairdarts.kernels.launch import Launch
 
 NUM_CLASSES = 10
 
@@ -36,13 +41,15 @@ class Counts:
     """One bi-level step: forward and backward of both levels, clipping, both optimisers."""
 
     kernels: int
-    """Operations of the forwards and backwards that are no views; a gradient is one each."""
+    """Operations of the forwards and backwards that are no views, and launches of our kernels; a
+    gradient is one each."""
     update_kernels: int
     """Those of clipping and the optimisers, one for each tensor; a GPU fuses nearly all."""
     traffic_bytes: int
     """What all of them read and write."""
     flop: int
-    """Of convolutions and matrix products; a multiply-add is two."""
+    """Of torch's convolutions and matrix products; a multiply-add is two. Our kernels do those of
+    torch's path without saying so."""
     saved_bytes_arch: int
     """What the forward of the upper level keeps for its backward, parameters aside."""
     saved_bytes_weight: int
@@ -51,13 +58,14 @@ class Counts:
     """Most that is held at once of what the step makes, gradients of the parameters included."""
 
 
-def fast_counts(config: SearchConfig, device: torch.device = META) -> Counts:
-    """Count `fairdarts.search.loop.search_step`."""
+def fast_counts(config: SearchConfig, device: torch.device = META, kernels: bool = False) -> Counts:
+    """Count `fairdarts.search.loop.search_step`, by our own kernels or by torch's."""
     state = SearchState(config, NUM_CLASSES, device)
     state.supernet.train()
     batch = _batch(config, device, config.channels_last)
     optimizers = (state.weight_optimizer, state.alpha_optimizer)
-    return _count(lambda: search_step(state, batch, batch, config), *optimizers)
+    with nullcontext() if kernels else torch_only():  # which is torch's path
+        return _count(lambda: search_step(state, batch, batch, config), *optimizers)
 
 
 def plain_counts(config: SearchConfig) -> Counts:
@@ -81,7 +89,7 @@ def _count(step: Callable[[], object], weights: Optimizer, alphas: Optimizer) ->
     update = _count_update(weights, alphas)
     saved = _SavedBytes([*_parameters(weights), *_parameters(alphas)])
     whole = _OperationCounter()
-    with whole, saved_tensors_hooks(saved.pack, saved.unpack):
+    with whole, _listening(whole), saved_tensors_hooks(saved.pack, saved.unpack):
         step()
     arch, weight = saved.levels
     return Counts(
@@ -135,6 +143,19 @@ class _OperationCounter(HeldBytes):  # type: ignore[no-untyped-call]
             self.traffic_bytes += sum(map(_num_bytes, tree_leaves((args, kwargs, output))))
             self.flop += _num_flop(func, args, output)
         return output
+
+    def add(self, launch: "Launch") -> None:
+        self.kernels += 1
+        self.traffic_bytes += launch.traffic_bytes
+
+
+def _listening(counter: _OperationCounter) -> AbstractContextManager[None]:
+    """Inside, launches of our kernels are counted as well, where there is Triton."""
+    if not HAS_TRITON:
+        return nullcontext()
+    from fairdarts.kernels.launch import launches
+
+    return launches(counter.add)
 
 
 NO_WORK = {"_unsafe_view", "_local_scalar_dense", "empty", "empty_like", "empty_strided"}
@@ -216,6 +237,7 @@ def main() -> None:
     parser.add_argument("--space", choices=("s1", "s2"), default="s1")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--nchw", action="store_true", help="count the fast step in NCHW")
+    parser.add_argument("--kernels", action="store_true", help="count our own kernels of a GPU")
     parser.add_argument("--cpu", action="store_true", help="really run the fast step, on a CPU")
     options = parser.parse_args()
     config = search_config(
@@ -223,7 +245,9 @@ def main() -> None:
     )
     device = torch.device("cpu") if options.cpu else META
     if options.space == "s1":
-        names, both = ("plain", "fast"), (plain_counts(config), fast_counts(config, device))
+        kernels = options.kernels
+        names = ("plain", "kernels" if kernels else "fast")
+        both = (plain_counts(config), fast_counts(config, device, kernels))
     else:
         recomputed = config.model_copy(update={"recompute": True})
         names = ("fast", "recompute")

@@ -25,18 +25,18 @@ INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 """Whether Triton runs its kernels line by line on the CPU, as tests do without a GPU."""
 
 # Not a context variable: what is recomputed is so in autograd's own threads.
-_twice = False
+_torch_only = False
 
 
 @contextmanager
-def differentiable_twice() -> Iterator[None]:
-    """Inside, torch computes everything: the kernels have first gradients only."""
-    global _twice
-    before, _twice = _twice, True
+def torch_only() -> Iterator[None]:
+    """Inside, torch computes everything: for second gradients, which the kernels do not have."""
+    global _torch_only
+    before, _torch_only = _torch_only, True
     try:
         yield
     finally:
-        _twice = before
+        _torch_only = before
 
 
 def autocast_type(x: Tensor) -> torch.dtype:
@@ -46,13 +46,23 @@ def autocast_type(x: Tensor) -> torch.dtype:
     return x.dtype
 
 
+def channels_last(x: Tensor) -> Tensor:
+    """Features (B, C, H, W) as rows of pixels, copied where they are not; see `serves_products`."""
+    return x if x.is_meta else x.contiguous(memory_format=torch.channels_last)
+
+
 def serves_products(x: Tensor) -> bool:
     """Whether grouped 1x1 convolutions of these features are to be batched products.
 
-    `meta` counts as a GPU: on it, memory and launches of a GPU are counted.
+    `meta` counts as a GPU: on it, memory and launches of a GPU are counted. There convolutions
+    forget that their input is channels last, so who counts NCHW says `torch_only`.
     """
-    is_gpu = x.device.type in ("cuda", "meta") or INTERPRETED
-    return is_gpu and not _twice and x.is_contiguous(memory_format=torch.channels_last)
+    if _torch_only:
+        return False
+    if x.is_meta:
+        return True
+    is_last = x.is_contiguous(memory_format=torch.channels_last)
+    return is_last and (x.device.type == "cuda" or INTERPRETED)
 
 
 def serves_kernels(x: Tensor, operations: Sequence[str], num_edges: int, stride: int) -> bool:

@@ -15,7 +15,7 @@ from torch.autograd.function import once_differentiable
 
 from fairdarts.kernels import gradients, mix, norms, pools, stage
 from fairdarts.kernels.candidates import Candidates
-from fairdarts.kernels.engine import autocast_type
+from fairdarts.kernels.engine import autocast_type, channels_last
 from fairdarts.kernels.launch import (
     MOST_CHUNKS,
     factor_type,
@@ -112,8 +112,10 @@ class _MixedOperations(torch.autograd.Function):
                **size.dots, **size.image_out)  # fmt: skip
         second_mean, second_rstd = sums(2, size.second_total)
         _combine(size, parts, second_mean, second_rstd, candidates, slice(6, 8), 2)
+        shape = (size.batch, c, size.height_out, size.width_out)
+        # No views, which could not be added to in place.
         outputs = tuple(
-            x.new_empty(size.batch, size.height_out, size.width_out, c).permute(0, 3, 1, 2)
+            torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
             for _ in range(size.edges)
         )
         launch(mix.mix_forward, (tiles, size.edges), x, outputs, _finals(first, second),
@@ -138,7 +140,7 @@ class _MixedOperations(torch.autograd.Function):
         )  # fmt: skip
         pointwise = tuple(weights[6:])
         needs_weights = any(ctx.needs_input_grad[3:])
-        grads = tuple(grad.contiguous(memory_format=torch.channels_last) for grad in grads)
+        grads = tuple(map(channels_last, grads))
         identity = columns[6] >= 0
         gated = {"COLUMNS": columns, "NUM_GATES": gates.shape[1]}
         zs = _finals(first, second)

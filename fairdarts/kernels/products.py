@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from fairdarts.kernels.engine import autocast_type
+from fairdarts.kernels.engine import autocast_type, channels_last
 
 LEAST_PIXELS = 1024
 """Of one part of the sum over pixels that the gradient of a weight is."""
@@ -37,10 +37,13 @@ def grouped_1x1(x: Tensor, weight: Tensor, groups: int) -> Tensor:
 class _Grouped1x1(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, groups: int) -> Tensor:
-        x = x.contiguous(memory_format=torch.channels_last)
+        x = channels_last(x)
         ctx.save_for_backward(x, weight)
         ctx.groups = groups
-        output = x.new_empty(x.shape[0], *x.shape[2:], len(weight)).permute(0, 3, 1, 2)
+        shape = (x.shape[0], len(weight), *x.shape[2:])
+        output = torch.empty(
+            shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last
+        )
         by_group = weight.reshape(groups, -1, weight.shape[1])  # (G, C', C)
         torch.bmm(_rows(x, groups), by_group.transpose(1, 2), out=_rows(output, groups))
         return output
@@ -49,7 +52,7 @@ class _Grouped1x1(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         (x, weight), groups = ctx.saved_tensors, ctx.groups
-        grad = grads[0].contiguous(memory_format=torch.channels_last)
+        grad = channels_last(grads[0])
         grad_x = grad_weight = None
         if ctx.needs_input_grad[0]:
             grad_x = torch.empty_like(x)

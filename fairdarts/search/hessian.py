@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from fairdarts.data.stream import Batch
-from fairdarts.kernels.engine import differentiable_twice
+from fairdarts.kernels.engine import torch_only
 from fairdarts.supernet.base import Supernet
 from fairdarts.training.gradients import frozen
 from fairdarts.training.recompute import StatisticsKept
@@ -32,7 +32,7 @@ def largest_eigenvalue(supernet: Supernet, batch: Batch) -> float:
     images, labels = batch
     alphas = supernet.architecture_parameters()
     weights = supernet.weight_parameters()
-    with frozen(weights), StatisticsKept(supernet), differentiable_twice():
+    with frozen(weights), StatisticsKept(supernet), torch_only():
         loss = F.cross_entropy(supernet(images, supernet.gates()), labels)
         slopes = torch.autograd.grad(loss, alphas, create_graph=True)
         flat = torch.cat([slope.flatten() for slope in slopes])
