@@ -158,7 +158,14 @@ def _listening(counter: _OperationCounter) -> AbstractContextManager[None]:
     return launches(counter.add)
 
 
-NO_WORK = {"_unsafe_view", "_local_scalar_dense", "empty", "empty_like", "empty_strided"}
+NO_WORK = {
+    "_unsafe_view",
+    "_local_scalar_dense",
+    "empty",
+    "empty_like",
+    "empty_strided",
+    "new_empty",
+}
 
 
 def _is_free(operation: OpOverload) -> bool:

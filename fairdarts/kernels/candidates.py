@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-CONVOLUTIONS = ("sep_conv_5x5", "dil_conv_5x5", "sep_conv_3x3", "dil_conv_3x3")
-"""Depthwise-separable, 5 x 5 first; `sep` twice, `dil` once and with dilation 2."""
+CONVOLUTIONS = ("sep_conv_5x5", "sep_conv_3x3", "dil_conv_5x5", "dil_conv_3x3")
+"""Depthwise-separable, in pairs of 5 x 5 and 3 x 3; `sep` twice, `dil` once and with dilation 2."""
 SEPARABLE = ("sep_conv_5x5", "sep_conv_3x3")
 POOLS = ("max_pool_3x3", "avg_pool_3x3")
 IDENTITY = "skip_connect"

@@ -159,7 +159,7 @@ def depthwise_backward(
     grad_x, grad, x, mean, rstd, depthwise, parts, sums, P, P_OUT, x_step, norm_step, CX, CT, E,
     num_taps,
     H: tl.constexpr, W: tl.constexpr, C: tl.constexpr, STRIDE: tl.constexpr, PIX: tl.constexpr,
-    NUM_DILATIONS: tl.constexpr, SHARED: tl.constexpr, ACC: tl.constexpr,
+    SHARED: tl.constexpr, ACC: tl.constexpr,
 ):  # fmt: skip
     """Grid (tiles, edges, candidates): gradients of the input and of the weights, in one pass.
 
@@ -177,34 +177,33 @@ def depthwise_backward(
     t, n = tl.program_id(0), tl.program_id(2)
     out = grad_x + n.to(tl.int64) * P * CX
     g = grad + n.to(tl.int64) * P_OUT * CT
-    dilation = 1 + n % NUM_DILATIONS
+    dilation = 1 + n // 2
+    tap = n // 2 * 34 + n % 2 * 25
+    depthwise += tap * CT
     total = sums
     mu, rs = mean, rstd
     if not SHARED:
         x += n.to(tl.int64) * x_step
         mu, rs = mean + n * norm_step, rstd + n * norm_step
         total = sums + t * 4 * CT + n * CT
-    if n < NUM_DILATIONS:
-        tap = n * 25
-        _depthwise(out, g, x, mu, rs, depthwise + tap * CT, parts, total, P, CX, CT, E, tap,
-                   num_taps, dilation, H, W, C, 5, STRIDE, PIX, SHARED, ACC)  # fmt: skip
+    if n % 2 == 0:
+        _depthwise(out, g, x, mu, rs, depthwise, parts, total, P, CX, CT, E, tap, num_taps,
+                   dilation, H, W, C, 5, STRIDE, PIX, SHARED, ACC)  # fmt: skip
     else:
-        tap = NUM_DILATIONS * 25 + (n - NUM_DILATIONS) * 9
-        _depthwise(out, g, x, mu, rs, depthwise + tap * CT, parts, total, P, CX, CT, E, tap,
-                   num_taps, dilation, H, W, C, 3, STRIDE, PIX, SHARED, ACC)  # fmt: skip
+        _depthwise(out, g, x, mu, rs, depthwise, parts, total, P, CX, CT, E, tap, num_taps,
+                   dilation, H, W, C, 3, STRIDE, PIX, SHARED, ACC)  # fmt: skip
 
 
 @triton.jit
 def add_taps(
-    parts, sums, num_tiles, num_taps, CT, first, NUM_FIVES: tl.constexpr, C: tl.constexpr,
-    ROWS: tl.constexpr, ACC: tl.constexpr,
+    parts, sums, num_tiles, num_taps, CT, first, C: tl.constexpr, ROWS: tl.constexpr,
+    ACC: tl.constexpr,
 ):  # fmt: skip
     """Grid (taps, E): add up the tiles of `depthwise_backward`, and lay taps out as weights do.
 
     Args:
         parts: (tiles, taps, CT).
         sums: Where to write weights (CT, 1, K, K), candidate after candidate, from `first` on.
-        NUM_FIVES: Candidates of 5 x 5 taps; the others have 3 x 3.
     """
     tap = tl.program_id(0)
     c = tl.program_id(1) * C + tl.arange(0, C)
@@ -213,31 +212,23 @@ def add_taps(
         t = start + tl.arange(0, ROWS)
         at = ((t * num_taps + tap) * CT)[:, None] + c[None, :]
         acc += tl.load(parts + at, mask=(t < num_tiles)[:, None], other=0.0)
-    is_five = tap < NUM_FIVES * 25
-    of_size = tl.where(is_five, 25, 9)
-    nth = tl.where(is_five, tap, tap - NUM_FIVES * 25)
-    begin = tl.where(is_five, 0, NUM_FIVES * 25) + nth // of_size * of_size
-    tl.store(sums + first + begin * CT + c * of_size + nth % of_size, tl.sum(acc, 0))
+    is_five = tap % 34 < 25
+    size = tl.where(is_five, 25, 9)
+    nth = tl.where(is_five, tap % 34, tap % 34 - 25)
+    tl.store(sums + first + (tap - nth) * CT + c * size + nth, tl.sum(acc, 0))
 
 
 @triton.jit
-def pack_taps(taps, weights, CT, NUM_FIVES: tl.constexpr, C: tl.constexpr, NUM: tl.constexpr):
+def pack_taps(taps, weights, CT, C: tl.constexpr):
     """Grid (25, E, candidates): weights (CT, 1, K, K) of all candidates to rows, (taps, CT).
 
     Args:
-        taps: Where to write them: those of the first stage, then those of the second.
-        weights: Of both stages, the first's first; in each those of 5 x 5 come first.
-        NUM_FIVES: Of the first stage, which has twice as many candidates as the second.
-        NUM: Candidates of the first stage.
+        taps: Where to write them.
+        weights: Of both stages, in pairs of 5 x 5 and 3 x 3.
     """
     tap, n = tl.program_id(0), tl.program_id(2)
     c = tl.program_id(1) * C + tl.arange(0, C)
-    second = n >= NUM
-    fives = tl.where(second, NUM_FIVES // 2, NUM_FIVES)
-    nth = tl.where(second, n - NUM, n)
-    begin = tl.where(second, NUM_FIVES * 25 + (NUM - NUM_FIVES) * 9, 0)
-    is_five = nth < fives
-    size = tl.where(is_five, 25, 9)
-    begin += tl.where(is_five, nth * 25, fives * 25 + (nth - fives) * 9)
+    size = tl.where(n % 2 == 0, 25, 9)
+    first = n // 2 * 34 + n % 2 * 25
     if tap < size:
-        tl.store(taps + (begin + tap) * CT + c, tl.load(choose(weights, n) + c * size + tap))
+        tl.store(taps + (first + tap) * CT + c, tl.load(choose(weights, n) + c * size + tap))

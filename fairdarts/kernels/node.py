@@ -26,7 +26,7 @@ from fairdarts.kernels.launch import (
     tile_pixels,
 )
 
-FIRST_TAPS, SECOND_TAPS = 2 * 25 + 2 * 9, 25 + 9
+FIRST_TAPS, SECOND_TAPS = 2 * (25 + 9), 25 + 9
 EPS = 1e-5
 BLOCK = 256
 ROWS = 64
@@ -87,8 +87,7 @@ class _MixedOperations(torch.autograd.Function):
         sums = partial(torch.empty, dtype=size.sum_dtype, device=x.device)
 
         taps = depthwise[0].new_empty(FIRST_TAPS + SECOND_TAPS, ct)
-        launch(gradients.pack_taps, (25, size.edges, 6), taps, depthwise, ct,
-               NUM_FIVES=2, C=c, NUM=4)  # fmt: skip
+        launch(gradients.pack_taps, (25, size.edges, 6), taps, depthwise, ct, C=c)
         pooled = x.new_empty(2, p, c)
         winners = x.new_empty(p, c, dtype=torch.int8)
         parts = sums(tiles, 2, size.first_total)
@@ -98,17 +97,16 @@ class _MixedOperations(torch.autograd.Function):
         first_mid = torch.empty_like(first) if needs_weights else None
         launch(stage.stage_forward, (tiles, size.edges, 4), x, None, None, taps, pointwise[:4],
                first, first_mid, parts, p, 0, 0, c, ct, size.first_total,
-               NUM_DILATIONS=2, SHARED=True, AFFINE=False, **size.tile, **size.dots,
+               SHARED=True, AFFINE=False, **size.tile, **size.dots,
                **size.image)  # fmt: skip
         mean, rstd = sums(2, size.first_total)
         _combine(size, parts, mean, rstd, candidates, slice(0, 6), 4)
         second = x.new_empty(2, p, ct)
         second_mid = torch.empty_like(second) if needs_weights else None
         parts = sums(tiles, 2, size.second_total)
-        # The separable convolutions are numbers 0 and 2 of the first stage.
-        launch(stage.stage_forward, (tiles, size.edges, 2), first, mean, rstd, taps[FIRST_TAPS:],
-               pointwise[4:], second, second_mid, parts, p, 2 * p * ct, 2 * ct, ct, ct,
-               size.second_total, NUM_DILATIONS=1, SHARED=False, AFFINE=True, **size.tile,
+        launch(stage.stage_forward, (tiles, size.edges, 2), first[:2], mean, rstd,
+               taps[FIRST_TAPS:], pointwise[4:], second, second_mid, parts, p, p * ct, ct, ct, ct,
+               size.second_total, SHARED=False, AFFINE=True, **size.tile,
                **size.dots, **size.image_out)  # fmt: skip
         second_mean, second_rstd = sums(2, size.second_total)
         _combine(size, parts, second_mean, second_rstd, candidates, slice(6, 8), 2)
@@ -178,15 +176,16 @@ class _MixedOperations(torch.autograd.Function):
         between = torch.empty_like(second)
         norm_parts = sums(tiles, size.second_total * 2)
         tap_parts = sums(tiles if needs_weights else 0, SECOND_TAPS, ct)
-        launch(gradients.depthwise_backward, (tiles, e, 2), between, grad_second, first, mean, rstd,
-               taps[FIRST_TAPS:], tap_parts if needs_weights else None, norm_parts, p, p,
-               2 * p * ct, 2 * ct, ct, ct, e, SECOND_TAPS, NUM_DILATIONS=1, SHARED=False,
+        launch(gradients.depthwise_backward, (tiles, e, 2), between, grad_second, first[:2],
+               mean, rstd, taps[FIRST_TAPS:], tap_parts if needs_weights else None, norm_parts,
+               p, p, p * ct, ct, ct, ct, e, SECOND_TAPS, SHARED=False,
                **size.tile, **size.image_out)  # fmt: skip
         norm_totals = sums(size.second_total * 2)
         _add_rows(norm_parts, norm_totals, size)
-        launch(gradients.project_firsts, (chunks, e, 2), grad_first, between, first, first_mid,
-               mean, rstd, norm_totals, (pointwise[0], pointwise[2]), point_parts[:, 4 * ct * c :],
-               p, 2 * p * ct, 2 * ct, ct, per_chunk, num_pointwise, **size.tile,
+        launch(gradients.project_firsts, (chunks, e, 2), grad_first[:2], between, first[:2],
+               first_mid[:2] if needs_weights else None,
+               mean, rstd, norm_totals, pointwise[:2], point_parts[:, 4 * ct * c :],
+               p, p * ct, ct, ct, per_chunk, num_pointwise, **size.tile,
                **size.dots)  # fmt: skip
         # Through the first depthwise convolutions, pools and identity.
         needs_x = ctx.needs_input_grad[0]
@@ -194,7 +193,7 @@ class _MixedOperations(torch.autograd.Function):
         first_parts = sums(size.tiles if needs_weights else 0, FIRST_TAPS, ct)
         launch(gradients.depthwise_backward, (size.tiles, 1, 4), rectified, grad_first, x, None,
                None, taps, first_parts if needs_weights else None, None, size.pixels, p,
-               0, 0, c, ct, e, FIRST_TAPS, NUM_DILATIONS=2, SHARED=True, **size.tile,
+               0, 0, c, ct, e, FIRST_TAPS, SHARED=True, **size.tile,
                **size.image)  # fmt: skip
         grad_x = None
         if needs_x:
@@ -209,22 +208,20 @@ class _MixedOperations(torch.autograd.Function):
         point = sums(num_pointwise)
         _add_rows(point_parts, point, size)
         depth = sums((FIRST_TAPS + SECOND_TAPS) * ct)
-        for tile_parts, num_taps, start, fives in (
-            (first_parts, FIRST_TAPS, 0, 2), (tap_parts, SECOND_TAPS, FIRST_TAPS, 1),
-        ):  # fmt: skip
+        for tile_parts, start in ((first_parts, 0), (tap_parts, FIRST_TAPS)):
+            num_taps = tile_parts.shape[1]
             launch(gradients.add_taps, (num_taps, e), tile_parts, depth, len(tile_parts), num_taps,
-                   ct, start * ct, NUM_FIVES=fives, C=c, ROWS=ROWS, ACC=size.sums)  # fmt: skip
-        by_stage = [weights[6 + n] for n in (4, 1, 5, 3, 0, 2)]
-        of_pointwise = _split(point, by_stage)
-        in_order = [of_pointwise[n] for n in (4, 1, 5, 3, 0, 2)]
-        return grad_x, grad_gates, None, *_split(depth, weights[:6]), *in_order
+                   ct, start * ct, C=c, ROWS=ROWS, ACC=size.sums)  # fmt: skip
+        second_0, second_1, *others, first_0, first_1 = _split(point, weights[6:])
+        of_pointwise = (first_0, first_1, *others, second_0, second_1)
+        return grad_x, grad_gates, None, *_split(depth, weights[:6]), *of_pointwise
 
 
 def _finals(
     first: Tensor | Sequence[Tensor], second: Tensor | Sequence[Tensor]
 ) -> tuple[Tensor, ...]:
     """Of each convolution its last stage, by the first dimension: separable ones have two."""
-    return second[0], first[1], second[1], first[3]
+    return second[0], second[1], first[2], first[3]
 
 
 def _combine(

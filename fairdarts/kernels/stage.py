@@ -1,7 +1,7 @@
 """ReLU, depthwise convolution, 1x1 convolution and the statistics of the result, in one kernel.
 
-For all candidates of a node and all edges at once. Candidates come in the order of their kernel
-sizes, 5 x 5 first, and of their dilations; see `fairdarts.kernels.node`.
+For all candidates of a node and all edges at once. Candidates come in pairs of 5 x 5 and 3 x 3,
+34 taps together: the first pair without dilation, the second with dilation 2.
 """
 
 # mypy: ignore-errors
@@ -81,7 +81,7 @@ def tile_statistics(z, inside, parts, P, total, PIX: tl.constexpr, ACC: tl.const
 def stage_forward(
     x, mean, rstd, depthwise, pointwise, z, mid, parts, P, x_step, norm_step, CX, CT, total,
     H: tl.constexpr, W: tl.constexpr, C: tl.constexpr, STRIDE: tl.constexpr, PIX: tl.constexpr,
-    NUM_DILATIONS: tl.constexpr, SHARED: tl.constexpr, AFFINE: tl.constexpr, ACC: tl.constexpr,
+    SHARED: tl.constexpr, AFFINE: tl.constexpr, ACC: tl.constexpr,
     DOT: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """Grid (tiles, E, candidates): convolve the features of one edge with one candidate.
@@ -97,7 +97,8 @@ def stage_forward(
     """
     n = tl.program_id(2)
     weights = choose(pointwise, n)
-    dilation = 1 + n % NUM_DILATIONS
+    dilation = 1 + n // 2
+    depthwise += (n // 2 * 34 + n % 2 * 25) * CT
     x += n.to(tl.int64) * x_step
     out = z + n.to(tl.int64) * P * CT
     kept = mid
@@ -106,12 +107,9 @@ def stage_forward(
     mu, rs = mean, rstd
     if AFFINE:
         mu, rs = mean + n * norm_step, rstd + n * norm_step
-    if n < NUM_DILATIONS:
-        _stage(x, mu, rs, depthwise + n * 25 * CT, weights, out, kept, parts, P, CX, CT, n * CT,
-               total, dilation, H, W, C, 5, STRIDE, PIX, SHARED, AFFINE, ACC,
-               DOT, PRECISION)  # fmt: skip
+    if n % 2 == 0:
+        _stage(x, mu, rs, depthwise, weights, out, kept, parts, P, CX, CT, n * CT, total, dilation,
+               H, W, C, 5, STRIDE, PIX, SHARED, AFFINE, ACC, DOT, PRECISION)  # fmt: skip
     else:
-        first = NUM_DILATIONS * 25 + (n - NUM_DILATIONS) * 9
-        _stage(x, mu, rs, depthwise + first * CT, weights, out, kept, parts, P, CX, CT, n * CT,
-               total, dilation, H, W, C, 3, STRIDE, PIX, SHARED, AFFINE, ACC,
-               DOT, PRECISION)  # fmt: skip
+        _stage(x, mu, rs, depthwise, weights, out, kept, parts, P, CX, CT, n * CT, total, dilation,
+               H, W, C, 3, STRIDE, PIX, SHARED, AFFINE, ACC, DOT, PRECISION)  # fmt: skip

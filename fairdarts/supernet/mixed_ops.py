@@ -16,7 +16,7 @@ from fairdarts.operations.norm import Channels
 from fairdarts.spaces import SKIP, CellSpace
 from fairdarts.supernet.kernel_ops import mixed_by_kernels
 from fairdarts.supernet.perturbation import Perturbation
-from fairdarts.supernet.stacked_ops import POOLS, SEPARATE, SharedPool
+from fairdarts.supernet.stacked_ops import POOLS, SEPARATE, SharedPool, StackedReduce
 
 CPU_CACHE_BYTES = 2 << 20
 """A CPU computes about this many bytes of features at once, so that they stay in its cache."""
@@ -87,10 +87,10 @@ class MixedOps(nn.Module):
         modules = dict(self.shared.items()) | dict(self.separate.items())
         reduce = modules.pop(SKIP, None) if self.stride == 2 else None
         mixed = mixed_by_kernels(x, gates, self.operations, modules, self.stride)
-        if reduce is not None:  # the one candidate that only reduction cells have
+        if isinstance(reduce, StackedReduce):  # the one candidate that only reduction cells have
             gate = gates[:, self.operations.index(SKIP)]
             scale = gate[:, None].expand(-1, self.channels).flatten()
-            reduced = reduce(_repeat(x.relu(), self.num_edges), ..., scale)
+            reduced = reduce.of_shared(x.relu(), scale.contiguous())
             for features, term in zip(mixed, reduced.split(self.channels, dim=1), strict=True):
                 features.add_(term)
         return mixed

@@ -98,6 +98,19 @@ class StackedReduce(nn.Module):
         normalised: Tensor = self.norm(x, part, scale)
         return normalised
 
+    def of_shared(self, x: Tensor, scale: Tensor) -> Tensor:
+        """The same of all edges from what they all read, (B, C, H, W), which is not repeated."""
+        weights = self.pointwise.view(-1, 2, self.channels // 2, self.channels, 1, 1)
+        halves = [
+            grouped_1x1(every_second_pixel(x, first), weights[:, first].flatten(0, 1), groups=1)
+            for first in (0, 1)
+        ]
+        # By rows of pixels, so that the result is channels last: (B, H, W, E, C / 2) each.
+        rows = [torch.unflatten(half.permute(0, 2, 3, 1), 3, (len(weights), -1)) for half in halves]
+        stacked = torch.cat(rows, dim=-1).flatten(3).permute(0, 3, 1, 2)
+        normalised: Tensor = self.norm(stacked, ..., scale)
+        return normalised
+
 
 SEPARATE: dict[str, Callable[[int, int, int], nn.Module]] = {
     SKIP: StackedReduce,
