@@ -3,7 +3,8 @@
 python -m benchmarks.counts [--space s2] [--batch-size 64]
 
 On the `meta` device tensors have shapes and no values, so a full-size step is counted in seconds,
-and as a GPU would run it: off the CPU, `fairdarts.operations.functional` leaves gradients to torch.
+and as a GPU would run it: by torch's own kernels, or with `--kernels` by those of
+`fairdarts.kernels`, where this machine has Triton.
 """
 
 import argparse

@@ -51,7 +51,7 @@ class PlainState:
                 lr=config.alpha_lr,
                 betas=(config.alpha_beta1, 0.999),
                 weight_decay=config.alpha_weight_decay,
-                capturable=config.cuda_graph and device.type == "cuda",
+                capturable=config.is_captured(device.type),
             ),
         )
 

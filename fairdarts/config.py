@@ -189,10 +189,16 @@ class SearchConfig(Config):
     """Keep only the inputs of cells (S1) or choices (S2) for the gradient, and compute the rest
     again: the same numbers with a quarter of the memory or less, in 1.5 times the time
     (docs/performance.md)."""
-    cuda_graph: bool = False
-    """Replay the search step as one CUDA graph (CUDA only)."""
+    cuda_graph: bool | None = None
+    """Whether to replay the search step as one CUDA graph; left out: wherever that is possible,
+    which is on CUDA without a perturbation."""
     seed: int = Field(default=0, ge=0, lt=2**31)
     """Seed of the search: initial weights and alphas, order and augmentation of the images."""
+
+    def is_captured(self, device_type: str) -> bool:
+        """Whether a step on such a device is replayed as a CUDA graph."""
+        wanted = self.perturbation is None if self.cuda_graph is None else self.cuda_graph
+        return wanted and device_type == "cuda"
 
     @model_validator(mode="after")
     def _lr_falls(self) -> Self:

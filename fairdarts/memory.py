@@ -1,11 +1,12 @@
 """How much memory a step needs, counted without running the step.
 
 On the `meta` device tensors have shapes but no values, so a step of any size is counted in seconds.
-The count is that of a GPU: on all devices except the CPU, `fairdarts.operations.functional` leaves
-gradients to torch.
+The count is that of a GPU: with the kernels of `fairdarts.kernels`, where this machine has Triton,
+and with torch's gradients for everything else.
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from torch.utils._pytree import tree_leaves
 from fairdarts.config import RetrainConfig, SearchConfig
 from fairdarts.data.stream import Batch
 from fairdarts.genotype.any_genotype import AnyGenotype
+from fairdarts.kernels.engine import torch_only
 from fairdarts.network.retrain import RetrainState, train_step
 from fairdarts.search.state import SearchState
 from fairdarts.search.step import search_step
@@ -77,9 +79,11 @@ def search_bytes(config: SearchConfig, num_classes: int, image_size: int) -> int
     state = SearchState(config, num_classes, META)
     state.supernet.train()
     batch = _batch(config.batch_size, image_size, config.channels_last)
-    search_step(state, batch, batch, config)  # The first step creates the optimisers' moments.
-    with HeldBytes() as held:
-        search_step(state, batch, batch, config)
+    # On `meta` convolutions forget the memory format, which chooses the kernels on a GPU.
+    with nullcontext() if config.channels_last else torch_only():
+        search_step(state, batch, batch, config)  # The first step creates the optimisers' moments.
+        with HeldBytes() as held:
+            search_step(state, batch, batch, config)
     state_bytes = _state_bytes(state.weight_optimizer, state.alpha_optimizer)
     return state_bytes + int(held.peak_bytes)
 

@@ -119,7 +119,7 @@ def _search_epoch(
     weight_meter = EpochMeter(WEIGHT_METRICS, state.device)
     arch_meter = EpochMeter(ARCH_METRICS, state.device)
     take_step: Step = partial(search_step, state, config=config)
-    if config.cuda_graph and state.device.type == "cuda":
+    if config.is_captured(state.device.type):
         take_step = CapturedStep(take_step)  # once an epoch: it keeps the learning rate
     for step in range(epoch * len(train), (epoch + 1) * len(train)):
         # The halves may differ in size: the alphas' stream cycles at its own pace.

@@ -27,6 +27,7 @@ class SearchState:
             lr=config.weight_lr,
             momentum=config.momentum,
             weight_decay=config.weight_decay,
+            fused=device.type == "cuda" or None,  # one launch for dozens of weights
         )
         self.weight_schedule = cosine(self.weight_optimizer, config.epochs, config.weight_lr_min)
         self.alpha_optimizer = torch.optim.Adam(
@@ -35,7 +36,8 @@ class SearchState:
             betas=(config.alpha_beta1, 0.999),
             weight_decay=config.alpha_weight_decay,
             # Otherwise Adam counts its steps on the host, where a CUDA graph cannot.
-            capturable=config.cuda_graph and device.type == "cuda",
+            capturable=config.is_captured(device.type),
+            fused=device.type == "cuda" or None,
         )
         self.device = device
         self.epoch = 0

@@ -29,6 +29,10 @@ ADDED_LATER: dict[str, Any] = {
 """Settings that were added after people had stored results, each with the value that means "as
 before". A setting with that value is left out of the key, so that old results are found again."""
 
+STANDS_FOR = {"search.cuda_graph": (None, False)}
+"""Settings with a value that was added after the first results, and the older value that stands for
+it in keys: a step that is replayed as a graph computes the same."""
+
 SEEDS = {"seed", "index"}
 """Settings in which the repetitions of one group differ."""
 
@@ -70,15 +74,21 @@ def _what_counts(kind: str, config: dict[str, Any]) -> dict[str, Any]:
     alone = {"sample": "random"}.get(kind, kind)
     return {
         name: {
-            field: value
+            field: _in_key(f"{name}.{field}", value)
             for field, value in section.items()
             if not _is_neutral(f"{name}.{field}", value)
         }
         if isinstance(section, dict)
-        else section
+        else _in_key(f"{alone}.{name}", section)
         for name, section in config.items()
         if isinstance(section, dict) or not _is_neutral(f"{alone}.{name}", section)
     }
+
+
+def _in_key(full_name: str, value: Any) -> Any:
+    """The value of a setting as keys have it."""
+    later, before = STANDS_FOR.get(full_name, (value, value))
+    return before if value == later else value
 
 
 def _is_neutral(full_name: str, value: Any) -> bool:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from benchmarks.counts import Counts, fast_counts, plain_counts, search_config
+from fairdarts.kernels.engine import HAS_TRITON
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +69,12 @@ def test_step_that_really_runs_on_a_cpu_saves_nearly_what_one_on_meta_does() -> 
     assert real.update_kernels == on_meta.update_kernels
     assert real.saved_bytes_arch == pytest.approx(on_meta.saved_bytes_arch, rel=0.1)
     assert real.saved_bytes_weight == pytest.approx(on_meta.saved_bytes_weight, rel=0.1)
+
+
+@pytest.mark.skipif(not HAS_TRITON, reason="Triton comes with torch for CUDA on Linux only")
+def test_step_of_a_gpu_at_the_papers_size_launches_and_moves_little() -> None:
+    counts = fast_counts(search_config(batch_size=128), kernels=True)
+    # Weights and their moments are updated together, a few dozen tensors in a launch.
+    assert counts.kernels + counts.update_kernels / 16 <= 4_000
+    assert counts.traffic_bytes <= 80e9
+    assert counts.peak_bytes <= 8e9

@@ -50,7 +50,7 @@ def another_value(config: type[Config], name: str) -> Any:
         return "another"
     if name == "num_layers":  # of few depths
         return 15
-    if isinstance(default, bool):
+    if isinstance(default, bool) or bool in get_args(field.annotation):
         return not default
     if isinstance(default, int):
         return default + 1
@@ -229,6 +229,12 @@ def test_a_setting_added_later_leaves_the_keys_of_results_before_it_as_they_were
                 if isinstance(fields, dict)
             }
             assert stage_key(stage.kind, stage.config | old, stage.parent) == stage.key
+
+
+def test_a_graph_where_possible_has_the_key_of_results_without_one() -> None:
+    assert SearchConfig().cuda_graph is None
+    assert keys({}) == keys({"search.cuda_graph": False})
+    assert keys({}) != keys({"search.cuda_graph": True})  # as such results were named before
 
 
 def test_only_the_full_name_of_a_setting_takes_it_out_of_the_key() -> None:

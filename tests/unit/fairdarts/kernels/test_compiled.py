@@ -1,0 +1,132 @@
+"""Every kernel that the paper's search launches compiles for A100 and H100 and spills no register.
+
+No GPU is needed: launches are recorded on the meta device, and Triton brings NVIDIA's assembler.
+"""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from fairdarts.kernels.engine import HAS_TRITON, INTERPRETED
+from fairdarts.spaces import S1
+from fairdarts.supernet.mixed_ops import MixedOps
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not HAS_TRITON, reason="Triton comes with torch for CUDA on Linux only"),
+    pytest.mark.skipif(INTERPRETED, reason="what is interpreted cannot be compiled"),
+]
+NAMES = {torch.float32: "*fp32", torch.bfloat16: "*bf16", torch.int8: "*i8"}
+# Channels, height and stride of the nodes of the paper's search; 4 edges.
+NODES = [(16, 32, 1), (32, 32, 2), (32, 16, 1), (64, 16, 2), (64, 8, 1)]
+
+
+@pytest.mark.parametrize("capability", [80, 90])
+@pytest.mark.parametrize(
+    ("node", "dtype"),
+    [*((node, torch.float32) for node in NODES), (NODES[0], torch.bfloat16)],
+    ids=str,
+)
+def test_kernels_compile_without_spills_and_without_tf32(
+    node: tuple[int, int, int], dtype: torch.dtype, capability: int, tmp_path: Path
+) -> None:
+    compiled = {}
+    for launch in _launches(node, dtype):
+        binary = _compiled(launch, capability)
+        cubin = tmp_path / "kernel.cubin"
+        cubin.write_bytes(binary.asm["cubin"])
+        usage = subprocess.run(
+            [_cuobjdump(), "--dump-resource-usage", str(cubin)],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        registers, stack = map(int, _match(r"REG:(\d+) STACK:(\d+)", usage))
+        compiled[f"{launch.kernel.__name__} {len(compiled)}"] = registers, stack
+        print(f"sm_{capability} {node} {dtype} {launch.kernel.__name__}: {registers} registers")
+        assert stack == 0, f"{launch.kernel.__name__} spills registers"
+        # A spill is a store to local memory.
+        assert "st.local" not in binary.asm["ptx"]
+        if dtype == torch.float32:
+            assert "tf32" not in binary.asm["ptx"], launch.kernel.__name__
+    assert len(compiled) >= 15
+
+
+def _launches(node: tuple[int, int, int], dtype: torch.dtype) -> Iterator[Any]:
+    """One of each kind, of both levels of a step: gradients of weights, or of gates alone."""
+    from fairdarts.kernels.launch import launches
+
+    channels, size, stride = node
+    module = MixedOps(S1, channels, 4, stride).to("meta").train()
+    images = torch.empty(128, channels, size, size, device="meta", dtype=dtype)
+    x = images.contiguous(memory_format=torch.channels_last).requires_grad_()
+    gates = torch.empty(4, len(S1.operations), device="meta", requires_grad=True)
+    recorded: list[Any] = []
+    with launches(recorded.append):
+        for frozen in (False, True):
+            module.requires_grad_(not frozen)
+            torch.autograd.backward(sum(map(Tensor.sum, module(x, gates)), gates.sum()))
+    kinds = {(one.kernel.__name__, str(_signature(one))): one for one in recorded}
+    yield from kinds.values()
+
+
+def _signature(launch: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Types and constants of a launch, as Triton tells them from its arguments."""
+
+    def kind(argument: Any) -> Any:
+        if isinstance(argument, tuple):
+            return tuple(map(kind, argument))
+        if argument is None or (isinstance(argument, int) and argument == 1):
+            return "constexpr"
+        return NAMES[argument.dtype] if isinstance(argument, Tensor) else "i32"
+
+    names = launch.kernel.arg_names
+    given = dict(zip(names, launch.args, strict=False))
+    types = {name: kind(value) for name, value in given.items()}
+    constants = {name: given[name] for name in given if types[name] == "constexpr"}
+    types |= dict.fromkeys(launch.constants, "constexpr")
+    return types, constants | launch.constants
+
+
+def _compiled(launch: Any, capability: int) -> Any:
+    import triton
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    from fairdarts.kernels.launch import NUM_WARPS
+
+    types, constants = _signature(launch)
+    aligned = [["tt.divisibility", 16]]
+    attributes: dict[tuple[int, ...], Any] = {}
+    for place, argument in enumerate(launch.args):
+        if isinstance(argument, tuple):
+            attributes |= {(place, inner): aligned for inner in range(len(argument))}
+        elif isinstance(argument, Tensor) or (argument is not None and argument % 16 == 0):
+            attributes[place,] = aligned
+    source = ASTSource(launch.kernel, types, constants, attributes)
+    options = {"num_warps": NUM_WARPS}
+    return triton.compile(source, target=GPUTarget("cuda", capability, 32), options=options)
+
+
+def _cuobjdump() -> str:
+    from triton.backends import nvidia
+
+    (folder,) = nvidia.__path__
+    bundled = Path(folder) / "bin" / "cuobjdump"
+    found = str(bundled) if bundled.exists() else shutil.which("cuobjdump")
+    if found is None:
+        pytest.skip("cuobjdump of the CUDA toolkit is missing")
+    return found
+
+
+def _match(pattern: str, text: str) -> tuple[str, ...]:
+    found = re.search(pattern, text)
+    assert found is not None, text
+    return found.groups()
