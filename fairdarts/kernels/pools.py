@@ -79,30 +79,33 @@ def pools_backward(
     p = tl.program_id(0) * PIX + tl.arange(0, PIX)
     inside = (p < P)[:, None]
     rows = (p * C)[:, None] + c[None, :]
-    same = tl.zeros((PIX, C), ACC)
-    for pool in tl.static_range(2):
-        at = first + pool * C + c
-        scale = tl.load(rstd + at)
-        features = tl.load(pooled + pool * P * C + rows, mask=inside, other=0.0).to(ACC)
-        features = (features - tl.load(mean + at)[None, :]) * scale[None, :]
-        slope = tl.zeros((PIX, C), ACC)
-        for e in tl.static_range(NUM):
-            grad = tl.load(grads[e] + rows, mask=inside, other=0.0).to(ACC)
-            of_edge = sums + e * 8 * C + c
-            grad -= (tl.load(of_edge) / P)[None, :]
-            grad -= features * (tl.load(of_edge + (5 + pool) * C) / P)[None, :]
-            slope += grad * tl.load(gates + e * NUM_GATES + COLUMNS[4 + pool]).to(ACC)
-        slope *= scale[None, :]
-        if pool == 1:
-            h, w = p // OW % OH * STRIDE, p % OW * STRIDE
-            high = 1 + (h > 0).to(tl.int32) + (h < H - 1).to(tl.int32)
-            wide = 1 + (w > 0).to(tl.int32) + (w < W - 1).to(tl.int32)
-            slope /= (high * wide).to(ACC)[:, None]
-        tl.store(slopes + pool * P * C + rows, slope, mask=inside)
+    highest, average = first + c, first + C + c
+    scale_0, scale_1 = tl.load(rstd + highest)[None, :], tl.load(rstd + average)[None, :]
+    hat_0 = tl.load(pooled + rows, mask=inside, other=0.0).to(ACC)
+    hat_0 = (hat_0 - tl.load(mean + highest)[None, :]) * scale_0
+    hat_1 = tl.load(pooled + P * C + rows, mask=inside, other=0.0).to(ACC)
+    hat_1 = (hat_1 - tl.load(mean + average)[None, :]) * scale_1
+    slope_0 = tl.zeros((PIX, C), ACC)
+    slope_1 = slope_0
+    same = slope_0
+    for e in tl.static_range(NUM):
+        grad = tl.load(grads[e] + rows, mask=inside, other=0.0).to(ACC)
+        gate = gates + e * NUM_GATES
+        if COLUMNS[6] >= 0:
+            same += grad * tl.load(gate + COLUMNS[6]).to(ACC)
+        of_edge = sums + e * 8 * C + c
+        grad -= (tl.load(of_edge) / P)[None, :]
+        slope = grad - hat_0 * (tl.load(of_edge + 5 * C) / P)[None, :]
+        slope_0 += slope * tl.load(gate + COLUMNS[4]).to(ACC)
+        slope = grad - hat_1 * (tl.load(of_edge + 6 * C) / P)[None, :]
+        slope_1 += slope * tl.load(gate + COLUMNS[5]).to(ACC)
+    h, w = p // OW % OH * STRIDE, p % OW * STRIDE
+    high = 1 + (h > 0).to(tl.int32) + (h < H - 1).to(tl.int32)
+    wide = 1 + (w > 0).to(tl.int32) + (w < W - 1).to(tl.int32)
+    slope_1 /= (high * wide).to(ACC)[:, None]
+    tl.store(slopes + rows, slope_0 * scale_0, mask=inside)
+    tl.store(slopes + P * C + rows, slope_1 * scale_1, mask=inside)
     if COLUMNS[6] >= 0:
-        for e in tl.static_range(NUM):
-            grad = tl.load(grads[e] + rows, mask=inside, other=0.0).to(ACC)
-            same += grad * tl.load(gates + e * NUM_GATES + COLUMNS[6]).to(ACC)
         tl.store(slopes + 2 * P * C + rows, same, mask=inside)
 
 
@@ -133,17 +136,18 @@ def input_gradient(
     features = tl.load(x + rows, mask=inside[:, None], other=0.0).to(ACC)
     total = tl.where(features > 0, total, 0.0)
     b, h, w = p // (H * W), p // W % H, p % W
-    for tap in tl.static_range(9):
-        # The pixel is number `tap` of the window whose centre is here.
-        hh, ww = h + 1 - tap // 3, w + 1 - tap % 3
-        ok = inside & (hh >= 0) & (ww >= 0) & (hh % STRIDE == 0) & (ww % STRIDE == 0)
-        hh, ww = hh // STRIDE, ww // STRIDE
-        ok = (ok & (hh < OH) & (ww < OW))[:, None]
-        at = ((b * OH + hh) * OW + ww)[:, None] * C + c[None, :]
-        winner = tl.load(winners + at, mask=ok, other=-1)
-        of_maximum = tl.load(slopes + at, mask=ok, other=0.0)
-        total += tl.where(winner == tap, of_maximum, 0.0)
-        total += tl.load(slopes + P_OUT * C + at, mask=ok, other=0.0)
+    for i in tl.range(3):
+        hh = h + 1 - i
+        row_ok = inside & (hh >= 0) & (hh % STRIDE == 0) & (hh // STRIDE < OH)
+        for j in tl.static_range(3):
+            # The pixel is number 3 i + j of the window whose centre is here.
+            ww = w + 1 - j
+            ok = row_ok & (ww >= 0) & (ww % STRIDE == 0) & (ww // STRIDE < OW)
+            at = (((b * OH + hh // STRIDE) * OW + ww // STRIDE) * C)[:, None] + c[None, :]
+            winner = tl.load(winners + at, mask=ok[:, None], other=-1)
+            of_maximum = tl.load(slopes + at, mask=ok[:, None], other=0.0)
+            total += tl.where(winner == 3 * i + j, of_maximum, 0.0)
+            total += tl.load(slopes + P_OUT * C + at, mask=ok[:, None], other=0.0)
     if IDENTITY:
         total += tl.load(slopes + 2 * P_OUT * C + rows, mask=inside[:, None], other=0.0)
     tl.store(grad_x + rows, total.to(grad_x.dtype.element_ty), mask=inside[:, None])

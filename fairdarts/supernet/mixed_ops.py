@@ -91,7 +91,9 @@ class MixedOps(nn.Module):
             gate = gates[:, self.operations.index(SKIP)]
             scale = gate[:, None].expand(-1, self.channels).flatten()
             reduced = reduce.of_shared(x.relu(), scale.contiguous())
-            for features, term in zip(mixed, torch.split(reduced, self.channels, dim=1), strict=True):
+            for features, term in zip(
+                mixed, torch.split(reduced, self.channels, dim=1), strict=True
+            ):
                 features.add_(term)
         return mixed
 
