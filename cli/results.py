@@ -1,16 +1,16 @@
 """`fairdarts results`: the aggregated tables."""
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cli.formats import counted, terminal_width
+from cli.formats import terminal_width
 from cli.options import DEFAULT_STORE, StoreOption
 from cli.output import check_output, write_output
 from cli.progress import working
+from cli.run_report import say_left_out
 
 app = typer.Typer(help="Read the results tables.", no_args_is_help=True)
 
@@ -64,7 +64,6 @@ def table(
     from results.errors import StoreError
     from results.query.aggregate import aggregate
     from results.query.outcomes import trial_outcomes
-    from results.query.planned import num_left_out
     from results.report.render import render
     from results.store.store import Store
 
@@ -78,14 +77,9 @@ def table(
     with working("reading the tables"):
         aggregated = aggregate(trial_outcomes(opened, chosen, all_submissions))
         text = render(aggregated, format_.value, width)
-        left_out = 0 if all_submissions else sum(num_left_out(opened, chosen).values())
     if output is None:
         print(text, end="")
     else:
         write_output(output, text.encode())
-    if left_out:
-        print(
-            f"Not in the table: {counted(left_out, 'trial')} of earlier submissions; "
-            "--all-submissions includes them.",
-            file=sys.stderr,
-        )
+    if not all_submissions:
+        say_left_out(opened, chosen)

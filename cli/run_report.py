@@ -1,6 +1,7 @@
 """What `sweep run`, `sweep resume`, `search` and `retrain` print when their trials have ended."""
 
 import shlex
+import sys
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, NoReturn
 
@@ -86,6 +87,24 @@ def print_table(store: "Store", sweeps: list[str]) -> None:
     with working("reading the tables"):
         text = render(aggregate(trial_outcomes(store, sweeps)), width=terminal_width())
     print(text, end="")
+    say_left_out(store, sweeps)
+
+
+def say_left_out(store: "Store", sweeps: list[str]) -> None:
+    """Say on stderr which trials the table leaves out, because a newer submission has not planned
+    them.
+    """
+    from results.query.planned import num_left_out
+
+    left_out = num_left_out(store, sweeps)
+    if left_out:
+        parts = [f"{counted(number, 'trial')} of {sweep}" for sweep, number in left_out.items()]
+        again = " ".join(["fairdarts results table", *left_out, "--all-submissions"])
+        print(
+            f"Not in the table: {', '.join(parts)} that only earlier submissions planned; "
+            f"`{again}` includes them.",
+            file=sys.stderr,
+        )
 
 
 def interruptible(how: str) -> AbstractContextManager[None]:

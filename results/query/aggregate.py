@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from results.query.labels import tell_apart
 from results.query.stats import mean_std_over_searches
 from results.statuses import TrialOutcome
 from results.text import clean_text
@@ -31,9 +32,11 @@ COLUMNS = [
     *GROUP,
     *DESCRIPTION,
     "n",
+    "planned_searches",
     "planned",
     *COUNTS.values(),
     "complete",
+    "num_trainings",
     *MEASURE_COLUMNS,
     "notes",
 ]
@@ -47,13 +50,18 @@ def aggregate(outcomes: "pd.DataFrame") -> "pd.DataFrame":
         outcomes: What `results.query.outcomes.trial_outcomes` returns.
     Returns:
         A row for each sweep and group, in order of appearance. `n` counts the searches (or random
-        genotypes) in the mean; retrainings of one genotype are averaged first. Only trials that
-        are ok enter a mean; `complete` is true if all planned ones did. `notes` is a tuple of
-        sentences: why trials are missing, and how many images were left out. A measure with no
-        value, or with one value missing, is NaN; so is the spread of a single value.
+        genotypes) in the mean, out of `planned_searches`; retrainings of one genotype are averaged
+        first. `planned` and the counts of outcomes are numbers of trials. Only trials that are ok
+        enter a mean; `complete` is true if all planned ones did. `num_trainings` counts their
+        distinct trainings: searches that came to the same genotype share one, and its time is in
+        the mean once. `notes` is a tuple of sentences: why trials are missing, which trainings are
+        shared, and how many images were left out. A measure with no value, or with one value
+        missing, is NaN; so is the spread of a single value. Labels that several groups of a sweep
+        share get the settings that tell them apart.
     """
     import pandas as pd
 
+    outcomes = tell_apart(outcomes)
     rows = [_group_row(group) for _, group in outcomes.groupby(GROUP, sort=False)]
     frame = pd.DataFrame(rows, columns=COLUMNS)
     return frame.astype(dict.fromkeys(MEASURE_COLUMNS, "float64"))
@@ -62,33 +70,54 @@ def aggregate(outcomes: "pd.DataFrame") -> "pd.DataFrame":
 def _group_row(group: "pd.DataFrame") -> dict[str, Any]:
     ok = group[group["outcome"] == TrialOutcome.OK]
     counts = {column: int((group["outcome"] == end).sum()) for end, column in COUNTS.items()}
-    # What counts as independent: one search, or one sampled or given genotype.
-    genotype_from = ok["search_key"].fillna(ok["sample_key"]).tolist()
     measures: dict[str, float | None] = {}
     for measure, (column, factor) in MEASURES.items():
-        values = (ok[column].astype("float64") * factor).tolist()
-        summary = mean_std_over_searches(values, genotype_from)
+        # A copied result is a result, but its training took no time.
+        measured = ok[ok["trained_as"].isna()] if column == "retrain_s" else ok
+        values = (measured[column].astype("float64") * factor).tolist()
+        summary = mean_std_over_searches(values, _genotype_from(measured).tolist())
         measures |= {f"{measure}_mean": summary.mean, f"{measure}_std": summary.std}
     first = group.iloc[0]
     return {
         **{name: first[name] for name in (*GROUP, *DESCRIPTION)},
-        "n": len(set(genotype_from)),
+        "n": _genotype_from(ok).nunique(),
+        "planned_searches": _genotype_from(group).nunique(),
         "planned": len(group),
         **counts,
         "complete": len(ok) == len(group),
+        "num_trainings": _trainings(ok).nunique(),
         **measures,
         "notes": _notes(group),
     }
 
 
+def _genotype_from(trials: "pd.DataFrame") -> "pd.Series[str]":
+    """What counts as independent: one search, or one sampled or given genotype."""
+    return trials["search_key"].fillna(trials["sample_key"])
+
+
+def _trainings(trials: "pd.DataFrame") -> "pd.Series[str]":
+    """The stage that trained each trial's network, which may be that of another trial."""
+    return trials["trained_as"].fillna(trials["retrain_key"])
+
+
 def _notes(group: "pd.DataFrame") -> tuple[str, ...]:
-    """One sentence for each outcome other than ok and each reason, and one on damaged images."""
+    """One for each outcome other than ok and its reasons, one on copies, one on damaged images."""
     notes = []
     for outcome in (TrialOutcome.FAILED, TrialOutcome.INVALID, TrialOutcome.UNFINISHED):
         trials = group[group["outcome"] == outcome]
         for reason, same in trials.groupby(trials["reason"].fillna(""), sort=False):
             why = f" ({clean_text(str(reason), MAX_REASON_BYTES)})" if reason else ""
             notes.append(f"{len(same)} {outcome}{why}, such as trial {same['trial_id'].iloc[0]}")
+    ok = group[group["outcome"] == TrialOutcome.OK]
+    copied = ok[ok["trained_as"].notna()]
+    if len(copied):
+        one = copied.iloc[0]
+        notes.append(
+            f"{len(copied)} of {len(ok)} ok trials came to the genotype of another trial and have "
+            f"its result, such as trial {one['trial_id']} that of {one['trained_as']}; the ok "
+            f"trials hold {_trainings(ok).nunique()} distinct trainings"
+        )
     damaged = group[group["num_damaged"].fillna(0) > 0]
     if len(damaged):
         most = damaged.sort_values("num_damaged", ascending=False).iloc[0]

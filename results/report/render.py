@@ -21,9 +21,10 @@ Format = Literal["text", "markdown", "csv", "latex", "json"]
 
 HEADER = (
     "Method",
-    "n",
-    "ok/planned",
+    "n searches",
+    "ok trials",
     "Failed",
+    "Invalid",
     "Top-1 (%)",
     "Params (M)",
     "MultAdds (M)",
@@ -72,7 +73,8 @@ def _blocks(aggregated: "pd.DataFrame") -> Iterable[Block]:
         trained = f"recipe {recipe}" if recipe != NOTHING else "search only"
         titles = [
             f"{sweep} · {dataset} · space {space} · {trained}",
-            "test top-1 at the last epoch · mean ± sample std over n searches or samples",
+            "test top-1 at the last epoch · mean ± sample std over n searches or samples · "
+            "ok, failed and invalid count trials",
         ]
         rows = groups.to_dict("records")
         notes = [
@@ -90,12 +92,13 @@ def _mark(row: dict[Any, Any]) -> str:
 
 
 def _cells(row: dict[Any, Any]) -> tuple[str, ...]:
-    planned = f"{row['num_ok']}/{row['planned']}"
+    planned = f"{row['num_ok']} of {row['planned']}"
     return (
         _words(row["group_label"]),
-        str(row["n"]),
+        f"{row['n']} of {row['planned_searches']}",
         planned if row["complete"] else f"{planned} {INCOMPLETE}",
         str(row["num_failed"]),
+        str(row["num_invalid"]),
         _mean_std(row["top1_pct_mean"], row["top1_pct_std"], decimals=2),
         _mean_std(row["params_m_mean"], row["params_m_std"]),
         _mean_std(row["multadds_m_mean"], row["multadds_m_std"]),

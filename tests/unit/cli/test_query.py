@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from small_sweep import write_example
+from small_sweep import Trial, submit, write_example
 
 from cli.app import BAD_INPUT, main
 from results.report.questions import QUESTIONS
@@ -86,3 +86,17 @@ def test_the_tables_are_exported_and_named(run: Run, tmp_path: Path) -> None:
     code, _, err = run("results", "export", "--tables", tmp_path / "tables")
     assert code == BAD_INPUT
     assert "exists already" in err
+
+
+def test_every_table_says_what_it_leaves_out(tmp_path: Path, run: Run) -> None:
+    store = Store.create(tmp_path)
+    submit(store, "own", 1, [Trial("darts", seed) for seed in range(6)])
+    submit(store, "own", 2, [Trial("darts", seed) for seed in range(4)])
+    left_out = (
+        "Not in the table: 2 trials of own that only earlier submissions planned; "
+        "`fairdarts results table own --all-submissions` includes them.\n"
+    )
+    _, out, err = run("results", "table", "--store", tmp_path)
+    assert ("0 of 4" in out, err) == (True, left_out)
+    _, out, err = run("results", "table", "own", "--all-submissions", "--store", tmp_path)
+    assert ("0 of 6" in out, err) == (True, "")

@@ -5,6 +5,7 @@ from small_sweep import Trial, finish, finish_genotype, finish_search, submit
 
 from results.query.aggregate import COLUMNS, aggregate
 from results.query.outcomes import trial_outcomes
+from results.store.layout import live_name
 from results.store.store import Store
 
 
@@ -93,6 +94,41 @@ def test_searches_alone_have_a_table_without_accuracy(store: Store) -> None:
 
     assert (row["n"], row["complete"], row["search_s_mean"]) == (1, True, 201.0)
     assert math.isnan(row["top1_pct_mean"])
+
+
+def test_a_copied_training_is_counted_as_one_and_its_time_once(store: Store) -> None:
+    first, twin, other = (Trial("darts", seed) for seed in range(3))
+    submit(store, "exp", 1, [first, twin, other])
+    for trial, top1_pct in ((first, 97.0), (twin, 97.0), (other, 96.0)):
+        finish(store, trial, top1_pct)
+    row = {"stage_key": twin.retrain_key, "test_top1_pct": 97.0, "wall_s": 5000.0}
+    row |= {"trained_as": first.retrain_key}
+    store.write_rows("retrains", live_name(twin.retrain_key, 1), [row])
+
+    outcomes = trial_outcomes(store)
+    (group,) = aggregate(outcomes).to_dict("records")
+
+    assert outcomes["retrain_s"].sum() == 10_000.0
+    assert (group["n"], group["num_trainings"], group["retrain_s_mean"]) == (3, 2, 5000.0)
+    assert group["top1_pct_mean"] == pytest.approx(290.0 / 3)
+    (note,) = group["notes"]
+    assert note == (
+        f"1 of 3 ok trials came to the genotype of another trial and have its result, such as "
+        f"trial {twin.retrain_key} that of {first.retrain_key}; the ok trials hold 2 distinct "
+        "trainings"
+    )
+
+
+def test_searches_and_trials_are_counted_apart(store: Store) -> None:
+    trials = [Trial("darts", seed, retrain) for seed in range(2) for retrain in range(3)]
+    submit(store, "exp", 1, trials)
+    for trial in trials[:4]:
+        finish(store, trial, 97.0)
+
+    (row,) = aggregate(trial_outcomes(store)).to_dict("records")
+
+    assert (row["n"], row["planned_searches"]) == (2, 2)
+    assert (row["num_ok"], row["planned"], row["num_unfinished"]) == (4, 6, 2)
 
 
 def test_nothing_planned_gives_an_empty_table(store: Store) -> None:

@@ -139,39 +139,39 @@ def test_no_groups_print_nothing(store: Store, format: Format) -> None:
 
 TEXT = """\
 exp · cifar10 · space s1 · recipe cifar-600
-test top-1 at the last epoch · mean ± sample std over n searches or samples
-Method          n  ok/planned  Failed  Top-1 (%)     Params (M)   MultAdds (M)  Skips  Search (s)  Retrain (s)
-fairdarts w=10  3  3/5 ▲       1       97.30 ± 0.36  3.10 ± 0.26  465 ± 40      2.0    201         5000
-random M=2      1  1/1         0       96.50         3.00         450           2.0    -           5000
+test top-1 at the last epoch · mean ± sample std over n searches or samples · ok, failed and invalid count trials
+Method          n searches  ok trials  Failed  Invalid  Top-1 (%)     Params (M)   MultAdds (M)  Skips  Search (s)  Retrain (s)
+fairdarts w=10  3 of 5      3 of 5 ▲   1       0        97.30 ± 0.36  3.10 ± 0.26  465 ± 40      2.0    201         5000
+random M=2      1 of 1      1 of 1     0       0        96.50         3.00         450           2.0    -           5000
 ▲ fairdarts w=10: 1 failed (oom in search, OutOfMemoryError: 2 GiB), such as trial bcca2e3133437f4b
 ▲ fairdarts w=10: 1 unfinished, such as trial 215f66ac7f46d1b0
 ± is missing where n = 1: one value has no standard deviation.
 """  # noqa: E501
 MARKDOWN = """\
 exp · cifar10 · space s1 · recipe cifar-600  
-test top-1 at the last epoch · mean ± sample std over n searches or samples
+test top-1 at the last epoch · mean ± sample std over n searches or samples · ok, failed and invalid count trials
 
-| Method | n | ok/planned | Failed | Top-1 (%) | Params (M) | MultAdds (M) | Skips | Search (s) | Retrain (s) |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
-| fairdarts w=10 | 3 | 3/5 ▲ | 1 | 97.30 ± 0.36 | 3.10 ± 0.26 | 465 ± 40 | 2.0 | 201 | 5000 |
-| random M=2 | 1 | 1/1 | 0 | 96.50 | 3.00 | 450 | 2.0 | - | 5000 |
+| Method | n searches | ok trials | Failed | Invalid | Top-1 (%) | Params (M) | MultAdds (M) | Skips | Search (s) | Retrain (s) |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| fairdarts w=10 | 3 of 5 | 3 of 5 ▲ | 1 | 0 | 97.30 ± 0.36 | 3.10 ± 0.26 | 465 ± 40 | 2.0 | 201 | 5000 |
+| random M=2 | 1 of 1 | 1 of 1 | 0 | 0 | 96.50 | 3.00 | 450 | 2.0 | - | 5000 |
 
 - ▲ fairdarts w=10: 1 failed (oom in search, OutOfMemoryError: 2 GiB), such as trial bcca2e3133437f4b
 - ▲ fairdarts w=10: 1 unfinished, such as trial 215f66ac7f46d1b0
 - ± is missing where n = 1: one value has no standard deviation.
 """  # noqa: E501
 LATEX = r"""% needs \usepackage{booktabs}
-\begin{tabular}{llllllllll}
-\multicolumn{10}{l}{exp $\cdot$ cifar10 $\cdot$ space s1 $\cdot$ recipe cifar-600} \\
-\multicolumn{10}{l}{test top-1 at the last epoch $\cdot$ mean $\pm$ sample std over n searches or samples} \\
+\begin{tabular}{lllllllllll}
+\multicolumn{11}{l}{exp $\cdot$ cifar10 $\cdot$ space s1 $\cdot$ recipe cifar-600} \\
+\multicolumn{11}{l}{test top-1 at the last epoch $\cdot$ mean $\pm$ sample std over n searches or samples $\cdot$ ok, failed and invalid count trials} \\
 \toprule
-Method & n & ok/planned & Failed & Top-1 (\%) & Params (M) & MultAdds (M) & Skips & Search (s) & Retrain (s) \\
+Method & n searches & ok trials & Failed & Invalid & Top-1 (\%) & Params (M) & MultAdds (M) & Skips & Search (s) & Retrain (s) \\
 \midrule
-fairdarts w=10 & 3 & 3/5 $\triangle$ & 1 & 97.30 $\pm$ 0.36 & 3.10 $\pm$ 0.26 & 465 $\pm$ 40 & 2.0 & 201 & 5000 \\
-random M=2 & 1 & 1/1 & 0 & 96.50 & 3.00 & 450 & 2.0 & - & 5000 \\
+fairdarts w=10 & 3 of 5 & 3 of 5 $\triangle$ & 1 & 0 & 97.30 $\pm$ 0.36 & 3.10 $\pm$ 0.26 & 465 $\pm$ 40 & 2.0 & 201 & 5000 \\
+random M=2 & 1 of 1 & 1 of 1 & 0 & 0 & 96.50 & 3.00 & 450 & 2.0 & - & 5000 \\
 \bottomrule
-\multicolumn{10}{l}{$\triangle$ fairdarts w=10: 1 failed (oom in search, OutOfMemoryError: 2 GiB), such as trial bcca2e3133437f4b} \\
-\multicolumn{10}{l}{$\triangle$ fairdarts w=10: 1 unfinished, such as trial 215f66ac7f46d1b0} \\
-\multicolumn{10}{l}{$\pm$ is missing where n = 1: one value has no standard deviation.} \\
+\multicolumn{11}{l}{$\triangle$ fairdarts w=10: 1 failed (oom in search, OutOfMemoryError: 2 GiB), such as trial bcca2e3133437f4b} \\
+\multicolumn{11}{l}{$\triangle$ fairdarts w=10: 1 unfinished, such as trial 215f66ac7f46d1b0} \\
+\multicolumn{11}{l}{$\pm$ is missing where n = 1: one value has no standard deviation.} \\
 \end{tabular}
 """  # noqa: E501

@@ -1,0 +1,70 @@
+"""Labels that tell the groups of a table apart, and the settings of a trial by name."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BLOCK = ["sweep", "dataset", "space", "recipe"]
+"""Groups that differ in one of these stand in different blocks, or have a column that says so."""
+MAX_SETTINGS = 4
+"""A label names at most this many settings."""
+
+
+def settings(config_json: str) -> dict[str, Any]:
+    """The settings of a trial by full name, such as `search.batch_size`.
+
+    Args:
+        config_json: `trials.config_json`. Settings of images are those of the last stage that has
+            them.
+    """
+    named: dict[str, Any] = {}
+    for stage in json.loads(config_json):
+        for name, value in stage["config"].items():
+            if isinstance(value, Mapping):
+                named |= {f"{name}.{setting}": one for setting, one in value.items()}
+            else:  # Stages of kinds with a single section have its settings directly.
+                named[f"{stage['kind']}.{name}"] = value
+    return named
+
+
+def tell_apart(outcomes: "pd.DataFrame") -> "pd.DataFrame":
+    """Add to labels that several groups share the settings in which these groups differ.
+
+    Args:
+        outcomes: What `results.query.outcomes.trial_outcomes` returns.
+    """
+    firsts = outcomes.drop_duplicates(["sweep", "group_id"])
+    labels: dict[tuple[str, str], str] = {}
+    for _, alike in firsts.groupby([*BLOCK, "group_label"], sort=False, dropna=False):
+        if len(alike) > 1:
+            keys = zip(alike["sweep"], alike["group_id"], strict=True)
+            labels |= dict(zip(keys, _distinct(alike), strict=True))
+    if not labels:
+        return outcomes
+    pairs = zip(outcomes["sweep"], outcomes["group_id"], outcomes["group_label"], strict=True)
+    return outcomes.assign(
+        group_label=[labels.get((sweep, id_), label) for sweep, id_, label in pairs]
+    )
+
+
+def _distinct(groups: "pd.DataFrame") -> Sequence[str]:
+    configs = [settings(config or "[]") for config in groups["config_json"]]
+    names = sorted({name for config in configs for name in config if not _is_seed(name)})
+    differing = [name for name in names if len({repr(c.get(name)) for c in configs}) > 1]
+    told = [
+        " ".join([label, *(f"{name}={config.get(name)}" for name in differing[:MAX_SETTINGS])])
+        for label, config in zip(groups["group_label"], configs, strict=True)
+    ]
+    times = Counter(told)
+    return [
+        label if times[label] == 1 else f"{label} group={id_}"
+        for label, id_ in zip(told, groups["group_id"], strict=True)
+    ]
+
+
+def _is_seed(name: str) -> bool:
+    return name.endswith((".seed", ".index"))
