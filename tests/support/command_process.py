@@ -54,10 +54,11 @@ def _start(command: list[str], env: dict[str, str], encoding: str) -> "subproces
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding=encoding,
-        preexec_fn=_heed_ctrl_c,
+        preexec_fn=_heed_signals,
     )
 
 
-def _heed_ctrl_c() -> None:
-    """Whoever ran the tests in the background had them, and this process, ignore Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def _heed_signals() -> None:
+    """Whoever ran the tests in the background, or under `nohup`, had them ignore signals."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)

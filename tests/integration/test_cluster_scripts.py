@@ -1,0 +1,100 @@
+"""The script for SLURM, with a stand-in for SLURM's own commands and a real Ray on this machine."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from repository import ROOT
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")]
+SCRIPT = ROOT / "examples" / "cluster" / "slurm.sbatch"
+DEADLINE_S = 240.0
+SWEEP = """
+[settings]
+data.num_train = 40
+data.num_test = 20
+search = { init_channels = 2, num_cells = 3, epochs = %d, batch_size = 20 }
+derive.op_threshold = 0.3
+retrain = { init_channels = 2, num_cells = 3, epochs = 2, batch_size = 20, auxiliary_weight = 0.0 }
+[matrix]
+method = ["fairdarts"]
+"""
+COMMANDS = {
+    # The step of a job that runs on one node: here, on this one.
+    "srun": 'while [ "$1" != ray ]; do shift; done; exec "$@"',
+    "scontrol": 'if [ "$1" = requeue ]; then echo "$2" > "$REQUEUED"; else echo 127.0.0.1; fi',
+    "ray": f'exec "{sys.executable}" -m ray.scripts.scripts "$@"',
+    "fairdarts": f'exec "{sys.executable}" -c "from cli.entry import main; main()" "$@"',
+}
+
+
+@pytest.fixture
+def slurm(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """Variables of a job, and a PATH on which the commands above are."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name, code in COMMANDS.items():
+        (folder / name).write_text(f"#!/usr/bin/env bash\n{code}\n")
+        (folder / name).chmod(0o755)
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as ray_tmp:
+        yield os.environ | {
+            "PATH": f"{folder}:{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "HOME": str(tmp_path),
+            "RAY_TMPDIR": ray_tmp,
+            "SLURM_JOB_NODELIST": "node1",
+            "SLURM_JOB_ID": str(random.randrange(20_000)),
+            "SLURM_CPUS_PER_TASK": "2",
+            "REQUEUED": str(tmp_path / "requeued"),
+        }
+
+
+def start(folder: Path, slurm: dict[str, str], epochs: int) -> "subprocess.Popen[str]":
+    (folder / "mine.toml").write_text(SWEEP % epochs)
+    return subprocess.Popen(
+        ["bash", str(SCRIPT), str(folder / "mine.toml"), str(folder / "store")],
+        env=slurm,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def end(process: "subprocess.Popen[str]") -> str:
+    """What it printed; SLURM ends the steps of a job with it, which here is to be done."""
+    process.wait(DEADLINE_S)
+    os.killpg(process.pid, signal.SIGKILL)
+    assert process.stdout is not None
+    return process.stdout.read()
+
+
+def test_a_job_runs_a_sweep_to_its_end(tmp_path: Path, slurm: dict[str, str]) -> None:
+    process = start(tmp_path, slurm, epochs=1)
+    output = end(process)
+    assert process.returncode == 0, output
+    assert "1/1" in output
+    assert "asks nobody for a token" not in output
+    assert not Path(slurm["REQUEUED"]).exists()
+
+
+def test_a_job_that_runs_out_of_time_is_queued_again(tmp_path: Path, slurm: dict[str, str]) -> None:
+    process = start(tmp_path, slurm, epochs=100_000)
+    deadline, pause = time.monotonic() + DEADLINE_S, threading.Event()
+    while not list(tmp_path.glob("store/live/epochs/*.parquet")):
+        assert time.monotonic() < deadline and process.poll() is None
+        pause.wait(0.2)
+    process.send_signal(signal.SIGTERM)
+    output = end(process)
+    assert process.returncode == 143, output
+    assert Path(slurm["REQUEUED"]).read_text().strip() == slurm["SLURM_JOB_ID"]
+    assert list(tmp_path.glob("store/stages/search/*/*/attempts/a0001/RELEASED"))
