@@ -14,6 +14,7 @@ from orchestrate.planning.resources import QUICK_SHARE, Room, stage_shares, this
 from orchestrate.planning.submission import Submission
 from orchestrate.running.agenda import Agenda
 from orchestrate.running.cluster import alive_nodes, cluster, ray_faults
+from orchestrate.running.preflight import check_nodes
 from orchestrate.running.status import TrialStatus, sweep_status
 from orchestrate.running.trial import run_stage
 from orchestrate.running.waiting import Waiting
@@ -43,7 +44,8 @@ def run_sweep(
     Returns:
         The status of every trial at the end.
     Raises:
-        ClusterError: If Ray cannot be started or joined, or no node is large enough for a stage.
+        ClusterError: If Ray cannot be started or joined, no node is large enough for a stage, or
+            a node of the cluster could not compute one, see `preflight`.
     """
     run = secrets.token_hex(8)
     resources = submission.resources
@@ -63,6 +65,11 @@ def run_sweep(
         from ray.exceptions import RayError
 
         from orchestrate.running.feed import StageFeed, run_feed
+
+        if address is not None:
+            with ray_faults():
+                for warning in check_nodes(store, submission.trials):
+                    say(f"warning: {warning}")
 
         def look() -> None:
             waiting.tell(agenda.held)
