@@ -9,6 +9,7 @@ from cli import (
     arch,
     attempts,
     clean,
+    compare,
     console,
     derive,
     doctor,
@@ -42,6 +43,8 @@ sweep.app.command()(clean.clean)
 app.add_typer(sweep.app, name="sweep")
 results.app.command()(query.sql)
 results.app.command()(query.export)
+results.app.command()(compare.best)
+results.app.command()(compare.diff)
 app.add_typer(results.app, name="results")
 arch.app.command()(export.export)
 app.add_typer(store.app, name="store")

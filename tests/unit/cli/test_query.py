@@ -100,3 +100,20 @@ def test_every_table_says_what_it_leaves_out(tmp_path: Path, run: Run) -> None:
     assert ("0 of 4" in out, err) == (True, left_out)
     _, out, err = run("results", "table", "own", "--all-submissions", "--store", tmp_path)
     assert ("0 of 6" in out, err) == (True, "")
+
+
+def test_the_best_by_test_comes_with_a_warning(run: Run) -> None:
+    code, out, err = run("results", "best", "-k", 1, "--by", "test", "--format", "json")
+    assert code == 0
+    assert [row["rank"] for row in json.loads(out)] == [1]
+    assert "biased upwards" in err
+    code, _, err = run("results", "best")
+    assert code == BAD_INPUT
+    assert "val_top1_pct" in err
+
+
+def test_two_trials_are_compared(run: Run) -> None:
+    _, out, _ = run("results", "sql", "SELECT trial_id FROM trials LIMIT 2", "--format", "csv")
+    code, out, _ = run("results", "diff", *out.split()[1:])
+    assert code == 0
+    assert ["search.seed", "0", "1"] in [line.split() for line in out.splitlines()]
