@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from fairdarts.config_base import Config as Config
-from fairdarts.config_base import NameIn
+from fairdarts.config_base import NameIn, shown
 from fairdarts.config_sample import SampleConfig as SampleConfig
 from fairdarts.cures import PERTURBATIONS, STOPPING_RULES
 from fairdarts.presets import RECIPES
@@ -34,6 +34,10 @@ NAMES_IN_FILES = {
     "label_column": ("parquet",),
 }
 """Settings that name splits or columns, each with the kinds of source that have such names."""
+
+
+LARGEST_FACTOR = 1e20
+"""Of learning rates and weight decays: optimisers refuse products that no 32-bit float can hold."""
 
 
 class DataConfig(Config):
@@ -74,7 +78,9 @@ class DataConfig(Config):
         kind, _, path = source.partition(":")
         named = source in ("digits", "cifar10", "cifar100", "imagenet")
         if not named and not (kind in ("parquet", "folder") and path):
-            raise ValueError(f"source (={source!r}) is not a data set; allowed: {DATA_SOURCES}.")
+            raise ValueError(
+                f"source (={shown(source)}) is not a data set; allowed: {DATA_SOURCES}."
+            )
         return source
 
     @model_validator(mode="after")
@@ -83,14 +89,18 @@ class DataConfig(Config):
         for name, kinds in NAMES_IN_FILES.items():
             value = getattr(self, name)
             if value is not None and kind not in kinds:
-                raise ValueError(f"{name} (={value!r}) is for {' and '.join(kinds)}, not {kind}.")
+                allowed = " and ".join(kinds)
+                raise ValueError(f"{name} (={shown(value)}) is for {allowed}, not {kind}.")
         for name in ("train_split", "test_split"):
             value = getattr(self, name)
             if value is not None and not re.fullmatch(r"[^./\\][^/\\]*", value):
-                raise ValueError(f"{name} (={value!r}) must be the name of a folder or of files.")
+                raise ValueError(
+                    f"{name} (={shown(value)}) must be the name of a folder or of files."
+                )
         if self.test_split == (self.train_split or "train"):
             raise ValueError(
-                f"test_split (={self.test_split!r}) is also the split to train on: give another."
+                f"test_split (={shown(self.test_split)}) is also the split to train on: give "
+                "another."
             )
         return self
 
@@ -162,19 +172,19 @@ class SearchConfig(Config):
     num_layers: int = 19
     """Layers of the supernet: 19, or for a smaller proxy 15, 11 or 6, with at most 3, 2 or 1 layers
     of each stage (S2 only)."""
-    weight_lr: float = Field(default=0.005, gt=0)
+    weight_lr: float = Field(default=0.005, gt=0, le=LARGEST_FACTOR)
     """Learning rate of the supernet's weights in the first epoch; it falls along a cosine."""
     weight_lr_min: float = Field(default=0.001, ge=0)
     """Learning rate of the supernet's weights at the end of the cosine."""
     momentum: float = Field(default=0.9, ge=0, lt=1)
     """Momentum of the supernet's weights (SGD)."""
-    weight_decay: float = Field(default=3e-4, ge=0)
+    weight_decay: float = Field(default=3e-4, ge=0, le=LARGEST_FACTOR)
     """Weight decay of the supernet's weights."""
     grad_clip: float = Field(default=5.0, gt=0)
     """Largest norm of the gradient of the supernet's weights."""
-    alpha_lr: float = Field(default=3e-3, gt=0)
+    alpha_lr: float = Field(default=3e-3, gt=0, le=LARGEST_FACTOR)
     """Learning rate of the alphas (Adam)."""
-    alpha_weight_decay: float = Field(default=1e-3, ge=0)
+    alpha_weight_decay: float = Field(default=1e-3, ge=0, le=LARGEST_FACTOR)
     """Weight decay of the alphas; it pulls gates towards 0.5."""
     alpha_beta1: float = Field(default=0.9, ge=0, lt=1)
     """Adam's beta1 for the alphas; its beta2 is 0.999."""
@@ -324,7 +334,7 @@ class RetrainConfig(Config):
     """Images in a step."""
     optimizer: Literal["sgd", "rmsprop"] = "sgd"
     """`sgd`: SGD with momentum; `rmsprop`: as in TensorFlow, with decay 0.9 and epsilon 1e-3."""
-    lr: float = Field(default=0.025, gt=0)
+    lr: float = Field(default=0.025, gt=0, le=LARGEST_FACTOR)
     """Learning rate at the start of the schedule."""
     lr_schedule: Literal["cosine", "exponential"] = "cosine"
     """`cosine`: from `lr` to 0; `exponential`: multiplied by 0.97 after every `lr_decay_epochs`."""
@@ -334,7 +344,7 @@ class RetrainConfig(Config):
     """Epochs before the schedule in which the learning rate grows linearly from near 0."""
     momentum: float = Field(default=0.9, ge=0, lt=1)
     """Momentum of the optimizer."""
-    weight_decay: float = Field(default=3e-4, ge=0)
+    weight_decay: float = Field(default=3e-4, ge=0, le=LARGEST_FACTOR)
     """Weight decay of the weights."""
     decay_norms: bool = True
     """Whether weight decay applies to batch norm and to biases too."""

@@ -103,6 +103,16 @@ def remedy(setting: str, choices: Sequence[str]) -> str:
     return f": set {setting} to {choices[0]}" if choices else ""
 
 
+def is_directory(path: Path) -> bool:
+    """Whether a path is a directory.
+
+    Raises:
+        DataError: If that cannot be told: its name is too long, or a folder above it is closed.
+    """
+    with reading(path):
+        return path.is_dir()
+
+
 def existing_directory(directory: str, kind: str, content: str) -> Path:
     """The absolute path of DIR in a source KIND:DIR.
 
@@ -114,7 +124,7 @@ def existing_directory(directory: str, kind: str, content: str) -> Path:
         DataError: If it is not a directory.
     """
     path = Path(directory).expanduser().absolute()
-    if not path.is_dir():
+    if not is_directory(path):
         raise DataError(
             f"{kind}:{directory} is not a directory (looked at {path}): give the one that holds "
             f"{content}."

@@ -21,6 +21,7 @@ from fairdarts.data.files import (
     Split,
     download_root,
     existing_directory,
+    is_directory,
     other_splits,
     reading,
     split_names,
@@ -102,7 +103,7 @@ def _top(config: DataConfig) -> Path:
         directory = config.source.partition(":")[2]
         return existing_directory(directory, "folder", "train/CLASS/* and test/CLASS/*")
     top = download_root() / "imagenet"
-    if not top.is_dir():
+    if not is_directory(top):
         raise DataError(
             f"imagenet is missing in {download_root()}: put train/CLASS/*.JPEG and "
             f"val/CLASS/*.JPEG into {top}, or set FAIRDARTS_DATA to the folder that holds imagenet."
@@ -113,7 +114,7 @@ def _top(config: DataConfig) -> Path:
 def _split_directory(top: Path, config: DataConfig, split: Split) -> Path:
     names = split_names(config, split)
     for name in names:
-        if (top / name).is_dir():
+        if is_directory(top / name):
             return top / name
     with reading(top), os.scandir(top) as entries:
         there = sorted(entry.name for entry in entries if entry.is_dir() and not _is_hidden(entry))

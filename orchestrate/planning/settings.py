@@ -15,8 +15,10 @@ from fairdarts.config import (
     SampleConfig,
     SearchConfig,
 )
+from fairdarts.config_base import shown
+from fairdarts.errors import ConfigError
 from fairdarts.presets import METHODS, RECIPES, SPACE_SETTINGS, presets
-from orchestrate.errors import SweepError
+from orchestrate.errors import SweepError, first_line
 
 SECTIONS: dict[str, type[Config]] = {
     "data": DataConfig,
@@ -229,5 +231,12 @@ def _absolute(values: dict[str, Any]) -> dict[str, Any]:
         kind, _, path = source.partition(":")
         if path:
             # A worker of Ray has another current directory than the user.
-            values = values | {"source": f"{kind}:{Path(path).expanduser().resolve()}"}
+            try:
+                absolute = Path(path).expanduser().resolve()
+            except (OSError, ValueError, RuntimeError) as error:
+                raise ConfigError(
+                    f"data.source (={shown(source)}) is not a path: {first_line(error)}.",
+                    "data.source",
+                ) from None
+            values = values | {"source": f"{kind}:{absolute}"}
     return values

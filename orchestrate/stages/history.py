@@ -35,8 +35,8 @@ class History:
         """Record an epoch: write its row, then the checkpoint, then call `run.on_epoch`.
 
         Raises:
-            Diverged: If the training loss is not finite. Then there is a row of this epoch, but
-                no checkpoint.
+            Diverged: If the training loss or a gate is not finite. Then there is a row of this
+                epoch, but no checkpoint.
             Superseded: If a newer attempt has taken the stage over.
         """
         run = self.run
@@ -58,6 +58,9 @@ class History:
             raise Diverged(
                 f"the training loss is {epoch.metrics['train_loss']} in epoch {epoch.epoch}"
             )
+        # The last step may spoil the alphas, and no later loss would show it.
+        if isinstance(epoch, SearchEpoch) and not all(map(math.isfinite, epoch.gates)):
+            raise Diverged(f"a gate is not a number after epoch {epoch.epoch}")
         table = run.store.live_path("epochs", live_name(run.stage.key, run.attempt.number))
         save_checkpoint(
             run.attempt,

@@ -394,13 +394,24 @@ def test_images_that_change_beneath_a_training_fail_it_without_costing_an_attemp
 
 
 def test_a_loss_that_is_not_finite_fails_the_search_as_diverged(store: Store) -> None:
-    (trial,) = tiny_trials("search.weight_lr=1e38", "search.epochs=5")
+    (trial,) = tiny_trials("search.weight_lr=1e20", "search.epochs=5")
     assert run_trial(trial, store, RUNTIME) == "failed"
     (row,) = store.read("attempts").to_pylist()
     assert (row["failure_kind"], row["error_type"]) == ("diverged", "Diverged")
     assert row["error_message"].startswith("the training loss is ")
     losses = store.read("epochs").to_pandas()["train_loss"]
     assert not losses.iloc[-1] < float("inf")
+
+
+def test_alphas_that_the_last_step_spoils_fail_the_search_and_not_the_derivation(
+    store: Store,
+) -> None:
+    one_step = ("search.epochs=1", "search.batch_size=40", "search.optimization=single_level")
+    (trial,) = tiny_trials("search.zero_one_weight=1e308", *one_step)
+    assert run_trial(trial, store, RUNTIME) == "failed"
+    (row,) = store.read("attempts").to_pylist()
+    assert (row["kind"], row["failure_kind"]) == ("search", "diverged")
+    assert row["error_message"] == "a gate is not a number after epoch 0"
 
 
 @pytest.mark.parametrize(
