@@ -15,8 +15,8 @@ import triton.language as tl
 from torch import Tensor
 
 TILE = 2048
-"""Features of a tile: 16 for each thread of `NUM_WARPS` warps."""
-NUM_WARPS = 4
+"""Features of a tile: 8 for each thread of `NUM_WARPS` warps; with 16, kernels spill registers."""
+NUM_WARPS = 8
 MOST_CHUNKS = 128
 """Programs for each candidate that add up the gradient of 1x1 weights, each over several tiles."""
 

@@ -82,6 +82,8 @@ def _weight_gradient(x: Tensor, grad: Tensor) -> Tensor:
         parts < MOST_PARTS and pixels % (2 * parts) == 0 and pixels // (2 * parts) >= LEAST_PIXELS
     ):
         parts *= 2
+    if parts == 1:
+        return torch.bmm(grad.transpose(1, 2), x)
     sums = x.new_empty(groups, parts, grad.shape[2], x.shape[2])
     for group in range(groups):  # a group and a part cannot both be the batch of one product
         # Views: the rows of a part are as far apart as those of the whole.

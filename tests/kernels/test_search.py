@@ -11,6 +11,7 @@ from fairdarts.spaces import S1, CellSpace
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(1200),
     pytest.mark.skipif(
         not (HAS_TRITON and INTERPRETED), reason="Triton interprets if TRITON_INTERPRET=1 is set"
     ),
