@@ -87,7 +87,7 @@ def compute_an_epoch(trial: TrialSpec) -> None:
     genotype: AnyGenotype = published("FairDARTS_a").genotype
     if stage := trial.stage("search"):
         config = SearchConfig.build(stage.config["search"])
-        if config.stopping in EXPENSIVE:
+        if config.stopping in EXPENSIVE or is_large(config):
             return
         epoch = first_epoch(search, config, few(load(data_of(stage.config))[0]))
         space = get_space(config.space)
@@ -104,6 +104,8 @@ def compute_an_epoch(trial: TrialSpec) -> None:
     stage = trial.stages[-1]
     # Compiling takes minutes.
     recipe = RetrainConfig.build(stage.config["retrain"] | {"compile": False})
+    if is_large(recipe):
+        return
     train, test = map(few, load(data_of(stage.config)))
     first_epoch(retrain, genotype, recipe, train, test)
 
@@ -124,6 +126,11 @@ def first_epoch(compute: Callable[..., object], *arguments: object) -> Any:
     with pytest.raises(Enough):
         compute(*arguments, device=torch.device("cpu"), on_epoch=stop)
     return epochs[0]
+
+
+def is_large(config: SearchConfig | RetrainConfig) -> bool:
+    """Whether a network may need more time or memory than a test has."""
+    return config.init_channels * config.num_cells > 1000 or config.width > 1
 
 
 def data_of(config: Table) -> DataConfig:
