@@ -11,7 +11,7 @@ from fairdarts.kernels.engine import HAS_TRITON
 
 
 @pytest.mark.skipif(not HAS_TRITON, reason="Triton comes with torch for CUDA on Linux only")
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(7200)
 @pytest.mark.parametrize(
     "chosen", ["not slow and not gpu", pytest.param("slow and not gpu", marks=pytest.mark.slow)]
 )
