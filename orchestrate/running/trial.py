@@ -1,7 +1,7 @@
-"""Computes a trial: search -> derive -> retrain, continued wherever it stopped.
+"""Makes one attempt at a stage: takes it, computes it, and records how that ended.
 
-Each stage of the chain is skipped if it is done. Otherwise it continues from its newest intact
-checkpoint, or starts from scratch if it has none. Nothing here knows of Ray.
+The attempt continues from the newest intact checkpoint, or starts from scratch if there is none.
+Nothing here knows of Ray.
 """
 
 import contextlib
@@ -16,17 +16,15 @@ import torch
 
 from fairdarts.errors import CheckpointError
 from orchestrate.errors import Diverged, Held, ProcessDied, Superseded, WrongImages
-from orchestrate.planning.plan import StageSpec, TrialSpec
-from orchestrate.stages.genotype_rows import derived_genotype
+from orchestrate.planning.plan import StageSpec
 from orchestrate.stages.images import cause
 from orchestrate.stages.kinds import STAGES
 from orchestrate.stages.lease import Attempt
 from orchestrate.stages.paths import StagePaths
 from orchestrate.stages.runtime import Runtime, uncommitted_changes
 from orchestrate.stages.stage_run import StageRun, stage_rows
-from orchestrate.stages.state import DISK_FULL, WRONG_IMAGES, stage_state
-from orchestrate.stages.twins import first_alike, wait_for
-from orchestrate.statuses import Outcome, Status
+from orchestrate.stages.state import DISK_FULL, WRONG_IMAGES
+from orchestrate.statuses import Outcome
 from results.errors import DamagedFile
 from results.statuses import AttemptStatus
 from results.store.files import parsed, write_json, write_whole
@@ -37,48 +35,6 @@ from results.text import clean_text
 MAX_MESSAGE_BYTES = 2000
 
 
-def run_trial(
-    trial: TrialSpec,
-    store: Store,
-    runtime: Runtime,
-    on_epoch: Callable[[], None] = lambda: None,
-) -> Outcome:
-    """Bring a trial to its end, or as far as it gets.
-
-    A failure is recorded in the store and not raised, so that other trials go on.
-
-    Args:
-        trial: The chain of stages.
-        store: Where everything is read and written.
-        runtime: Device and threads.
-        on_epoch: Called after the row and the checkpoint of every epoch are written.
-    Returns:
-        `OK` if all stages are done, else the outcome of the first stage that is not.
-    """
-    for stage in trial.stages:
-        outcome = _finish_stage(stage, store, runtime, on_epoch)
-        if outcome != Outcome.OK:
-            return outcome
-    return Outcome.OK
-
-
-def _finish_stage(
-    stage: StageSpec, store: Store, runtime: Runtime, on_epoch: Callable[[], None]
-) -> Outcome:
-    """Compute a stage unless it is done, and return its outcome; see `run_trial`."""
-    state = stage_state(store.stage_dir(stage.kind, stage.key))
-    if state.status == Status.DONE:
-        return Outcome(state.outcome)
-    if stage.kind == "retrain" and (genotype := derived_genotype(stage, store)):
-        # Another trial's retrain stage may train the same genotype in the same way (see `twins`).
-        # Finish that one first, whatever trial it belongs to: then `run_stage` copies its rows.
-        first = first_alike(stage, genotype, store)
-        if first != stage and _finish_stage(first, store, runtime, on_epoch) == Outcome.HELD:
-            wait_for(first, stage, store)
-            return Outcome.HELD
-    return run_stage(stage, store, runtime, on_epoch)
-
-
 def run_stage(
     stage: StageSpec,
     store: Store,
@@ -86,7 +42,9 @@ def run_stage(
     on_epoch: Callable[[], None] = lambda: None,
     run: str = "",
 ) -> Outcome:
-    """Make one attempt at a stage; see `run_trial`.
+    """Make one attempt at a stage, as far as it gets.
+
+    A failure is recorded in the store and not raised, so that other stages go on.
 
     Args:
         stage: What to compute.

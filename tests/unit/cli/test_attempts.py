@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from one_trial import run_trial
 from tiny_sweeps import key_of, tiny_sweep, tiny_trials
 
 from cli.app import main
 from orchestrate.planning.plan import TrialSpec
 from orchestrate.planning.submission import submit
-from orchestrate.running.trial import run_trial
 from orchestrate.stages.lease import Attempt
 from orchestrate.stages.runtime import Runtime
 from results.store.store import Store

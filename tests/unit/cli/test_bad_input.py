@@ -169,7 +169,7 @@ def test_a_faulty_sweep_file_is_refused_and_nothing_is_written(
         ),
         (
             ["sweep", "run", "quickstart", "--set", "resources.gpus_per_trial=512"],
-            ["512", "Lower them"],
+            ["512", "computes on one GPU"],
         ),
         (["search", "--method", "foo"], ["foo", "fairdarts, darts"]),
         (["search", "--data", "folder:/nowhere"], ["/nowhere"]),

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from one_trial import run_trial
 from tiny_sweeps import key_of, tiny_sweep, tiny_trials
 
 from cli.app import main
@@ -14,7 +15,6 @@ from orchestrate.planning.submission import submit
 from orchestrate.running.runner import run_here
 from orchestrate.running.status import sweep_status
 from orchestrate.running.store_check import store_faults
-from orchestrate.running.trial import run_trial
 from orchestrate.stages.runtime import Runtime
 from orchestrate.stages.trained import trained_network
 from results.store.store import Store

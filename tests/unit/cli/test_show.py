@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from one_trial import run_trial
 from tiny_sweeps import key_of, tiny_trials
 
 from cli.app import main
@@ -14,7 +15,6 @@ from cli.reference import commands
 from orchestrate.planning.plan import TrialSpec
 from orchestrate.planning.resources import Resources
 from orchestrate.planning.submission import submit
-from orchestrate.running.trial import run_trial
 from orchestrate.stages.runtime import Runtime
 from results.schema import TRIALS
 from results.store.store import Store

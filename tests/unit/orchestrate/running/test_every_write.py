@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from one_trial import run_trial
 from tiny_sweeps import tiny_trials
 
 from orchestrate.planning.plan import TrialSpec
-from orchestrate.running.trial import run_trial
 from orchestrate.stages.runtime import Runtime
 from orchestrate.stages.state import stage_state
 from orchestrate.statuses import Outcome, Status

@@ -5,11 +5,11 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
+from one_trial import run_trial
 from tiny_sweeps import key_of, tiny_trials
 
 from orchestrate.planning.plan import TrialSpec
 from orchestrate.running.forecast import forecasts
-from orchestrate.running.trial import run_trial
 from orchestrate.stages.runtime import Runtime
 from results.store.store import Store
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from one_trial import run_trial
 from stored_images import png, write_images
 
 from fairdarts.errors import ConfigError
@@ -12,7 +13,7 @@ from fairdarts.network.cost import layer_network_cost
 from orchestrate.planning.checks import check_trials
 from orchestrate.planning.plan import TrialSpec, given_trial, search_only_trial
 from orchestrate.planning.settings import Settings, resolve
-from orchestrate.running.trial import run_stage, run_trial
+from orchestrate.running.trial import run_stage
 from orchestrate.stages.runtime import Runtime
 from results.store.store import Store
 

@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from one_trial import run_trial
 from tiny_sweeps import tiny_trials
 
 from cli.genotypes import describe
@@ -15,7 +16,6 @@ from fairdarts.operations.cell_operations import OPERATIONS, sep_conv
 from fairdarts.spaces import SKIP, SPACES, CellSpace, LayerSpace
 from fairdarts.supernet.stacked_ops import SEPARATE, StackedSepConv
 from orchestrate.planning.checks import check_trials
-from orchestrate.running.trial import run_trial
 from orchestrate.stages.runtime import Runtime
 from orchestrate.stages.trained import trained_network
 from results.store.store import Store

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from one_trial import run_trial
 from repository import SUPPORT
 from stored_images import png, write_images
 from tiny_sweeps import SETTINGS, key_of, tiny_sweep, tiny_trials
@@ -19,7 +20,7 @@ from orchestrate.planning.settings import resolve
 from orchestrate.planning.submission import submit
 from orchestrate.running.runner import run_here
 from orchestrate.running.status import trial_status
-from orchestrate.running.trial import failure_kind, run_trial
+from orchestrate.running.trial import failure_kind
 from orchestrate.stages.lease import Attempt
 from orchestrate.stages.runtime import Runtime
 from orchestrate.stages.state import stage_state

@@ -5,13 +5,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from one_trial import run_trial
 from stored_images import png, write_images
 from tiny_sweeps import key_of, tiny_sweep, tiny_trials
 
 from orchestrate.planning.plan import TrialSpec, given_trial
 from orchestrate.planning.settings import Settings, resolve
 from orchestrate.running.status import trial_status
-from orchestrate.running.trial import run_trial
 from orchestrate.stages.lease import Attempt
 from orchestrate.stages.runtime import Runtime
 from results.store.store import Store
