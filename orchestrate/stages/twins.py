@@ -20,6 +20,10 @@ from results.store.store import Store
 def first_alike(stage: StageSpec, genotype_json: str, store: Store) -> StageSpec:
     """The stage on record that trains this genotype with these settings; else `stage` itself."""
     first = parsed(_record(stage, genotype_json, store), StageSpec.from_dict) or stage
+    if first.key == stage.key:
+        return (
+            stage  # Not `first`: an older version, which knew fewer settings, may have written it.
+        )
     # A person may have deleted the folder of the stage on record.
     return first if store.stage_dir(first.kind, first.key).exists() else stage
 

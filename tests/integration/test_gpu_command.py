@@ -21,6 +21,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return bare_environment(tmp_path_factory.mktemp("bare"), packages)
 
 
+@pytest.mark.slow
 def test_all_parts_are_measured_without_what_sweeps_need(python: Path, tmp_path: Path) -> None:
     imported = subprocess.run([str(python), "-c", "import ray"], check=False, capture_output=True)
     assert imported.returncode != 0
@@ -54,6 +55,7 @@ def test_what_is_missing_is_said_in_a_sentence(tmp_path: Path) -> None:
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.slow
 def test_an_epoch_of_given_images_needs_pyarrow_alone(tmp_path: Path) -> None:
     packages = ("torch", "timm", "pydantic", "numpy", "pyarrow")
     python = bare_environment(tmp_path / "bare", packages)

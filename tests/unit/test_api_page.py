@@ -26,7 +26,7 @@ def test_the_snippets_run_one_after_the_other(
     assert "epochs (=0) should be greater than or equal to 1." in out
     assert "40 20 8 10" in out
     assert "params=2360782" in out and "multadds=371455200" in out
-    assert "| fairdarts w=10 | 3 |" in out
+    assert "| fairdarts w=10 | 3 of " in out
 
 
 def test_every_module_of_the_table_is_used() -> None:

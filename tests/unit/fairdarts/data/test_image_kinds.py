@@ -194,7 +194,7 @@ def test_an_image_of_a_pixel_or_a_line_of_them_is_resized(
 
 def test_a_pixel_without_a_size_says_what_to_set(tmp_path: Path) -> None:
     source = folder_with(tmp_path, saved(COLOURS.resize((1, 1))))
-    with pytest.raises(DataError, match=r"0\.png is 1 x 1 pixels.*set data\.image_size"):
+    with pytest.raises(DataError, match=r"is 16 x 16 pixels, not 1 x 1: set data\.image_size"):
         load_train(DataConfig(source=source))
 
 

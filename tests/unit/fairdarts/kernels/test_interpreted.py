@@ -26,5 +26,5 @@ def test_kernels_pass_their_tests_in_the_interpreter(chosen: str) -> None:
         check=False,
     )
     assert result.returncode == 0, result.stdout[-5000:]
-    assert "passed" in result.stdout
+    assert "100%" in result.stdout  # some were chosen
     assert "skipped" not in result.stdout
