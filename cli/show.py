@@ -170,17 +170,19 @@ def _settings(stage: "StageSpec") -> Iterator[Line]:
 
 
 def _results(store: "Store", stage: "StageSpec") -> Iterator[Line]:
-    for row in store.read("genotypes", [stage.key]).to_pylist():
-        yield "genotype", row["genotype_json"]
-    for row in store.read("retrains", [stage.key]).to_pylist():
-        yield "test top-1", f"{row['test_top1_pct']:.2f} % at the last epoch"
-        yield "params", f"{row['params']:,}"
-        yield "MultAdds", f"{row['multadds']:,}"
-    if stage.kind == "search":
-        rows = store.read("epochs", [stage.key], ["epoch", "arch_top1_pct"]).sort_by("epoch")
-        for row in rows.to_pylist()[-1:]:
-            yield "searched", f"{row['epoch'] + 1} of {stage.config['search']['epochs']} epochs"
-            yield "top-1", f"{row['arch_top1_pct']:.2f} % on the half that trains the alphas"
+    from orchestrate.running.lookup import stage_results
+
+    results = stage_results(store, stage)
+    if "genotype_json" in results:
+        yield "genotype", results["genotype_json"]
+    if "test_top1_pct" in results:
+        yield "test top-1", f"{results['test_top1_pct']:.2f} % at the last epoch"
+        yield "params", f"{results['params']:,}"
+        yield "MultAdds", f"{results['multadds']:,}"
+    if "epochs_done" in results:
+        num_epochs = stage.config["search"]["epochs"]
+        yield "searched", f"{results['epochs_done']} of {num_epochs} epochs"
+        yield "top-1", f"{results['arch_top1_pct']:.2f} % on the half that trains the alphas"
 
 
 def _commands(id_: str, kinds: set[str]) -> Iterator[Line]:

@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from results.store.store import Store
 
 Document = dict[str, Any]
-NO_RESULT: Document = dict.fromkeys(
-    ("genotype", "arch_top1_pct", "test_top1_pct", "params", "multadds")
-)
+RESULTS = ("genotype", "arch_top1_pct", "test_top1_pct", "params", "multadds")
 
 
 def document(store: "Store", what: str, id_: str, planned: "dict[str, PlannedTrial]") -> Document:
@@ -63,7 +61,7 @@ def whole_trial(store: "Store", status: "TrialStatus") -> Document:
     """Describe a trial, its results and its stages."""
     stages = [_stage(store, stage) for stage in status.trial.stages]
     found = {name: value for stage in stages for name, value in stage.items() if value is not None}
-    results = {name: found.get(name) for name in NO_RESULT}
+    results = {name: found.get(name) for name in RESULTS}
     return trial_document(store, status) | results | {"stages": stages}
 
 
@@ -76,26 +74,16 @@ def _used_stage(store: "Store", id_: str, trials: "Iterable[TrialSpec]") -> Docu
 
 
 def _stage(store: "Store", stage: "StageSpec") -> Document:
-    from orchestrate.running.lookup import changed_settings, stage_status
+    from orchestrate.running.lookup import changed_settings, stage_results, stage_status
 
-    results: Document = {}
-    for row in store.read("genotypes", [stage.key]).to_pylist():
-        results["genotype"] = json.loads(row["genotype_json"])
-    for row in store.read("retrains", [stage.key]).to_pylist():
-        results |= {name: row[name] for name in ("test_top1_pct", "params", "multadds")}
-    if stage.kind == "search":
-        rows = store.read("epochs", [stage.key], ["epoch", "arch_top1_pct"]).sort_by("epoch")
-        for row in rows.to_pylist()[-1:]:
-            results["arch_top1_pct"] = row["arch_top1_pct"]
-    return (
-        {
-            "stage_key": stage.key,
-            "kind": stage.kind,
-            "status": stage_status(store, stage),
-            "parent": stage.parent,
-            "settings": changed_settings(stage),
-            "folder": str(store.stage_dir(stage.kind, stage.key)),
-        }
-        | NO_RESULT
-        | results
-    )
+    results = stage_results(store, stage)
+    if "genotype_json" in results:
+        results["genotype"] = json.loads(results["genotype_json"])
+    return {
+        "stage_key": stage.key,
+        "kind": stage.kind,
+        "status": stage_status(store, stage),
+        "parent": stage.parent,
+        "settings": changed_settings(stage),
+        "folder": str(store.stage_dir(stage.kind, stage.key)),
+    } | {name: results.get(name) for name in RESULTS}

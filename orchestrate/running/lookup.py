@@ -15,6 +15,11 @@ from results.store.files import read_json
 from results.store.layout import STAGE_KINDS
 from results.store.store import Store
 
+RESULT_COLUMNS = {
+    "genotypes": ["genotype_json"],
+    "retrains": ["test_top1_pct", "params", "multadds"],
+}
+
 
 @dataclass(frozen=True)
 class PlannedTrial:
@@ -53,6 +58,19 @@ def stage_status(store: Store, stage: StageSpec) -> Status:
     """The status of one stage; invalid if it has derived a genotype that builds no network."""
     state = state_of(stage, store)
     return Status.INVALID if state.outcome == Outcome.INVALID else state.status
+
+
+def stage_results(store: Store, stage: StageSpec) -> dict[str, Any]:
+    """What a stage has come to so far: some columns of its rows, and of a search `epochs_done`."""
+    results: dict[str, Any] = {}
+    for table, columns in RESULT_COLUMNS.items():
+        for row in store.read(table, [stage.key], columns).to_pylist():
+            results |= row
+    if stage.kind == "search":
+        rows = store.read("epochs", [stage.key], ["epoch", "arch_top1_pct"]).sort_by("epoch")
+        for row in rows.to_pylist()[-1:]:
+            results |= {"epochs_done": row["epoch"] + 1, "arch_top1_pct": row["arch_top1_pct"]}
+    return results
 
 
 def changed_settings(stage: StageSpec) -> dict[str, Any]:
