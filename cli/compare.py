@@ -7,9 +7,8 @@ from typing import Annotated
 import typer
 
 from cli.formats import terminal_width
-from cli.options import DEFAULT_STORE, StoreOption
+from cli.options import DEFAULT_STORE, AllSubmissionsOption, StoreOption
 from cli.progress import working
-from cli.query import AllSubmissionsOption
 
 
 class By(StrEnum):

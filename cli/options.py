@@ -36,6 +36,17 @@ AddressOption = Annotated[
         metavar="HOST:PORT", help="A Ray cluster to join; default: Ray is started on this machine."
     ),
 ]
+AllSubmissionsOption = Annotated[
+    bool,
+    typer.Option(
+        "--all-submissions",
+        help="Include trials that only earlier submissions of a sweep planned.",
+    ),
+]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Write to this file instead."),
+]
 DEFAULT_STORE = Path("runs")
 
 

@@ -7,21 +7,9 @@ from typing import Annotated
 import typer
 
 from cli.formats import terminal_width
-from cli.options import DEFAULT_STORE, StoreOption
+from cli.options import DEFAULT_STORE, AllSubmissionsOption, OutputOption, StoreOption
 from cli.output import check_output, write_output
 from cli.progress import working
-
-AllSubmissionsOption = Annotated[
-    bool,
-    typer.Option(
-        "--all-submissions",
-        help="Include trials that only earlier submissions of a sweep planned.",
-    ),
-]
-OutputOption = Annotated[
-    Path | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Write to this file instead."),
-]
 
 
 class RowFormat(StrEnum):

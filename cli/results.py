@@ -1,13 +1,12 @@
 """`fairdarts results`: the aggregated tables."""
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cli.formats import terminal_width
-from cli.options import DEFAULT_STORE, StoreOption
+from cli.options import DEFAULT_STORE, AllSubmissionsOption, OutputOption, StoreOption
 from cli.output import check_output, write_output
 from cli.progress import working
 from cli.run_report import say_left_out
@@ -38,17 +37,8 @@ def table(
     ] = None,
     store: StoreOption = DEFAULT_STORE,
     format_: Annotated[Format, typer.Option("--format", help="Format of the table.")] = Format.TEXT,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Write to this file instead."),
-    ] = None,
-    all_submissions: Annotated[
-        bool,
-        typer.Option(
-            "--all-submissions",
-            help="Include trials that only earlier submissions of a sweep planned.",
-        ),
-    ] = False,
+    output: OutputOption = None,
+    all_submissions: AllSubmissionsOption = False,
 ) -> None:
     """Print means ± sample std over seeds.
 
