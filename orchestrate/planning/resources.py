@@ -23,6 +23,12 @@ MORE_GPUS = (
 )
 
 
+def _at_most_one(gpus: float | None, info: ValidationInfo) -> float | None:
+    if gpus is not None and gpus > 1:
+        raise ValueError(f"{info.field_name} (={gpus:g}) is too many: {MORE_GPUS}")
+    return gpus
+
+
 class StageResources(Config):
     """What the stages of one kind get, where that differs from [resources]."""
 
@@ -33,12 +39,7 @@ class StageResources(Config):
     loader_workers: int | None = Field(default=None, ge=0)
     """Processes that decode images, for each stream of them; left out: resources.loader_workers."""
 
-    @field_validator("gpus")
-    @classmethod
-    def _at_most_one(cls, gpus: float | None) -> float | None:
-        if gpus is not None and gpus > 1:
-            raise ValueError(f"gpus (={gpus:g}) is too many: {MORE_GPUS}")
-        return gpus
+    _one_gpu = field_validator("gpus")(_at_most_one)
 
 
 class Resources(Config):
@@ -64,12 +65,7 @@ class Resources(Config):
     retrain: StageResources = Field(default_factory=StageResources)
     """What a retraining gets, where it differs."""
 
-    @field_validator("gpus_per_trial")
-    @classmethod
-    def _at_most_one(cls, gpus: float | None) -> float | None:
-        if gpus is not None and gpus > 1:
-            raise ValueError(f"gpus_per_trial (={gpus:g}) is too many: {MORE_GPUS}")
-        return gpus
+    _one_gpu = field_validator("gpus_per_trial")(_at_most_one)
 
     @field_validator("search", "retrain", mode="before")
     @classmethod
