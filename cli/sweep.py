@@ -265,10 +265,8 @@ def _advance(
 
     statuses = sweep_status(store, submission.trials)
     print(_summary(submission.sweep, statuses))
-    if all(
-        status.finished for status in statuses
-    ):  # Before torch and Ray are imported, which takes seconds.
-        return statuses
+    if all(status.finished for status in statuses):
+        return statuses  # Importing torch and Ray would take seconds.
     store.check_writable()  # Before Ray starts: its workers would find out one by one.
     if address is None:
         print(_resources_line(submission.resources, this_machine()))

@@ -29,12 +29,6 @@ class TrialStatus:
         return self.status in (Status.DONE, Status.INVALID)
 
     @property
-    def remaining(self) -> tuple[StageSpec, ...]:
-        """The stages still to compute."""
-        stages = self.trial.stages
-        return () if self.finished else stages[stages.index(self.stage) :]
-
-    @property
     def started(self) -> bool:
         """Whether one of its stages is done, or a process has begun one."""
         return self.stage is not self.trial.stages[0] or self.status != Status.PENDING

@@ -111,6 +111,8 @@ def _finish_attempt(run: StageRun, record: "_AttemptRecord") -> Outcome:
 
 def _close_lost_attempts(run: StageRun) -> None:
     """End the rows of earlier attempts, whose processes died before they could."""
+    if run.attempt.number == 1:
+        return  # Do not list a folder of thousands of files for a stage that is new.
     key = run.stage.key
     with contextlib.suppress(DamagedFile):  # `store check` names it; this attempt needs none.
         for row in stage_rows(run.store, "attempts", key):
