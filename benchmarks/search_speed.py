@@ -25,7 +25,7 @@ from fairdarts.search.state import SearchState
 from fairdarts.search.step import search_step
 from fairdarts.supernet import mixed_ops, stacked_ops
 from fairdarts.supernet.base import Supernet, flat
-from fairdarts.training.capture import NUM_EAGER_STEPS, CapturedStep
+from fairdarts.training.capture import NUM_EAGER_STEPS, CapturedStep, Step
 from fairdarts.training.gradients import frozen
 from fairdarts.training.precision import float32_products
 
@@ -144,7 +144,11 @@ def fast_variant(batch_size: int, device: torch.device, **changes: object) -> Va
     """The product's step."""
     config = config_of(batch_size, **changes)
     state, (train, val) = fast_state(config, device), batches(config, device)
-    step = partial(search_step, state, config=config)
+    return on_batches(partial(search_step, state, config=config), config, train, val)
+
+
+def on_batches(step: Step, config: SearchConfig, train: Batch, val: Batch) -> Variant:
+    """A step on these batches, recorded as a CUDA graph if the configuration says so."""
     if not config.cuda_graph:
         return partial(step, train, val)
     captured = CapturedStep(step)

@@ -10,11 +10,11 @@ from torch import Tensor
 from benchmarks.gpu.measure import Work, forget, peak_gib, times_ms, trace
 from benchmarks.gpu.readings import Reading, Report, Setup
 from benchmarks.plain import plain_step
-from benchmarks.search_speed import batches, config_of, fast_state, plain_state
+from benchmarks.search_speed import batches, config_of, fast_state, on_batches, plain_state
 from fairdarts.config import SearchConfig
 from fairdarts.data.stream import Batch
 from fairdarts.search.step import search_step
-from fairdarts.training.capture import NUM_EAGER_STEPS, CapturedStep, Step
+from fairdarts.training.capture import Step
 from fairdarts.training.precision import autocast, float32_products
 from fairdarts.vocabulary import Precision
 
@@ -96,13 +96,7 @@ def step_reading(
 
 def ready(step: Step, config: SearchConfig, device: torch.device, image_size: int) -> Work:
     """The step on a batch of noise, recorded as a graph where the configuration says so."""
-    train, val = batches(config, device, image_size)
-    if not config.cuda_graph:
-        return partial(step, train, val)
-    captured = CapturedStep(step)
-    for _ in range(NUM_EAGER_STEPS):
-        captured(train, val)
-    return partial(captured, train, val)
+    return on_batches(step, config, *batches(config, device, image_size))
 
 
 def ours(config: SearchConfig, device: torch.device) -> Step:

@@ -2,7 +2,15 @@
 
 import pytest
 import torch
-from exact_search import assert_same, assert_same_steps, batches, config_of, in_format, states
+from exact_search import (
+    assert_same,
+    assert_same_steps,
+    batches,
+    config_of,
+    differentiate_alike,
+    in_format,
+    states,
+)
 from float32_search import assert_gradients_as_near, assert_logits_as_near, fast_plain_exact
 
 from benchmarks.plain import PlainState, twins
@@ -45,9 +53,7 @@ def test_all_float64_gradients_are_those_of_the_plain_supernet(device: torch.dev
     logits = fast.supernet(in_format(batch, config)[0], fast.supernet.gates())
     expected = plain.supernet(batch[0], plain.supernet.gates())
     assert_same(logits, expected, "logits")
-    direction = torch.randn_like(expected)
-    torch.autograd.backward((logits * direction).sum())
-    torch.autograd.backward((expected * direction).sum())
+    differentiate_alike(logits, expected)
     for twin in twins(plain.supernet, fast.supernet):
         if twin.plain.requires_grad:
             assert twin.plain.grad is not None

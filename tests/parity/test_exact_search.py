@@ -1,8 +1,15 @@
 """The search step computes what the plain one does, in float64, every tensor."""
 
 import pytest
-import torch
-from exact_search import assert_same, assert_same_steps, batches, config_of, in_format, states
+from exact_search import (
+    assert_same,
+    assert_same_steps,
+    batches,
+    config_of,
+    differentiate_alike,
+    in_format,
+    states,
+)
 
 from benchmarks.plain import twins
 from fairdarts.supernet import mixed_ops
@@ -22,9 +29,7 @@ def test_logits_and_all_gradients_are_those_of_the_plain_supernet(
     logits = fast.supernet(images, fast.supernet.gates())
     expected = plain.supernet(batch[0], plain.supernet.gates())
     assert_same(logits, expected, "logits")
-    direction = torch.randn_like(expected)
-    torch.autograd.backward((logits * direction).sum())
-    torch.autograd.backward((expected * direction).sum())
+    differentiate_alike(logits, expected)
     compared = 0
     for twin in twins(plain.supernet, fast.supernet):
         if twin.plain.requires_grad:

@@ -64,6 +64,13 @@ def assert_same_steps(
     assert all(not torch.equal(moved[name], before[name]) for name in before if "num_b" not in name)
 
 
+def differentiate_alike(logits: Tensor, expected: Tensor) -> None:
+    """Take the gradients of both along one random direction."""
+    direction = torch.randn_like(expected)
+    torch.autograd.backward((logits * direction).sum())
+    torch.autograd.backward((expected * direction).sum())
+
+
 def assert_same(actual: Tensor, expected: Tensor, name: str) -> None:
     """Within `TOLERANCE` of the largest entry."""
     scale = max(1.0, expected.abs().max().item())
