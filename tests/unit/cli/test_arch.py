@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from in_process import exit_code
 
-from cli.app import main
 from fairdarts.genotype.cell_genotype import Edge, Genotype
 from fairdarts.genotype.darts_notation import to_darts
 from fairdarts.genotype.published import PUBLISHED, published
@@ -35,11 +35,7 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
     def run(*arguments: object) -> tuple[int, str, str]:
-        with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as exit_:
-            patch.setattr("sys.argv", ["fairdarts", *map(str, arguments)])
-            main()
-        assert isinstance(exit_.value.code, int)
-        return exit_.value.code, *capsys.readouterr()
+        return exit_code(*arguments), *capsys.readouterr()
 
     return run
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from in_process import exit_code
 
-from cli.app import main
 from fairdarts.genotype.layer_genotype import LayerGenotype
 from fairdarts.spaces import S2
 from results.store.layout import live_name, plan_name
@@ -21,11 +21,7 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
     def run(*arguments: object) -> tuple[int, str, str]:
-        with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as exit_:
-            patch.setattr("sys.argv", ["fairdarts", *map(str, arguments)])
-            main()
-        assert isinstance(exit_.value.code, int)
-        return exit_.value.code, *capsys.readouterr()
+        return exit_code(*arguments), *capsys.readouterr()
 
     return run
 

@@ -6,17 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from in_process import exit_code
 from one_trial import run_trial
 from tiny_sweeps import key_of, tiny_sweep, tiny_trials
 
-from cli.app import main
 from orchestrate.planning.plan import TrialSpec
 from orchestrate.planning.submission import submit
 from orchestrate.stages.lease import Attempt
 from orchestrate.stages.runtime import Runtime
 from results.store.store import Store
 
-Sweep = Callable[..., tuple[int | str | None, str]]
+Sweep = Callable[..., tuple[int, str]]
 RUNTIME = Runtime("cpu", 1)
 
 
@@ -43,14 +43,14 @@ def store(trials: list[TrialSpec], tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture
-def sweep(capsys: pytest.CaptureFixture[str], store: Store) -> Sweep:
-    def sweep(*arguments: str) -> tuple[int | str | None, str]:
-        with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as exit_:
-            patch.setattr("sys.argv", ["fairdarts", "sweep", *arguments])
-            patch.setenv("FAIRDARTS_STORE", str(store.root))
-            main()
+def sweep(
+    capsys: pytest.CaptureFixture[str], store: Store, monkeypatch: pytest.MonkeyPatch
+) -> Sweep:
+    def sweep(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setenv("FAIRDARTS_STORE", str(store.root))
+        code = exit_code("sweep", *arguments)
         out, err = capsys.readouterr()
-        return exit_.value.code, out or err
+        return code, out or err
 
     return sweep
 

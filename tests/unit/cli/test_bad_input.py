@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from command_process import COMMAND, REPOSITORY
+from in_process import exit_code
 
-from cli.app import main
 from results.store.store import Store
 
 Fault = tuple[str, list[str]]
@@ -110,11 +110,7 @@ SWEEP_FILES: dict[str, tuple[str, list[str]]] = {
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as exit_:
-        patch.setattr("sys.argv", ["fairdarts", *arguments])
-        main()
-    assert isinstance(exit_.value.code, int)
-    return exit_.value.code, capsys.readouterr().err
+    return exit_code(*arguments), capsys.readouterr().err
 
 
 def assert_refused(code: int, message: str, words: list[str]) -> None:

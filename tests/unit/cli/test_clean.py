@@ -5,10 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from in_process import exit_code
 from one_trial import run_trial
 from tiny_sweeps import key_of, tiny_sweep, tiny_trials
 
-from cli.app import main
 from orchestrate.errors import NotTrained
 from orchestrate.planning.plan import TrialSpec
 from orchestrate.planning.submission import submit
@@ -49,12 +49,8 @@ def store(whole: Store, tmp_path: Path) -> Store:
     return Store.open(tmp_path / "store")
 
 
-def clean(store: Store, *options: str) -> int | str | None:
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as exit_:
-        arguments = ["sweep", "clean", "tiny", "--store", str(store.root), *options]
-        patch.setattr("sys.argv", ["fairdarts", *arguments])
-        main()
-    return exit_.value.code
+def clean(store: Store, *options: str) -> int:
+    return exit_code("sweep", "clean", "tiny", "--store", store.root, *options)
 
 
 def checkpoints(store: Store, trial: TrialSpec, kind: str) -> list[str]:

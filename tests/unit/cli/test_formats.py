@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from in_process import exit_code
 from small_sweep import write_example
 from tiny_sweeps import key_of, tiny_trials
 
-from cli.app import main
 from cli.reference import commands
 from orchestrate.planning.resources import Resources
 from orchestrate.planning.submission import submit
@@ -27,11 +27,9 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
     """What a command prints as JSON; it exits with 0."""
 
     def run(*arguments: object) -> Any:
-        with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as exit_:
-            patch.setattr("sys.argv", ["fairdarts", *map(str, arguments), "--format", "json"])
-            main()
+        code = exit_code(*arguments, "--format", "json")
         out, err = capsys.readouterr()
-        assert exit_.value.code == 0, err
+        assert code == 0, err
         return json.loads(out)
 
     return run

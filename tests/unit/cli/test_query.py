@@ -6,13 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from in_process import exit_code
 from small_sweep import Trial, submit, write_example
 
-from cli.app import BAD_INPUT, main
+from cli.app import BAD_INPUT
 from results.report.questions import QUESTIONS
 from results.store.store import Store
 
-Run = Callable[..., tuple[int | None, str, str]]
+Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -26,14 +27,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
     """Exit code, stdout and stderr of a command."""
 
-    def run(*arguments: object) -> tuple[int | None, str, str]:
+    def run(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setenv("FAIRDARTS_STORE", str(root))
-        monkeypatch.setattr("sys.argv", ["fairdarts", *map(str, arguments)])
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        code = exit_.value.code
-        assert not isinstance(code, str)
-        return code, *capsys.readouterr()
+        return exit_code(*arguments), *capsys.readouterr()
 
     return run
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 import typer
+from in_process import exit_code
 from tiny_sweeps import SETTINGS, key_of, tiny_trials
 
-from cli.app import main
 from cli.formats import Format
 from cli.run_report import report
 from orchestrate.planning.resources import Resources
@@ -27,13 +27,9 @@ def run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
     """Exit code, document and stderr of a command."""
 
     def run(*arguments: str) -> tuple[int, Any, str]:
-        with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as exit_:
-            whole = [*arguments, "--store", str(tmp_path / "store"), "--format", "json"]
-            patch.setattr("sys.argv", ["fairdarts", *whole])
-            main()
+        code = exit_code(*arguments, "--store", tmp_path / "store", "--format", "json")
         out, err = capsys.readouterr()
-        assert isinstance(exit_.value.code, int)
-        return exit_.value.code, json.loads(out), err
+        return code, json.loads(out), err
 
     return run
 

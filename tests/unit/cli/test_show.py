@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from in_process import exit_code
 from one_trial import run_trial
 from tiny_sweeps import key_of, tiny_trials
 
-from cli.app import main
 from cli.reference import commands
 from orchestrate.planning.plan import TrialSpec
 from orchestrate.planning.resources import Resources
@@ -45,12 +45,9 @@ def store(tmp_path_factory: pytest.TempPathFactory, trials: list[TrialSpec]) -> 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], store: Path) -> Show:
     def run(*arguments: str) -> tuple[int, str]:
-        with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as exit_:
-            patch.setattr("sys.argv", ["fairdarts", *arguments, "--store", str(store)])
-            main()
-        assert isinstance(exit_.value.code, int)
+        code = exit_code(*arguments, "--store", store)
         out, err = capsys.readouterr()
-        return exit_.value.code, out or err
+        return code, out or err
 
     return run
 

@@ -4,21 +4,16 @@ import json
 from pathlib import Path
 
 import pytest
+from in_process import exit_code
 from tiny_sweeps import tiny_sweep, tiny_trials
 
-from cli.app import main
 from orchestrate.planning.submission import submit
 from results.store.store import Store
 
 
-def check(
-    store: Store, capsys: pytest.CaptureFixture[str], *arguments: str
-) -> tuple[int | str | None, str]:
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as exit_:
-        patch.setattr("sys.argv", ["fairdarts", "store", "check", *arguments])
-        patch.setenv("FAIRDARTS_STORE", str(store.root))
-        main()
-    return exit_.value.code, capsys.readouterr().out
+def check(store: Store, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    code = exit_code("store", "check", "--store", store.root, *arguments)
+    return code, capsys.readouterr().out
 
 
 def test_faults_are_named_and_repaired(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
