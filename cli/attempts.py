@@ -41,12 +41,13 @@ def why(
         fairdarts sweep why 2ab0 --format json
     """
     from orchestrate.stages.twins import state_of
+    from results.report.rows import plain
     from results.store.store import Store
 
     opened = Store.open(store)
     stages = _find(opened, trial).stages
     if format_ is Format.JSON:
-        print_json([_plain(row) for stage in stages for row in _attempts(opened, stage)])
+        print_json([plain(row) for stage in stages for row in _attempts(opened, stage)])
         return
     for stage in stages:
         state = state_of(stage, opened)
@@ -135,12 +136,6 @@ def _attempt_line(row: dict[str, Any]) -> str:
         f"attempt {row['attempt']}: {row['status']}{kind}, {row['started_at']:%Y-%m-%d %H:%M:%S} "
         f"UTC{took}, {row['host']} pid {row['pid']} on {row['device']}{since}"
     )
-
-
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    """The row with times as text, because JSON has no times."""
-    times = {name: row[name].isoformat() for name in ("started_at", "ended_at") if row[name]}
-    return row | times
 
 
 def _logs(store: "Store", stage: "StageSpec") -> list[Path]:

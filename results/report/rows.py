@@ -55,8 +55,8 @@ def _text(value: Any) -> str:
 
 
 def _plain_text(value: Any) -> str:
-    plain = _plain(value)
-    return json.dumps(plain) if isinstance(plain, list | dict | bool) else str(value)
+    part = plain(value)
+    return json.dumps(part) if isinstance(part, list | dict | bool) else str(value)
 
 
 def _short(value: Any) -> str:
@@ -84,18 +84,18 @@ def _csv(table: "pa.Table") -> bytes:
 
 
 def _json(table: "pa.Table") -> bytes:
-    rows = [{name: _plain(value) for name, value in row.items()} for row in table.to_pylist()]
+    rows = [{name: plain(value) for name, value in row.items()} for row in table.to_pylist()]
     return (json.dumps(rows, indent=2, allow_nan=False) + "\n").encode()
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A value that JSON has. NaN and infinity become null, times text, anything else its text."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
+        return [plain(part) for part in value]
     if isinstance(value, dict):
-        return {str(name): _plain(part) for name, part in value.items()}
+        return {str(name): plain(part) for name, part in value.items()}
     if isinstance(value, date | datetime):
         return value.isoformat()
     return value if isinstance(value, str | int | bool | None) else str(value)
