@@ -13,6 +13,21 @@ class AttemptStatus(StrEnum):
     """Interrupted, killed, on a node that died or a full disk; the next attempt continues."""
 
 
+class FailureKind(StrEnum):
+    """Values of the column `failure_kind` of the table `attempts`."""
+
+    EXCEPTION = "exception"
+    OOM = "oom"
+    DIVERGED = "diverged"
+    DISK_FULL = "disk_full"
+    BAD_CHECKPOINT = "bad_checkpoint"
+    WRONG_IMAGES = "wrong_images"
+    CRASH = "crash"
+    """Its process died again and again."""
+    STOPPED = "stopped"
+    """A user asked for it with `sweep stop`, or the run ended early."""
+
+
 class TrialOutcome(StrEnum):
     """How far a planned trial came."""
 

@@ -23,10 +23,10 @@ from orchestrate.stages.lease import Attempt
 from orchestrate.stages.paths import StagePaths
 from orchestrate.stages.runtime import Runtime, uncommitted_changes
 from orchestrate.stages.stage_run import StageRun, stage_rows
-from orchestrate.stages.state import DISK_FULL, WRONG_IMAGES
+from orchestrate.stages.state import CONTINUES
 from orchestrate.statuses import Outcome
 from results.errors import DamagedFile
-from results.statuses import AttemptStatus
+from results.statuses import AttemptStatus, FailureKind
 from results.store.files import parsed, write_json, write_whole
 from results.store.layout import live_name
 from results.store.store import Store
@@ -150,8 +150,8 @@ def record_crash(stage: StageSpec, store: Store, reason: str) -> None:
         "ended_at": now,
     }
     name = live_name(stage.key, attempt.number)
-    store.write_rows("attempts", name, [row | _failure("crash", error)])
-    attempt.fail("crash", error)
+    store.write_rows("attempts", name, [row | _failure(FailureKind.CRASH, error)])
+    attempt.fail(FailureKind.CRASH, error)
 
 
 def _fail(run: StageRun, record: "_AttemptRecord", error: Exception) -> None:
@@ -160,13 +160,13 @@ def _fail(run: StageRun, record: "_AttemptRecord", error: Exception) -> None:
     A row that cannot be written, as on a full disk, does not prevent the mark.
     """
     kind = failure_kind(error)
-    status = AttemptStatus.LOST if kind == DISK_FULL else AttemptStatus.FAILED
+    status = AttemptStatus.LOST if kind in CONTINUES else AttemptStatus.FAILED
     with contextlib.suppress(OSError):
         record.write(status, ended=True, **_failure(kind, error))
     run.attempt.fail(kind, error)
 
 
-def _failure(kind: str, error: Exception) -> dict[str, Any]:
+def _failure(kind: FailureKind, error: Exception) -> dict[str, Any]:
     return {
         "failure_kind": kind,
         "error_type": type(error).__name__,
@@ -174,19 +174,19 @@ def _failure(kind: str, error: Exception) -> dict[str, Any]:
     }
 
 
-def failure_kind(error: Exception) -> str:
+def failure_kind(error: Exception) -> FailureKind:
     """The kind of a failure, as the column `failure_kind` names it."""
     if isinstance(error, Diverged):
-        return "diverged"
+        return FailureKind.DIVERGED
     if isinstance(error, WrongImages):
-        return WRONG_IMAGES
+        return FailureKind.WRONG_IMAGES
     if isinstance(error, CheckpointError):
-        return "bad_checkpoint"
+        return FailureKind.BAD_CHECKPOINT
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return "oom"
+        return FailureKind.OOM
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DISK_FULL
-    return "exception"
+        return FailureKind.DISK_FULL
+    return FailureKind.EXCEPTION
 
 
 class _AttemptRecord:

@@ -5,9 +5,11 @@ Otherwise only the age of its heartbeat tells. The age is measured with the cloc
 system, because the clocks of two hosts may differ by minutes.
 """
 
+import contextlib
 import os
 import socket
 import tempfile
+import threading
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -36,6 +38,31 @@ class Holder:
     """Processes with the same host, boot and pid namespace see each other's pids."""
     run: str = ""
     """The run of a sweep that the process works for; "" outside of runs, and in older stores."""
+
+
+class Heart:
+    """A thread that touches a heartbeat, so that processes on other hosts see that this one lives.
+
+    Args:
+        heartbeat: The file to touch.
+    """
+
+    def __init__(self, heartbeat: Path) -> None:
+        self._heartbeat = heartbeat
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stop.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        while not self._stop.wait(HEARTBEAT_S):
+            # A missed beat does no harm: other hosts wait for the length of eight.
+            with contextlib.suppress(OSError):
+                os.utime(self._heartbeat)
 
 
 def this_process(run: str = "") -> dict[str, Any]:

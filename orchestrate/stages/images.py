@@ -41,7 +41,7 @@ def cause(stage: StageSpec, store: Store, attempt: Attempt, error: Exception) ->
     """The cause of an error: `WrongImages` if images changed while the stage ran, else itself.
 
     Changed images may show as any `DataError`, such as a file that cannot be decoded. Such an
-    attempt is not counted as failed (see `WRONG_IMAGES`).
+    attempt is not counted as failed (see `NO_ATTEMPT`).
     """
     if isinstance(error, DataError) and "data" in stage.config:
         try:

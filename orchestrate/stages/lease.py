@@ -6,17 +6,15 @@ next write and stops: it is superseded. There are no lock files that a dead proc
 """
 
 import contextlib
-import os
 import secrets
 import shutil
-import threading
 import traceback
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestrate.errors import Held, Superseded, first_line
-from orchestrate.stages.holder import HEARTBEAT_S, Holder, this_process
+from orchestrate.stages.holder import Heart, Holder, this_process
 from orchestrate.stages.paths import AttemptPaths, StagePaths
 from orchestrate.stages.state import Failure, stage_state
 from orchestrate.statuses import Outcome, Status
@@ -26,17 +24,14 @@ from results.store.files import parsed, write_json
 class Attempt:
     """This process's hold on a stage, from `take` until `finish`, `fail` or `release`.
 
-    A thread touches the heartbeat file in the meantime, so that processes on other hosts see that
-    this one lives.
+    Its heart beats in the meantime.
     """
 
     def __init__(self, stage_dir: Path, number: int) -> None:
         self.stage = StagePaths(stage_dir)
         self.number = number
         self.paths: AttemptPaths = self.stage.attempt(number)
-        self._stop = threading.Event()
-        self._heart = threading.Thread(target=self._beat, daemon=True)
-        self._heart.start()
+        self._heart = Heart(self.paths.heartbeat)
 
     @classmethod
     def take(cls, stage_dir: Path, run: str = "") -> "Attempt":
@@ -123,20 +118,10 @@ class Attempt:
 
     def release(self) -> None:
         """Give the stage back: without a mark it is lost at once, and others may take it."""
-        self._stop_heartbeat()
+        self._heart.stop()
         # Renamed instead of written, because a rename succeeds on a full disk too.
         with contextlib.suppress(OSError):
             self.paths.heartbeat.rename(self.paths.released)
-
-    def _stop_heartbeat(self) -> None:
-        self._stop.set()
-        self._heart.join()
-
-    def _beat(self) -> None:
-        while not self._stop.wait(HEARTBEAT_S):
-            # A missed beat does no harm: other hosts wait for the length of eight.
-            with contextlib.suppress(OSError):
-                os.utime(self.paths.heartbeat)
 
 
 def give_back(stage_dir: Path, run: str) -> None:

@@ -7,13 +7,14 @@ from typing import Any
 from orchestrate.stages.holder import live_holder
 from orchestrate.stages.paths import AttemptPaths, StagePaths
 from orchestrate.statuses import Outcome, Status
+from results.statuses import FailureKind
 from results.store.files import parsed
 
-WRONG_IMAGES = "wrong_images"
-"""A kind of failure that does not use up an attempt: another try would not help, but the right
+CONTINUES = (FailureKind.DISK_FULL, FailureKind.STOPPED)
+"""Kinds of ends that are not the stage's own fault: it is lost, and continues with the next run."""
+NO_ATTEMPT = (FailureKind.WRONG_IMAGES, *CONTINUES)
+"""Kinds that do not use up an attempt. Of wrong images: another try would not help, but the right
 images do."""
-DISK_FULL = "disk_full"
-"""A kind of failure that is not the stage's own: it continues as soon as there is room again."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class StageState:
     attempt: int
     """Number of the newest attempt, 0 if there is none."""
     num_failures: int
-    """How many attempts failed, apart from those with wrong images or a full disk."""
+    """How many attempts failed, apart from those of the kinds in `NO_ATTEMPT`."""
     holder: str = ""
     """The process that computes it, such as "node7 pid 4242"."""
     outcome: str = ""
@@ -45,6 +46,8 @@ class StageState:
     if nothing is known."""
     log: Path | None = None
     """Log of the newest attempt."""
+    failure_kind: str = ""
+    """How the newest attempt ended, if it said so; see `FailureKind`."""
 
 
 def stage_state(stage_dir: Path) -> StageState:
@@ -61,12 +64,14 @@ def stage_state(stage_dir: Path) -> StageState:
     if not newest:
         return StageState(Status.PENDING, 0, 0, reason=_why_given_up(paths, newest))
     failures = [f for n in numbers if (f := _failure(paths.attempt(n))) is not None]
-    num_failures = sum(failure.kind not in (WRONG_IMAGES, DISK_FULL) for failure in failures)
+    num_failures = sum(failure.kind not in NO_ATTEMPT for failure in failures)
     last = failures[-1] if failures and failures[-1].attempt == newest else None
     if last is not None:
         reason = f"{last.error_type}: {last.message}" if last.message else last.error_type
-        status = Status.LOST if last.kind == DISK_FULL else Status.FAILED
-        return StageState(status, newest, num_failures, reason=reason, log=log)
+        status = Status.LOST if last.kind in CONTINUES else Status.FAILED
+        return StageState(
+            status, newest, num_failures, reason=reason, log=log, failure_kind=last.kind
+        )
     holder = live_holder(paths.attempt(newest))
     if holder:
         return StageState(Status.RUNNING, newest, num_failures, holder=holder, log=log)
@@ -92,7 +97,9 @@ def _failure(attempt: AttemptPaths) -> Failure | None:
     if not attempt.failed.exists():
         return None
     number = int(attempt.folder.name[1:])
-    unreadable = Failure(number, "exception", "DamagedFile", f"{attempt.failed} is damaged")
+    unreadable = Failure(
+        number, FailureKind.EXCEPTION, "DamagedFile", f"{attempt.failed} is damaged"
+    )
     return parsed(attempt.failed, lambda mark: Failure(**mark)) or unreadable
 
 
