@@ -131,10 +131,12 @@ def _attempt_line(row: dict[str, Any]) -> str:
     kind = f" ({row['failure_kind']})" if row["failure_kind"] else ""
     took = "" if row["wall_s"] is None else f" for {duration(row['wall_s'])}"
     resumed = row["resumed_from_epoch"]
+    num_gpus = row["num_gpus"] or 0
+    part = f"{num_gpus:g} of " if 0 < num_gpus < 1 else ""
     since = "" if resumed is None else f", resumed after epoch {resumed}"
     return (
         f"attempt {row['attempt']}: {row['status']}{kind}, {row['started_at']:%Y-%m-%d %H:%M:%S} "
-        f"UTC{took}, {row['host']} pid {row['pid']} on {row['device']}{since}"
+        f"UTC{took}, {row['host']} pid {row['pid']} on {part}{row['device']}{since}"
     )
 
 

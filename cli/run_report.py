@@ -14,6 +14,7 @@ from orchestrate.statuses import Status
 
 if TYPE_CHECKING:
     from orchestrate.planning.submission import Submission
+    from orchestrate.running.cost import SweepCost
     from orchestrate.running.status import TrialStatus
     from results.store.store import Store
 
@@ -72,10 +73,16 @@ def cost_text(store: "Store", submission: "Submission") -> str:
     from orchestrate.running.cost import sweep_cost
 
     cost = sweep_cost(store, submission.trials)
+    gpus = f" ({cost.gpu_s / 3600:,.2f} GPU hours{_energy(cost)})" if cost.gpu_s else ""
+    elapsed = f"{duration(cost.elapsed_s)} from start to end"
     return (
-        f"{duration(cost.slot_s)} of computing, {duration(cost.elapsed_s)} from start to end, "
+        f"{duration(cost.slot_s)} of computing{gpus}, {elapsed}, "
         f"{cost.disk_bytes / 1e6:,.1f} MB of checkpoints and logs."
     )
+
+
+def _energy(cost: "SweepCost") -> str:
+    return "" if cost.energy_j is None else f", {cost.energy_j / 3.6e6:,.3f} kWh"
 
 
 def print_table(store: "Store", sweeps: list[str]) -> None:

@@ -213,8 +213,9 @@ def status(
 ) -> None:
     """Show counts, running trials, failures, and what all of it has cost.
 
-    As JSON: sweep, submission, planned_at, cost (slot_s, elapsed_s, disk_bytes) and trials, as in
-    `sweep plan`, each with epochs_done, num_epochs, left_in_stage_s, num_failures, reason and log.
+    As JSON: sweep, submission, planned_at, cost (slot_s, gpu_s, energy_j, elapsed_s, disk_bytes)
+    and trials, as in `sweep plan`, each with epochs_done, num_epochs, left_in_stage_s,
+    num_failures, reason and log.
 
     Examples:
 

@@ -152,6 +152,20 @@ ATTEMPTS = Table(
             "damaged images left out, named in the attempt's log; null: none is left out "
             "(data.damaged = refuse)",
         ),
+        Column(
+            "num_gpus",
+            F64,
+            "GPUs reserved: 1, or the fraction of one that others may share; 0: computed on CPUs; "
+            "null: not recorded (older version)",
+        ),
+        Column(
+            "energy_j",
+            F64,
+            "energy of the GPU during the attempt, by its driver's counter, times num_gpus: of a "
+            "shared GPU each attempt gets the part that it reserved, whatever it used of it; null: "
+            "on CPUs, killed, or not counted by the driver",
+            "J",
+        ),
     ),
 )
 

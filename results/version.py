@@ -1,5 +1,5 @@
 """Version of the schema. It has its own file so that reading it does not import pyarrow."""
 
 SCHEMA_MAJOR = 1
-SCHEMA_MINOR = 3
+SCHEMA_MINOR = 4
 """Raised when a column is added. This program reads newer minor versions, but not newer majors."""

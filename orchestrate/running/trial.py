@@ -89,6 +89,7 @@ def _finish_attempt(run: StageRun, record: "_AttemptRecord") -> Outcome:
         run.store.remove_leftovers(stage.key)
         _close_lost_attempts(run)
         run.runtime.apply()
+        record.energy_before_j = run.runtime.gpu_energy_j()
         attempt.log(f"attempt {attempt.number} at {stage.kind} {stage.key} on {run.runtime.device}")
         if changes := uncommitted_changes():
             write_whole(attempt.paths.changes, changes)
@@ -197,6 +198,8 @@ class _AttemptRecord:
         self.started_at = datetime.now(UTC)
         self.started = time.monotonic()
         self.num_damaged: int | None = None
+        self.energy_before_j: float | None = None
+        """What the GPU had used before the attempt; None: nobody counts."""
 
     def note_damaged(self) -> None:
         """Write the row again if more images were left out than it says."""
@@ -222,6 +225,14 @@ class _AttemptRecord:
                 "ended_at": datetime.now(UTC),
                 "wall_s": time.monotonic() - self.started,
                 "peak_memory_mib": run.runtime.peak_memory_mib(),
+                "energy_j": self._energy_j(),
             }
         name = live_name(run.stage.key, run.attempt.number)
         run.store.write_rows("attempts", name, [row | failure])
+
+    def _energy_j(self) -> float | None:
+        """The attempt's share of what the GPU has used since its start."""
+        now = self.run.runtime.gpu_energy_j()
+        if now is None or self.energy_before_j is None:
+            return None
+        return (now - self.energy_before_j) * self.run.runtime.num_gpus

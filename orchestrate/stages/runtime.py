@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from orchestrate.planning.resources import Share
+from orchestrate.stages import nvml
 
 PACKAGES = ("torch", "torchvision", "timm", "ray", "numpy", "scipy", "fairdarts")
 MAX_CHANGES_BYTES = 1_000_000
@@ -28,12 +29,14 @@ class Runtime:
     device: str
     num_threads: int
     loader_workers: int = 0
+    num_gpus: float = 0.0
+    """1, or the fraction of a GPU that is reserved for it."""
 
     @classmethod
     def of(cls, share: Share) -> "Runtime":
         """What a stage computes on that gets this share of a node."""
         device = "cuda" if share.gpus else "cpu"
-        return cls(device, num_threads=share.cpus, loader_workers=share.loader_workers)
+        return cls(device, share.cpus, share.loader_workers, share.gpus)
 
     def apply(self) -> None:
         """Set the number of threads of this process, and make sure that the device works.
@@ -50,6 +53,7 @@ class Runtime:
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "device": self.device_name(),
+            "num_gpus": self.num_gpus,
             "num_threads": self.num_threads,
             "versions_json": json.dumps(versions(), sort_keys=True),
         }
@@ -65,6 +69,10 @@ class Runtime:
         if self.device == "cuda" and torch.cuda.is_available():
             return float(torch.cuda.max_memory_allocated() / 2**20)
         return peak_of_process() / 2**20
+
+    def gpu_energy_j(self) -> float | None:
+        """Energy that the GPU has used so far, for all that compute on it; None on a CPU."""
+        return nvml.energy_j() if self.device == "cuda" and torch.cuda.is_available() else None
 
     def bitwise_key(self) -> str:
         """What must stay the same, so that resuming changes no bit of the result."""

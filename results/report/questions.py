@@ -51,10 +51,11 @@ QUESTIONS = (
         "WHERE outcome = 'failed'",
     ),
     Question(
-        "How many hours did each method compute, with failed and lost attempts?",
-        "SELECT method, device, sum(wall_s) / 3600 AS hours FROM attempts JOIN (SELECT DISTINCT\n"
-        "method, unnest([search_key, sample_key, derive_key, retrain_key]) AS stage_key\n"
-        "FROM trials) USING (stage_key) GROUP BY ALL ORDER BY ALL",
+        "How many hours, GPU hours and kWh did each method take, with failed and lost attempts?",
+        "SELECT method, device, sum(wall_s) / 3600 AS hours, sum(wall_s * num_gpus) / 3600 AS "
+        "gpu_hours,\nsum(energy_j) / 3.6e6 AS kwh FROM attempts JOIN (SELECT DISTINCT method, "
+        "unnest([search_key,\nsample_key, derive_key, retrain_key]) AS stage_key FROM trials) "
+        "USING (stage_key) GROUP BY ALL ORDER BY ALL",
     ),
     Question(
         "How does accuracy depend on MultAdds?",

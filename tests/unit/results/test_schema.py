@@ -13,11 +13,11 @@ COLUMNS = [
 
 @pytest.mark.parametrize("column", COLUMNS)
 def test_the_unit_follows_from_the_name(column: Column) -> None:
-    for suffix, unit in {"_pct": "%", "_per_s": "1/s", "_s": "s", "_mib": "MiB"}.items():
+    for suffix, unit in {"_pct": "%", "_per_s": "1/s", "_s": "s", "_mib": "MiB", "_j": "J"}.items():
         if column.name.endswith(suffix):
             assert column.unit == unit
             return
-    assert column.unit not in ("%", "s", "1/s", "MiB")
+    assert column.unit not in ("%", "s", "1/s", "MiB", "J")
 
 
 @pytest.mark.parametrize("column", COLUMNS)

@@ -2,9 +2,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tiny_sweeps import key_of, tiny_trials
+from tiny_sweeps import key_of, tiny_sweep, tiny_trials
 
+from cli.run_report import cost_text
 from orchestrate.planning.plan import TrialSpec
+from orchestrate.planning.submission import submit
 from orchestrate.running.cost import SweepCost, sweep_cost
 from results.store.layout import live_name
 from results.store.store import Store
@@ -19,7 +21,7 @@ def attempt(store: Store, trial: TrialSpec, kind: str, number: int, **columns: A
 
 
 def test_a_sweep_that_was_not_started_has_cost_nothing(tmp_path: Path) -> None:
-    assert sweep_cost(Store.create(tmp_path), tiny_trials()) == SweepCost(0, 0, 0)
+    assert sweep_cost(Store.create(tmp_path), tiny_trials()) == SweepCost(0, 0, None, 0, 0)
 
 
 def test_lost_attempts_count_running_ones_do_not_and_a_shared_search_counts_once(
@@ -34,4 +36,20 @@ def test_lost_attempts_count_running_ones_do_not_and_a_shared_search_counts_once
     folder = store.stage_dir("search", key_of(trials[0], "search"))
     (folder / "attempts" / "a0001").mkdir(parents=True)
     (folder / "attempts" / "a0001" / "log.txt").write_bytes(b"x" * 1000)
-    assert sweep_cost(store, trials) == SweepCost(180, 300, 1000)
+    assert sweep_cost(store, trials) == SweepCost(180, 0, None, 300, 1000)
+
+
+def test_hours_of_gpus_count_their_fractions_and_are_told_where_there_are_any(
+    tmp_path: Path,
+) -> None:
+    store = Store.create(tmp_path)
+    (trial,) = trials = tiny_trials()
+    hour = {"started_at": NOON, "ended_at": NOON + timedelta(hours=1), "wall_s": 3600.0}
+    attempt(store, trial, "search", 1, **hour)  # by a version that did not record GPUs
+    submission = submit(store, "tiny", trials, tiny_sweep().resources)
+    assert "of computing, 60 min from start to end" in cost_text(store, submission)
+    # Killed, so that nobody could read the counter of energy in the end.
+    attempt(store, trial, "search", 2, num_gpus=0.5, **hour)
+    assert sweep_cost(store, trials) == SweepCost(7200, 1800, None, 3600, 0)
+    attempt(store, trial, "retrain", 1, num_gpus=1.0, energy_j=1.8e6, **hour)
+    assert "of computing (1.50 GPU hours, 0.500 kWh), " in cost_text(store, submission)

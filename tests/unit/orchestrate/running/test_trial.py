@@ -124,9 +124,10 @@ def test_rows_are_complete(whole: Store) -> None:
 
     attempts = whole.read("attempts").to_pandas()
     unused = ["failure_kind", "error_type", "error_message", "resumed_from_epoch", "bitwise"]
-    unused += ["num_damaged"]
+    unused += ["num_damaged", "energy_j"]
     assert attempts.drop(columns=unused).notna().all(axis=None)
     assert attempts[unused].isna().all(axis=None)
+    assert (attempts["num_gpus"] == 0).all()
     assert attempts["kind"].value_counts().to_dict() == {
         "search": 2,
         "derive": 2,

@@ -27,7 +27,10 @@ def answerable(tmp_path_factory: pytest.TempPathFactory) -> Store:
         epoch = {"stage_key": trial.retrain_key, "epoch": 0, "val_top1_pct": 90.0 + number}
         store.write_rows("epochs", live_name(trial.retrain_key, 1), [epoch])
     finish_search(store, failed)
-    attempt(store, failed.search_key, "search", "failed", number=2, wall_s=60.0, device="cuda")
+    on_gpu = {"wall_s": 60.0, "device": "H100", "num_gpus": 0.25, "energy_j": 3600.0}
+    # Killed: whoever took the stage over knows its time, nobody its energy.
+    attempt(store, failed.search_key, "search", "lost", number=2, **on_gpu | {"energy_j": None})
+    attempt(store, failed.search_key, "search", "failed", number=3, **on_gpu)
     return store
 
 
@@ -71,5 +74,10 @@ def test_the_answers_are_those_computed_by_hand(answerable: Store) -> None:
     }
     assert best[0]["trial_id"] == Trial("darts", 0).retrain_key
     assert [row["reason"] for row in failed] == ["oom in search, OutOfMemoryError: 2 GiB"]
-    assert {"method": "darts", "device": "cuda", "hours": pytest.approx(1 / 60)} in hours
+    (on_gpu,) = [row for row in hours if row["device"] == "H100"]
+    assert on_gpu == {"method": "darts", "device": "H100"} | {
+        "hours": pytest.approx(2 / 60),
+        "gpu_hours": pytest.approx(2 / 60 / 4),
+        "kwh": pytest.approx(0.001),
+    }
     assert [row["outcome"] for row in missing] == ["failed", "unfinished"]

@@ -40,7 +40,7 @@ def store(tmp_path: Path) -> Store:
 def test_a_store_is_created_once_and_opened_by_anyone(store: Store) -> None:
     header = json.loads((store.root / "STORE.json").read_text())
 
-    assert header == {"format": "fairdarts-store", "schema_major": 1, "schema_minor": 3}
+    assert header == {"format": "fairdarts-store", "schema_major": 1, "schema_minor": 4}
     assert Store.create(store.root) == Store.open(store.root) == store
 
 

@@ -1,0 +1,26 @@
+"""What the driver says of the GPU, against what CUDA says of it."""
+
+import pytest
+import torch
+
+from orchestrate.stages.nvml import busy_pct, energy_j, memories
+
+pytestmark = pytest.mark.gpu
+
+
+def test_the_driver_knows_the_memory_that_cuda_shows(cuda: torch.device) -> None:
+    pytest.importorskip("pynvml", reason="nvidia-ml-py is not installed")
+    shown = torch.cuda.get_device_properties(cuda).total_memory
+    # CUDA keeps a little for itself.
+    assert any(shown <= memory <= 1.1 * shown for memory in memories())
+
+
+def test_energy_only_grows_and_a_share_is_one_of_hundred(cuda: torch.device) -> None:
+    pytest.importorskip("pynvml", reason="nvidia-ml-py is not installed")
+    before, share = energy_j(), busy_pct()
+    torch.ones(1, device=cuda).item()
+    after = energy_j()
+    if before is None or after is None:
+        pytest.skip("the driver does not count the energy of this GPU")
+    assert 0 < before <= after
+    assert share is None or 0 <= share <= 100
