@@ -5,8 +5,6 @@ processes compute one stage after the other: starting one takes seconds. Ray mus
 """
 
 import json
-import time
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,8 +23,8 @@ from ray.tune.search import Searcher
 
 from orchestrate.errors import first_line
 from orchestrate.planning.plan import StageSpec
-from orchestrate.planning.resources import QUICK_SHARE, Room
-from orchestrate.running.agenda import QUICK, Agenda
+from orchestrate.planning.resources import Room
+from orchestrate.running.handout import Handout
 from orchestrate.running.trial import run_stage
 from orchestrate.stages.runtime import Runtime
 from orchestrate.stages.surroundings import own_surroundings
@@ -35,8 +33,6 @@ from results.store.store import Store
 IN_RAYS_TEXT = ("The actor is dead because", "The actor died because")
 """How the lines of Ray's text begin that say why a process died."""
 MAX_REASON = 250
-POLL_S = 2.0
-"""How often to look at what others change: stages that other runs compute, and the cluster."""
 
 
 class StageFeed(Searcher):
@@ -46,21 +42,12 @@ class StageFeed(Searcher):
     next to no time: it does unless a quick stage is computed, here in this process.
 
     Args:
-        store: Where the stages are.
-        agenda: What is ready.
-        room: What fits beside what runs.
-        on_look: Called every two seconds.
+        handout: Which stages there are.
     """
 
-    def __init__(
-        self, store: Store, agenda: Agenda, room: Room, on_look: Callable[[], None]
-    ) -> None:
+    def __init__(self, handout: Handout) -> None:
         super().__init__()
-        self._store = store
-        self._agenda = agenda
-        self._room = room
-        self._on_look = on_look
-        self._next_look = 0.0
+        self._handout = handout
         self._keys: dict[str, str] = {}  # id of Tune's trial to key of its stage
         self._ends: list[tuple[str, str]] = []
 
@@ -69,7 +56,7 @@ class StageFeed(Searcher):
         if (stage := self._next()) is not None:
             self._keys[trial_id] = stage.key
             return {"stage": json.dumps(asdict(stage)), "kind": stage.kind, "key": stage.key}
-        return Searcher.FINISHED if self._agenda.is_finished else None
+        return Searcher.FINISHED if self._handout.is_finished else None
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -98,17 +85,8 @@ class StageFeed(Searcher):
 
     def _next(self) -> StageSpec | None:
         while self._ends:
-            self._agenda.ended(*self._ends.pop())
-        if time.monotonic() >= self._next_look:
-            self._agenda.look_again()
-            self._on_look()
-            self._next_look = time.monotonic() + POLL_S
-        while task := self._agenda.next([*QUICK, *self._room.kinds(self._agenda.started)]):
-            if not task.is_quick:
-                return task.stage
-            run_stage(task.stage, self._store, Runtime.of(QUICK_SHARE))
-            self._agenda.ended(task.stage.key)
-        return None
+            self._handout.ended(*self._ends.pop())
+        return self._handout.next()
 
 
 class _Deaths(Callback):

@@ -14,6 +14,7 @@ from orchestrate.planning.resources import QUICK_SHARE, Room, stage_shares, this
 from orchestrate.planning.submission import Submission
 from orchestrate.running.agenda import Agenda
 from orchestrate.running.cluster import alive_nodes, cluster, ray_faults
+from orchestrate.running.handout import Handout
 from orchestrate.running.preflight import check_nodes
 from orchestrate.running.status import TrialStatus, sweep_status
 from orchestrate.running.trial import run_stage
@@ -80,7 +81,7 @@ def run_sweep(
         try:
             with ray_faults(), tempfile.TemporaryDirectory(prefix="fairdarts-tune-") as scratch:
                 run_feed(
-                    StageFeed(store, agenda, room, look),
+                    StageFeed(Handout(store, agenda, room, look)),
                     store.root,
                     room,
                     run=run,
