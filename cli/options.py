@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from orchestrate.planning.scale import about_scales
+from orchestrate.running.backend import Backend
 
 StoreOption = Annotated[
     Path,
@@ -35,6 +36,10 @@ AddressOption = Annotated[
     typer.Option(
         metavar="HOST:PORT", help="A Ray cluster to join; default: Ray is started on this machine."
     ),
+]
+BackendOption = Annotated[
+    Backend,
+    typer.Option(help="What starts the processes that compute: Ray, or this command itself."),
 ]
 AllSubmissionsOption = Annotated[
     bool,

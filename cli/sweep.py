@@ -12,10 +12,18 @@ import typer
 from cli.console import rich_console
 from cli.formats import Format, FormatOption, counted, indented, notes_aside, print_json
 from cli.images import Fingerprinter
-from cli.options import DEFAULT_STORE, AddressOption, ScaleOption, SetOption, StoreOption
+from cli.options import (
+    DEFAULT_STORE,
+    AddressOption,
+    BackendOption,
+    ScaleOption,
+    SetOption,
+    StoreOption,
+)
 from cli.planned import origin, planned
 from cli.progress import working
 from cli.run_report import cost_text, interruptible, report
+from orchestrate.running.backend import Backend
 from orchestrate.statuses import Status
 
 if TYPE_CHECKING:
@@ -124,6 +132,7 @@ def run(
     scale: ScaleOption = "paper",
     format_: FormatOption = Format.TEXT,
     store: StoreOption = DEFAULT_STORE,
+    backend: BackendOption = Backend.RAY,
     address: AddressOption = None,
 ) -> None:
     """Run the unfinished trials of a sweep.
@@ -138,6 +147,7 @@ def run(
     \b
         fairdarts sweep run quickstart
         fairdarts sweep run quickstart --set 'seed=[0, 1, 2, 3]'
+        fairdarts sweep run quickstart --backend process
     """
     from orchestrate.planning.resources import stage_shares, this_machine
     from orchestrate.planning.submission import submit
@@ -145,6 +155,7 @@ def run(
     from orchestrate.running.cluster import session_folder
     from results.store.store import Store
 
+    _check_backend(backend, address)
     loaded = load_sweep(sweep, set_, scale)
     images = Fingerprinter(store)
     trials = planned(loaded, images)
@@ -152,7 +163,8 @@ def run(
         # Refuse before anything is written if trials need more than this machine has, or if the
         # path of Ray's sockets is too long.
         stage_shares(loaded.resources, [this_machine()])
-        session_folder()
+        if backend is Backend.RAY:
+            session_folder()
     results = Store.create(store)
     images.share(results)
     submission = submit(results, loaded.name, trials, loaded.resources, origin(loaded.text))
@@ -160,7 +172,7 @@ def run(
     for text in set_ or []:
         words += ["--set", text]
     again = shlex.join([*words, "--scale", scale] if scale != "paper" else words)
-    _run(results, submission, address, again, format_, retry_failed=False)
+    _run(results, submission, backend, address, again, format_, retry_failed=False)
 
 
 @app.command()
@@ -168,6 +180,7 @@ def resume(
     sweep: SweepArgument,
     format_: FormatOption = Format.TEXT,
     store: StoreOption = DEFAULT_STORE,
+    backend: BackendOption = Backend.RAY,
     address: AddressOption = None,
     max_attempts: Annotated[
         int | None, typer.Option(min=1, help="Replaces resources.max_attempts of the sweep.")
@@ -189,6 +202,7 @@ def resume(
 
     from results.store.store import Store
 
+    _check_backend(backend, address)
     results = Store.open(store)
     with notes_aside(format_):
         submission = _with_current_images(results, _newest_submission(results, sweep))
@@ -196,7 +210,7 @@ def resume(
         resources = submission.resources.model_copy(update={"max_attempts": max_attempts})
         submission = replace(submission, resources=resources)
     again = f"fairdarts sweep resume {sweep}"
-    _run(results, submission, address, again, format_, retry_failed=True)
+    _run(results, submission, backend, address, again, format_, retry_failed=True)
 
 
 @app.command()
@@ -245,20 +259,27 @@ def status(
 def _run(
     store: "Store",
     submission: "Submission",
+    backend: Backend,
     address: str | None,
     again: str,
     format_: Format,
     retry_failed: bool,
 ) -> NoReturn:
     again += f" --store {shlex.quote(str(store.root))}"
+    again += f" --backend {backend}" if backend is not Backend.RAY else ""
     again += f" --address {address}" if address else ""
     with notes_aside(format_):
-        statuses = _advance(store, submission, address, again, retry_failed)
+        statuses = _advance(store, submission, backend, address, again, retry_failed)
     report(store, submission, statuses, again, format_)
 
 
 def _advance(
-    store: "Store", submission: "Submission", address: str | None, again: str, retry_failed: bool
+    store: "Store",
+    submission: "Submission",
+    backend: Backend,
+    address: str | None,
+    again: str,
+    retry_failed: bool,
 ) -> "list[TrialStatus]":
     from cli.live import live_view
     from orchestrate.planning.resources import this_machine
@@ -279,9 +300,20 @@ def _advance(
         return run_sweep(
             store,
             submission,
+            backend=backend,
             address=address,
             retry_failed=retry_failed,
             say=lambda line: console.print(line, markup=False, soft_wrap=True),
+        )
+
+
+def _check_backend(backend: Backend, address: str | None) -> None:
+    from orchestrate.errors import ClusterError
+
+    if backend is Backend.PROCESS and address is not None:
+        raise ClusterError(
+            f"--backend process computes on this machine, and --address (={address}) names a Ray "
+            "cluster: leave out one of them."
         )
 
 

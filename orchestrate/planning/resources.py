@@ -13,6 +13,7 @@ from fairdarts.config import Config
 from orchestrate.errors import ClusterError
 
 T = TypeVar("T")
+
 TRAINING_KINDS = ("search", "retrain")
 """Kinds of stages that train. Only they get CPUs and GPUs; the others take milliseconds."""
 
@@ -194,15 +195,18 @@ EPSILON = 1e-6
 
 def this_machine() -> Node:
     """CPUs and GPUs of this machine, counted without Ray or torch: importing them takes seconds."""
+    return {"CPU": float(num_cpus()), "GPU": float(len(gpu_names()))}
+
+
+def gpu_names() -> list[str]:
+    """The GPUs that this process may use, each as `CUDA_VISIBLE_DEVICES` names it."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is None:
-        num_gpus = len(list(Path("/dev").glob("nvidia[0-9]*")))
-    else:
-        # CUDA reads the list up to the first invalid index, such as -1; the GPUs after it are not
-        # visible.
-        names = [name.strip() for name in visible.split(",")]
-        num_gpus = len(list(itertools.takewhile(lambda name: name and name[0] != "-", names)))
-    return {"CPU": float(num_cpus()), "GPU": float(num_gpus)}
+        return [str(number) for number, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]
+    # CUDA reads the list up to the first invalid index, such as -1; the GPUs after it are not
+    # visible.
+    names = [name.strip() for name in visible.split(",")]
+    return list(itertools.takewhile(lambda name: name and name[0] != "-", names))
 
 
 def num_cpus() -> int:

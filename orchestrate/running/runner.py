@@ -1,7 +1,7 @@
-"""Runs a sweep: the agenda says which stages are ready, and Ray Tune computes them.
+"""Runs a sweep: the agenda says which stages are ready, and Ray or plain processes compute them.
 
-Everything of Ray and Tune lies in temporary folders, and nothing in them is kept: after a crash the
-user runs the sweep again, and every stage continues from its own files in the store.
+Everything else that they write lies in temporary folders, and nothing in them is kept: after a
+crash the user runs the sweep again, and every stage continues from its own files in the store.
 """
 
 import contextlib
@@ -10,15 +10,24 @@ import secrets
 import tempfile
 from collections.abc import Callable
 
-from orchestrate.planning.resources import QUICK_SHARE, Room, stage_shares, this_machine
+from orchestrate.planning.resources import (
+    QUICK_SHARE,
+    Room,
+    gpu_names,
+    stage_shares,
+    this_machine,
+)
 from orchestrate.planning.submission import Submission
 from orchestrate.running.agenda import Agenda
+from orchestrate.running.backend import Backend
 from orchestrate.running.cluster import alive_nodes, cluster, ray_faults
 from orchestrate.running.handout import Handout
 from orchestrate.running.preflight import check_nodes
+from orchestrate.running.processes import run_processes
 from orchestrate.running.status import TrialStatus, sweep_status
 from orchestrate.running.trial import run_stage
 from orchestrate.running.waiting import Waiting
+from orchestrate.running.worker import Place
 from orchestrate.stages.runtime import Runtime
 from results.store.store import Store
 
@@ -27,11 +36,12 @@ def run_sweep(
     store: Store,
     submission: Submission,
     *,
+    backend: Backend = Backend.RAY,
     address: str | None = None,
     retry_failed: bool = False,
     say: Callable[[str], None] = lambda line: None,
 ) -> list[TrialStatus]:
-    """Bring every trial of a submission as far as it gets, on Ray.
+    """Bring every trial of a submission as far as it gets.
 
     Finished stages are skipped, and unfinished ones continue. While another run computes a stage
     that this one needs, this one does everything else, and then waits.
@@ -39,7 +49,8 @@ def run_sweep(
     Args:
         store: Where results are.
         submission: What to run.
-        address: Head of a cluster to join; None: start Ray here.
+        backend: What starts the processes that compute.
+        address: Head of a Ray cluster to join; None: compute on this machine.
         retry_failed: Try failed stages once more, if they have attempts left.
         say: Takes a sentence for the user, such as whom this run waits for.
     Returns:
@@ -49,17 +60,45 @@ def run_sweep(
             a node of the cluster could not compute one, see `preflight`.
     """
     run = secrets.token_hex(8)
-    resources = submission.resources
     agenda = Agenda(
         store,
         submission.trials,
         run=run,
-        max_attempts=resources.max_attempts,
+        max_attempts=submission.resources.max_attempts,
         retry_failed=retry_failed,
     )
-    if agenda.is_finished:  # Do not start Ray, which takes seconds.
-        return sweep_status(store, submission.trials)
-    waiting = Waiting(store, submission.trials, say)
+    if not agenda.is_finished:  # Else do not start Ray, which takes seconds.
+        waiting = Waiting(store, submission.trials, say)
+        if backend is Backend.PROCESS:
+            _run_on_processes(store, submission, agenda, run, waiting)
+        else:
+            _run_on_ray(store, submission, agenda, run, waiting, address, say)
+    return sweep_status(store, submission.trials)
+
+
+def _run_on_processes(
+    store: Store, submission: Submission, agenda: Agenda, run: str, waiting: Waiting
+) -> None:
+    resources, machine = submission.resources, this_machine()
+    room = Room([machine], stage_shares(resources, [machine]), resources.max_concurrent)
+    handout = Handout(store, agenda, room, lambda: waiting.tell(agenda.held))
+    place = Place(str(store.root), run, _umask())
+    try:
+        run_processes(handout, room.shares, gpu_names(), place, resources.fresh_process)
+    finally:
+        agenda.give_back_all()  # What processes could not give back before they were killed.
+
+
+def _run_on_ray(
+    store: Store,
+    submission: Submission,
+    agenda: Agenda,
+    run: str,
+    waiting: Waiting,
+    address: str | None,
+    say: Callable[[str], None],
+) -> None:
+    resources = submission.resources
     with cluster(address) as nodes:
         room = Room(nodes, stage_shares(resources, nodes), resources.max_concurrent)
         # Only now, because Ray reads its settings when it is imported.
@@ -91,7 +130,6 @@ def run_sweep(
                 )
         finally:
             agenda.give_back_all()  # Of an interrupted run: nobody should wait for it.
-    return sweep_status(store, submission.trials)
 
 
 def run_here(
