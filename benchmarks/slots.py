@@ -89,7 +89,7 @@ def _measured(sweep: Sweep) -> str:
         resources = Resources(gpus_per_trial=0, max_concurrent=SLOTS)
         submission = submit(store, sweep.name, trials, resources)
         began = time.monotonic()
-        statuses = run_sweep(store, submission)
+        statuses = run_sweep(store, submission).statuses
         wall_s = time.monotonic() - began
         assert all(status.finished for status in statuses)
         stages = _stages(store, trials)

@@ -20,6 +20,7 @@ from cli import (
     settings,
     show,
     single,
+    stop,
     store,
     sweep,
 )
@@ -39,6 +40,7 @@ app = typer.Typer(
 sweep.app.command()(settings.settings)
 sweep.app.command()(attempts.why)
 sweep.app.command()(attempts.logs)
+sweep.app.command()(stop.stop)
 sweep.app.command()(clean.clean)
 app.add_typer(sweep.app, name="sweep")
 results.app.command()(query.sql)

@@ -11,14 +11,17 @@ from cli.formats import Format, counted, print_json, terminal_width
 from cli.interrupt import tidying
 from cli.progress import working
 from orchestrate.statuses import Status
+from results.statuses import FailureKind
 
 if TYPE_CHECKING:
     from orchestrate.planning.submission import Submission
     from orchestrate.running.cost import SweepCost
-    from orchestrate.running.status import TrialStatus
+    from orchestrate.running.stopping import RunEnd
     from results.store.store import Store
 
 
+EXIT_CODES = {"finished": 0, "failed": 1, "unfinished": 1, "stopped": 3}
+"""By the outcome of a run."""
 MAX_REASONS = 10
 """Trials for which a run says at its end why it gave them up; `sweep status` names all."""
 
@@ -26,33 +29,44 @@ MAX_REASONS = 10
 def report(
     store: "Store",
     submission: "Submission",
-    statuses: "list[TrialStatus]",
+    end: "RunEnd",
     again: str,
     format_: Format = Format.TEXT,
 ) -> NoReturn:
     """Print the table, where files are and what is unfinished, and end the command.
 
-    The exit code is 0 if every trial is finished, otherwise 1.
+    The exit code is that of `EXIT_CODES`.
     """
+    code = EXIT_CODES[end.outcome]
     if format_ is Format.JSON:
         from cli.sweep_json import run_document
 
-        document = run_document(store, submission, statuses)
-        print_json(document)
-        raise typer.Exit(document["exit_code"])
+        print_json(run_document(store, submission, end, code))
+        raise typer.Exit(code)
     from cli.live import problem_line
 
     print_table(store, [submission.sweep])
     print(f"\nCost: {cost_text(store, submission)}")
     print(f"Tables: {store.root / 'live'}/*/*.parquet (trials, attempts, epochs, genotypes, ...)")
     print(f"Stages: {store.root / 'stages'} (logs, checkpoints)")
-    unfinished = [status for status in statuses if not status.finished]
-    given_up = [s for s in unfinished if s.status != Status.FAILED and s.state.reason]
+    unfinished = [status for status in end.statuses if not status.finished]
+    given_up = [
+        status
+        for status in unfinished
+        if status.status != Status.FAILED
+        and status.state.reason
+        and status.state.failure_kind != FailureKind.STOPPED
+    ]
     for status in given_up[:MAX_REASONS]:
         print(problem_line(status))
     failures = [
         status.state.num_failures for status in unfinished if status.status == Status.FAILED
     ]
+    if end.early and unfinished:
+        left = counted(len(unfinished), "unfinished trial")
+        print(
+            f"Stopped: {end.early}. All finished epochs are kept; continue {left} with `{again}`."
+        )
     if failures:
         where = f"{submission.sweep} --store {shlex.quote(str(store.root))}"
         attempts = submission.resources.max_attempts
@@ -62,9 +76,9 @@ def report(
             f"To try once more, up to {counted(attempts, 'attempt')} in all: "
             f"`fairdarts sweep resume {where}{more}`."
         )
-    elif unfinished:
+    elif unfinished and not end.early:
         print(f"Not finished: {counted(len(unfinished), 'trial')}; continue with `{again}`.")
-    raise typer.Exit(1 if unfinished else 0)
+    raise typer.Exit(code)
 
 
 def cost_text(store: "Store", submission: "Submission") -> str:

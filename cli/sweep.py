@@ -1,16 +1,15 @@
 """`fairdarts sweep`: plan, run, resume and watch sweeps."""
 
 import shlex
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.console import rich_console
-from cli.formats import Format, FormatOption, counted, indented, notes_aside, print_json
+from cli.formats import Format, FormatOption, indented, notes_aside, print_json
 from cli.images import Fingerprinter
 from cli.options import (
     DEFAULT_STORE,
@@ -22,16 +21,24 @@ from cli.options import (
 )
 from cli.planned import origin, planned
 from cli.progress import working
-from cli.run_report import cost_text, interruptible, report
+from cli.run_report import cost_text
+from cli.running import (
+    MaxFailuresOption,
+    RunOptions,
+    check_backend,
+    newest_submission,
+    resources_line,
+    room_here,
+    run_submission,
+    summary,
+    with_current_images,
+)
 from orchestrate.running.backend import Backend
 from orchestrate.statuses import Status
 
 if TYPE_CHECKING:
     from orchestrate.planning.plan import TrialSpec
-    from orchestrate.planning.resources import Resources, Room, Share
-    from orchestrate.planning.submission import Submission
     from orchestrate.running.status import TrialStatus
-    from results.store.store import Store
 
 app = typer.Typer(help="Plan, run, resume and watch sweeps.", no_args_is_help=True)
 
@@ -103,7 +110,7 @@ def plan(
         from cli.sweep_json import plan_document
 
         try:
-            room = _room_here(loaded.resources, this_machine())
+            room = room_here(loaded.resources, this_machine())
             here = {
                 kind: asdict(share) | {"at_once": room.at_once[kind]}
                 for kind, share in room.shares.items()
@@ -118,9 +125,9 @@ def plan(
         print(f"{trial.trial_id}  {trial.label:<{width}}  {status}")
     if len(trials) > MAX_SHOWN:
         print(f"... and {len(trials) - MAX_SHOWN:,} more; --format json prints all of them")
-    print(_summary(loaded.name, known))
+    print(summary(loaded.name, known))
     try:
-        print(_resources_line(loaded.resources, this_machine()))
+        print(resources_line(loaded.resources, this_machine()))
     except ClusterError as error:  # Not an error: this may be the plan of a sweep for a cluster.
         print(f"Not on this machine: {error}")
 
@@ -134,13 +141,14 @@ def run(
     store: StoreOption = DEFAULT_STORE,
     backend: BackendOption = Backend.RAY,
     address: AddressOption = None,
+    max_failures: MaxFailuresOption = None,
 ) -> None:
     """Run the unfinished trials of a sweep.
 
     Finished trials are skipped, and unfinished ones continue from their last epoch. After an
     interrupt, run the same command again. As JSON, at the end: what `sweep status` prints,
-    exit_code, and outcome, which says what this code means: finished, failed or unfinished.
-    Progress then goes to stderr.
+    exit_code, outcome, which says what this code means: finished, failed, unfinished or stopped,
+    and ended_early, the reason if the run ended early. Progress then goes to stderr.
 
     Examples:
 
@@ -148,6 +156,7 @@ def run(
         fairdarts sweep run quickstart
         fairdarts sweep run quickstart --set 'seed=[0, 1, 2, 3]'
         fairdarts sweep run quickstart --backend process
+        fairdarts sweep run quickstart --max-failures 2
     """
     from orchestrate.planning.resources import stage_shares, this_machine
     from orchestrate.planning.submission import submit
@@ -155,7 +164,7 @@ def run(
     from orchestrate.running.cluster import session_folder
     from results.store.store import Store
 
-    _check_backend(backend, address)
+    check_backend(backend, address)
     loaded = load_sweep(sweep, set_, scale)
     images = Fingerprinter(store)
     trials = planned(loaded, images)
@@ -172,7 +181,8 @@ def run(
     for text in set_ or []:
         words += ["--set", text]
     again = shlex.join([*words, "--scale", scale] if scale != "paper" else words)
-    _run(results, submission, backend, address, again, format_, retry_failed=False)
+    options = RunOptions(backend, address, max_failures)
+    run_submission(results, submission, options, again, format_)
 
 
 @app.command()
@@ -185,6 +195,7 @@ def resume(
     max_attempts: Annotated[
         int | None, typer.Option(min=1, help="Replaces resources.max_attempts of the sweep.")
     ] = None,
+    max_failures: MaxFailuresOption = None,
 ) -> None:
     """Continue a sweep and retry failed trials.
 
@@ -202,15 +213,16 @@ def resume(
 
     from results.store.store import Store
 
-    _check_backend(backend, address)
+    check_backend(backend, address)
     results = Store.open(store)
     with notes_aside(format_):
-        submission = _with_current_images(results, _newest_submission(results, sweep))
+        submission = with_current_images(results, newest_submission(results, sweep))
     if max_attempts is not None:
         resources = submission.resources.model_copy(update={"max_attempts": max_attempts})
         submission = replace(submission, resources=resources)
     again = f"fairdarts sweep resume {sweep}"
-    _run(results, submission, backend, address, again, format_, retry_failed=True)
+    options = RunOptions(backend, address, max_failures, retry_failed=True)
+    run_submission(results, submission, options, again, format_)
 
 
 @app.command()
@@ -242,7 +254,7 @@ def status(
     from results.store.store import Store
 
     results = Store.open(store)
-    submission = _newest_submission(results, sweep)
+    submission = newest_submission(results, sweep)
     statuses = sweep_status(results, submission.trials)
     if format_ is Format.JSON:
         from cli.sweep_json import status_document
@@ -254,95 +266,6 @@ def status(
     if exit_code and not all(status.finished for status in statuses):
         failed = any(status.status == Status.FAILED for status in statuses)
         raise typer.Exit(A_TRIAL_FAILED if failed else UNFINISHED)
-
-
-def _run(
-    store: "Store",
-    submission: "Submission",
-    backend: Backend,
-    address: str | None,
-    again: str,
-    format_: Format,
-    retry_failed: bool,
-) -> NoReturn:
-    again += f" --store {shlex.quote(str(store.root))}"
-    again += f" --backend {backend}" if backend is not Backend.RAY else ""
-    again += f" --address {address}" if address else ""
-    with notes_aside(format_):
-        statuses = _advance(store, submission, backend, address, again, retry_failed)
-    report(store, submission, statuses, again, format_)
-
-
-def _advance(
-    store: "Store",
-    submission: "Submission",
-    backend: Backend,
-    address: str | None,
-    again: str,
-    retry_failed: bool,
-) -> "list[TrialStatus]":
-    from cli.live import live_view
-    from orchestrate.planning.resources import this_machine
-    from orchestrate.running.status import sweep_status
-
-    statuses = sweep_status(store, submission.trials)
-    print(_summary(submission.sweep, statuses))
-    if all(status.finished for status in statuses):
-        return statuses  # Importing torch and Ray would take seconds.
-    store.check_writable()  # Before Ray starts: its workers would find out one by one.
-    if address is None:
-        print(_resources_line(submission.resources, this_machine()))
-
-    console = rich_console()
-    with interruptible(f"`{again}`"), live_view(store, submission, console):
-        from orchestrate.running.runner import run_sweep
-
-        return run_sweep(
-            store,
-            submission,
-            backend=backend,
-            address=address,
-            retry_failed=retry_failed,
-            say=lambda line: console.print(line, markup=False, soft_wrap=True),
-        )
-
-
-def _check_backend(backend: Backend, address: str | None) -> None:
-    from orchestrate.errors import ClusterError
-
-    if backend is Backend.PROCESS and address is not None:
-        raise ClusterError(
-            f"--backend process computes on this machine, and --address (={address}) names a Ray "
-            "cluster: leave out one of them."
-        )
-
-
-def _with_current_images(store: "Store", submission: "Submission") -> "Submission":
-    """Write the rows of a submission; if images have changed, plan it again with the new ones."""
-    from orchestrate.planning.images import with_current_images
-    from orchestrate.planning.submission import submit, write_trials
-    from orchestrate.running.status import sweep_status
-
-    write_trials(store, submission)
-    if all(status.finished for status in sweep_status(store, submission.trials)):
-        return submission
-    trials = with_current_images(submission.trials, Fingerprinter(store.root).identify)
-    if trials == submission.trials:
-        return submission
-    print(
-        f"{submission.sweep}: images, or how this version identifies them, have changed since it "
-        "was planned, so it is planned again with the new ones."
-    )
-    of_it = origin(submission.origin.sweep_file)
-    return submit(store, submission.sweep, trials, submission.resources, of_it)
-
-
-def _newest_submission(store: "Store", sweep: str) -> "Submission":
-    from orchestrate.planning.submission import load_submission
-    from orchestrate.planning.sweep_file import load_sweep
-
-    name = load_sweep(sweep).name if sweep.endswith(".toml") else sweep
-    return load_submission(store, name)
 
 
 @working("reading the state of the trials")
@@ -363,29 +286,3 @@ def _status_text(status: "TrialStatus | None") -> str:
     if status.status in (Status.PENDING, Status.LOST) and status.started:
         return f"{status.status}, continues at {status.stage.kind}"
     return status.status
-
-
-def _summary(name: str, statuses: "Sequence[TrialStatus | None]") -> str:
-    counts = Counter(status.status if status else Status.PENDING for status in statuses)
-    states = ", ".join(f"{n} {word}" for word, n in counts.items())
-    return f"{name}: {counted(len(statuses), 'trial')}: {states}"
-
-
-def _room_here(resources: "Resources", machine: dict[str, float]) -> "Room":
-    """What stages get on this machine."""
-    from orchestrate.planning.resources import Room, stage_shares
-
-    return Room([machine], stage_shares(resources, [machine]), resources.max_concurrent)
-
-
-def _resources_line(resources: "Resources", machine: dict[str, float]) -> str:
-    room = _room_here(resources, machine)
-    texts = {kind: _share_text(share, room.at_once[kind]) for kind, share in room.shares.items()}
-    if len(set(texts.values())) == 1:
-        return f"Each trial gets {texts['search']} on this machine."
-    return f"On this machine a search gets {texts['search']}; a retraining {texts['retrain']}."
-
-
-def _share_text(share: "Share", at_once: int) -> str:
-    gpus = f", {share.gpus:g} GPU" if share.gpus else ""
-    return f"{share.cpus} CPU{gpus}; {at_once} at a time"

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from orchestrate.planning.plan import TrialSpec
     from orchestrate.planning.submission import Submission
     from orchestrate.running.status import TrialStatus
+    from orchestrate.running.stopping import RunEnd
     from results.store.store import Store
 
 
@@ -47,15 +48,11 @@ def status_document(
 
 
 def run_document(
-    store: "Store", submission: "Submission", statuses: "Sequence[TrialStatus]"
+    store: "Store", submission: "Submission", end: "RunEnd", code: int
 ) -> dict[str, Any]:
     """Describe the same at the end of a run, with its exit code and what the code means."""
-    outcome = "finished"
-    if not all(status.finished for status in statuses):
-        failed = any(status.status == Status.FAILED for status in statuses)
-        outcome = "failed" if failed else "unfinished"
-    ended = {"exit_code": 0 if outcome == "finished" else 1, "outcome": outcome}
-    return status_document(store, submission, statuses) | ended
+    ended = {"exit_code": code, "outcome": end.outcome, "ended_early": end.early or None}
+    return status_document(store, submission, end.statuses) | ended
 
 
 def trial_document(store: "Store", status: "TrialStatus") -> dict[str, Any]:

@@ -25,6 +25,10 @@ class Superseded(OrchestrateError):
     """A newer attempt has taken the stage over; this one must stop and write nothing more."""
 
 
+class Stopped(OrchestrateError):
+    """Someone asked this stage, or its whole run, to stop."""
+
+
 class ProcessDied(OrchestrateError):
     """A process that died again and again while it computed one stage."""
 

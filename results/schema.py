@@ -116,13 +116,15 @@ ATTEMPTS = Table(
         Column(
             "status",
             STR,
-            "running, ok, failed, or lost: interrupted, its process died, or its disk was full",
+            "running, ok, failed, or lost: interrupted, stopped, its process died, or its disk was "
+            "full",
         ),
         Column(
             "failure_kind",
             STR,
             "exception, oom, diverged, disk_full, bad_checkpoint, wrong_images (not there, or not "
-            "those that were planned with) or crash",
+            "those that were planned with), crash, or stopped (by a user, or because too many "
+            "stages had failed)",
         ),
         Column("error_type", STR, "class of the error"),
         Column("error_message", STR, "text of the error, at most 2 kB, no control characters"),

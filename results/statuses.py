@@ -10,7 +10,7 @@ class AttemptStatus(StrEnum):
     OK = "ok"
     FAILED = "failed"
     LOST = "lost"
-    """Interrupted, killed, on a node that died or a full disk; the next attempt continues."""
+    """Stopped, interrupted, killed, on a node that died or a full disk; it continues later."""
 
 
 class FailureKind(StrEnum):

@@ -20,6 +20,7 @@ from orchestrate.stages.paths import StagePaths
 from orchestrate.stages.state import StageState, stage_state
 from orchestrate.stages.twins import first_alike, training_key, wait_for
 from orchestrate.statuses import Outcome, Status
+from results.statuses import FailureKind
 from results.store.files import write_json
 from results.store.layout import STAGE_KINDS
 from results.store.store import Store
@@ -67,6 +68,7 @@ class Agenda:
         run: Id of the run, see `Holder.run`.
         max_attempts: How often a stage may fail in all.
         retry_failed: Try failed stages once more, if they have attempts left.
+        max_failures: Start nothing more as soon as this many stages have failed; None: go on.
     """
 
     def __init__(
@@ -77,11 +79,17 @@ class Agenda:
         run: str = "",
         max_attempts: int = 1,
         retry_failed: bool = False,
+        max_failures: int | None = None,
     ) -> None:
         self._store = store
         self._run = run
         self._max_attempts = max_attempts
         self._retry_failed = retry_failed
+        self._max_failures = max_failures
+        self._is_stopping = False
+        self._left_out: set[str] = set()
+        self._copied: set[str] = set()  # keys of stages that a twin has waited for
+        self._failed: set[str] = set()  # in this run
         self._stages = {stage.key: stage for trial in trials for stage in trial.stages}
         self._order = {key: number for number, key in enumerate(self._stages)}
         self._children: dict[str, list[str]] = defaultdict(list)
@@ -106,6 +114,8 @@ class Agenda:
     @property
     def is_finished(self) -> bool:
         """Whether nothing is left that this run could compute or should wait for."""
+        if self._is_stopping:
+            return not self._started
         return not (any(self._ready.values()) or self._started or self._held)
 
     @property
@@ -118,12 +128,38 @@ class Agenda:
         """How many stages of each kind this run computes at the moment."""
         return Counter(self._stages[key].kind for key in self._started)
 
+    @property
+    def num_failed(self) -> int:
+        """How many stages this run has tried in vain."""
+        return len(self._failed | self._given_up.keys())
+
+    @property
+    def has_failed_too_often(self) -> bool:
+        """Whether as many stages have failed as the user allows."""
+        return self._max_failures is not None and self.num_failed >= self._max_failures
+
+    def stop(self) -> None:
+        """Start nothing more. What is being computed is still waited for."""
+        self._is_stopping = True
+
+    def leave_out(self, key: str) -> bool:
+        """Do not start a stage any more.
+
+        Returns:
+            Whether it is left out: not if another stage of the plan copies its rows.
+        """
+        if key not in self._copied:
+            self._left_out.add(key)
+        return key in self._left_out
+
     def next(self, kinds: Collection[str] = STAGE_KINDS) -> Task | None:
         """Take the most urgent ready stage off the list; call `ended` when it has come to an end.
 
         Args:
             kinds: Kinds of stages for which there is room.
         """
+        if self._is_stopping:
+            return None
         while heads := [self._ready[kind][0] for kind in kinds if self._ready[kind]]:
             key = min(heads)[-1]
             heapq.heappop(self._ready[self._stages[key].kind])
@@ -143,8 +179,11 @@ class Agenda:
         if death:
             give_back(self._paths(stage).folder, self._run)
         state = self._look(stage)
-        if state.status in (Status.PENDING, Status.LOST):
+        if state.status == Status.FAILED:
+            self._failed.add(key)
+        elif state.status != Status.DONE and state.failure_kind != FailureKind.STOPPED:
             self._note_restart(stage, state, mark, death)
+        self._is_stopping |= self.has_failed_too_often
         self._consider(key)
         for twin in self._twins.pop(key, []):
             self._consider(twin)
@@ -173,13 +212,14 @@ class Agenda:
                 for child in self._children[key]:
                     self._consider(child)
         elif state.status == Status.RUNNING:
-            self._held[key] = state
+            if key not in self._left_out:
+                self._held[key] = state
         elif self._is_wanted(stage, state):
             self._put(stage, state)
 
     def _is_wanted(self, stage: StageSpec, state: StageState) -> bool:
         """Whether this run should compute a stage that nobody computes and that is not done."""
-        if stage.key in self._given_up:
+        if stage.key in self._given_up or stage.key in self._left_out:
             return False
         if state.status == Status.FAILED:
             has_attempts = state.num_failures < self._max_attempts
@@ -208,7 +248,8 @@ class Agenda:
         elif twin_state.status == Status.RUNNING:
             wait_for(twin, stage, self._store)
             self._held[key] = twin_state
-        elif self._is_wanted(twin, twin_state):  # Maybe of another sweep.
+        elif twin.key in self._left_out or self._is_wanted(twin, twin_state):
+            # It may be of another sweep, or of a trial that the user has stopped.
             self._stages.setdefault(twin.key, twin)
             self._note_retry(twin, twin_state)
             self._wait(stage, twin)
@@ -232,6 +273,8 @@ class Agenda:
 
     def _wait(self, stage: StageSpec, twin: StageSpec) -> None:
         self._twins[twin.key].append(stage.key)
+        self._copied.add(twin.key)
+        self._left_out.discard(twin.key)
         wait_for(twin, stage, self._store)
 
     def _note_retry(self, stage: StageSpec, state: StageState) -> None:

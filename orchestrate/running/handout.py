@@ -64,6 +64,7 @@ class Handout:
     def ended(self, key: str, death: str = "") -> None:
         """Take note that a stage is no longer being computed, see `Agenda.ended`."""
         self._agenda.ended(key, death)
+        self._next_look = 0.0  # It may have ended because a user asked for it.
 
     def _kinds(self, has_place: Callable[[str], bool]) -> list[str]:
         return [kind for kind in self._room.kinds(self._agenda.started) if has_place(kind)]

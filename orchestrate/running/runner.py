@@ -6,7 +6,6 @@ crash the user runs the sweep again, and every stage continues from its own file
 
 import contextlib
 import os
-import secrets
 import tempfile
 from collections.abc import Callable
 
@@ -21,10 +20,12 @@ from orchestrate.planning.submission import Submission
 from orchestrate.running.agenda import Agenda
 from orchestrate.running.backend import Backend
 from orchestrate.running.cluster import alive_nodes, cluster, ray_faults
+from orchestrate.running.drivers import announced
 from orchestrate.running.handout import Handout
 from orchestrate.running.preflight import check_nodes
 from orchestrate.running.processes import run_processes
 from orchestrate.running.status import TrialStatus, sweep_status
+from orchestrate.running.stopping import RunEnd, Stopping
 from orchestrate.running.trial import run_stage
 from orchestrate.running.waiting import Waiting
 from orchestrate.running.worker import Place
@@ -39,8 +40,9 @@ def run_sweep(
     backend: Backend = Backend.RAY,
     address: str | None = None,
     retry_failed: bool = False,
+    max_failures: int | None = None,
     say: Callable[[str], None] = lambda line: None,
-) -> list[TrialStatus]:
+) -> RunEnd:
     """Bring every trial of a submission as far as it gets.
 
     Finished stages are skipped, and unfinished ones continue. While another run computes a stage
@@ -52,36 +54,44 @@ def run_sweep(
         backend: What starts the processes that compute.
         address: Head of a Ray cluster to join; None: compute on this machine.
         retry_failed: Try failed stages once more, if they have attempts left.
+        max_failures: Stop the run as soon as this many stages have failed in it; None: go on.
         say: Takes a sentence for the user, such as whom this run waits for.
     Returns:
-        The status of every trial at the end.
+        The status of every trial at the end, and why the run ended early if it did.
     Raises:
         ClusterError: If Ray cannot be started or joined, no node is large enough for a stage, or
             a node of the cluster could not compute one, see `preflight`.
     """
-    run = secrets.token_hex(8)
-    agenda = Agenda(
-        store,
-        submission.trials,
-        run=run,
-        max_attempts=submission.resources.max_attempts,
-        retry_failed=retry_failed,
-    )
-    if not agenda.is_finished:  # Else do not start Ray, which takes seconds.
+    with announced(store, submission) as driver:
+        agenda = Agenda(
+            store,
+            submission.trials,
+            run=driver.run,
+            max_attempts=submission.resources.max_attempts,
+            retry_failed=retry_failed,
+            max_failures=max_failures,
+        )
+        stopping = Stopping(driver, agenda, say)
         waiting = Waiting(store, submission.trials, say)
-        if backend is Backend.PROCESS:
-            _run_on_processes(store, submission, agenda, run, waiting)
-        else:
-            _run_on_ray(store, submission, agenda, run, waiting, address, say)
-    return sweep_status(store, submission.trials)
+
+        def look() -> None:
+            stopping.look()
+            waiting.tell(agenda.held)
+
+        if not agenda.is_finished:  # Else do not start Ray, which takes seconds.
+            if backend is Backend.PROCESS:
+                _run_on_processes(store, submission, agenda, driver.run, look)
+            else:
+                _run_on_ray(store, submission, agenda, driver.run, look, address, say)
+        return stopping.end(sweep_status(store, submission.trials))
 
 
 def _run_on_processes(
-    store: Store, submission: Submission, agenda: Agenda, run: str, waiting: Waiting
+    store: Store, submission: Submission, agenda: Agenda, run: str, look: Callable[[], None]
 ) -> None:
     resources, machine = submission.resources, this_machine()
     room = Room([machine], stage_shares(resources, [machine]), resources.max_concurrent)
-    handout = Handout(store, agenda, room, lambda: waiting.tell(agenda.held))
+    handout = Handout(store, agenda, room, look)
     place = Place(str(store.root), run, _umask())
     try:
         run_processes(handout, room.shares, gpu_names(), place, resources.fresh_process)
@@ -94,7 +104,7 @@ def _run_on_ray(
     submission: Submission,
     agenda: Agenda,
     run: str,
-    waiting: Waiting,
+    look: Callable[[], None],
     address: str | None,
     say: Callable[[str], None],
 ) -> None:
@@ -111,8 +121,8 @@ def _run_on_ray(
                 for warning in check_nodes(store, submission.trials):
                     say(f"warning: {warning}")
 
-        def look() -> None:
-            waiting.tell(agenda.held)
+        def look_at_all() -> None:
+            look()
             if address is not None:
                 with contextlib.suppress(RayError):  # A busy head may take too long to answer.
                     room.nodes = alive_nodes() or room.nodes
@@ -120,7 +130,7 @@ def _run_on_ray(
         try:
             with ray_faults(), tempfile.TemporaryDirectory(prefix="fairdarts-tune-") as scratch:
                 run_feed(
-                    StageFeed(Handout(store, agenda, room, look)),
+                    StageFeed(Handout(store, agenda, room, look_at_all)),
                     store.root,
                     room,
                     run=run,
@@ -141,16 +151,20 @@ def run_here(
     """
     resources = submission.resources
     shares = stage_shares(resources, [this_machine()])
-    agenda = Agenda(
-        store,
-        submission.trials,
-        max_attempts=resources.max_attempts,
-        retry_failed=retry_failed,
-    )
-    while task := agenda.next():
-        share = shares.get(task.stage.kind, QUICK_SHARE)
-        run_stage(task.stage, store, Runtime.of(share))
-        agenda.ended(task.stage.key)
+    with announced(store, submission) as driver:
+        agenda = Agenda(
+            store,
+            submission.trials,
+            run=driver.run,
+            max_attempts=resources.max_attempts,
+            retry_failed=retry_failed,
+        )
+        stopping = Stopping(driver, agenda, lambda line: None)
+        while task := agenda.next():
+            share = shares.get(task.stage.kind, QUICK_SHARE)
+            run_stage(task.stage, store, Runtime.of(share), run=driver.run)
+            agenda.ended(task.stage.key)
+            stopping.look()
     return sweep_status(store, submission.trials)
 
 

@@ -15,8 +15,9 @@ from typing import Any
 import torch
 
 from fairdarts.errors import CheckpointError
-from orchestrate.errors import Diverged, Held, ProcessDied, Superseded, WrongImages
+from orchestrate.errors import Diverged, Held, ProcessDied, Stopped, Superseded, WrongImages
 from orchestrate.planning.plan import StageSpec
+from orchestrate.running.drivers import stop_request
 from orchestrate.stages.images import cause
 from orchestrate.stages.kinds import STAGES
 from orchestrate.stages.lease import Attempt
@@ -67,6 +68,8 @@ def run_stage(
     def committed() -> None:
         record.note_damaged()
         on_epoch()
+        if request := stop_request(store, run, stage.key):
+            raise Stopped(request.reason)
 
     stage_run = StageRun(stage, store, attempt, runtime, committed)
     record = _AttemptRecord(stage_run)
@@ -105,6 +108,9 @@ def _finish_attempt(run: StageRun, record: "_AttemptRecord") -> Outcome:
             if isinstance(error, Held):  # Whoever superseded an attempt has ended its row.
                 record.write(AttemptStatus.LOST, ended=True)
         return Outcome.HELD
+    except Stopped as error:
+        _fail(run, record, error.with_traceback(None))  # The log needs none.
+        return Outcome.FAILED
     except Exception as error:
         _fail(run, record, cause(stage, run.store, attempt, error))
         return Outcome.FAILED
@@ -179,6 +185,8 @@ def failure_kind(error: Exception) -> FailureKind:
     """The kind of a failure, as the column `failure_kind` names it."""
     if isinstance(error, Diverged):
         return FailureKind.DIVERGED
+    if isinstance(error, Stopped):
+        return FailureKind.STOPPED
     if isinstance(error, WrongImages):
         return FailureKind.WRONG_IMAGES
     if isinstance(error, CheckpointError):

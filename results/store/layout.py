@@ -4,6 +4,7 @@
     sweeps/<sweep>/0001.json            one file for each submission: its resolved sweep
     stages/<kind>/<k2>/<key>/           one folder for each stage: attempts, checkpoints, marks
     trainings/<k2>/<key>.json           which stage trains a genotype, for others that derive it too
+    drivers/<run>/                      the runs that are alive, and requests to stop them
     digests/                            digests of images, read once for all nodes
     live/<table>/<name>.parquet         one small file for each writer, always written whole
     lost+found/                         damaged files that `fairdarts store check` moved away
@@ -21,7 +22,7 @@ from results.errors import StoreError
 FORMAT = "fairdarts-store"
 STORE_FILE = "STORE.json"
 LOST_AND_FOUND = "lost+found"
-FOLDERS = ("sweeps", "stages", "trainings", "live", "sealed", LOST_AND_FOUND)
+FOLDERS = ("sweeps", "stages", "trainings", "drivers", "live", "sealed", LOST_AND_FOUND)
 """Folders of a store. A freshly formatted disk has its own `lost+found`."""
 ROWS_OF: dict[str, tuple[str, ...]] = {
     "search": ("epochs",),
@@ -74,6 +75,11 @@ def check_key(key: str) -> str:
     if not _KEY.fullmatch(key):
         raise StoreError(f"stage key (={key!r}) must be 16 digits of 0-9 and a-f.")
     return key
+
+
+def is_key(name: str) -> bool:
+    """Whether a name has the form of a key."""
+    return _KEY.fullmatch(name) is not None
 
 
 def check_sweep(name: str) -> str:

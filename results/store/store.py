@@ -148,6 +148,16 @@ class Store:
         """File with the stage that trains a genotype; `key` hashes genotype and settings."""
         return self.root / "trainings" / layout.check_key(key)[:2] / f"{key}.json"
 
+    def driver_dir(self, run: str) -> Path:
+        """Folder of one run of a sweep, as long as it is alive; `run` has the form of a key."""
+        return self.root / "drivers" / layout.check_key(run)
+
+    def driver_dirs(self) -> list[Path]:
+        """The folders of all runs that are alive, or whose processes could not remove them."""
+        return sorted(
+            path for path in (self.root / "drivers").glob("*") if layout.is_key(path.name)
+        )
+
     @property
     def digests_dir(self) -> Path:
         """Where digests of images are kept for all machines that share the store."""

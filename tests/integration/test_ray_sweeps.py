@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import command_process
 import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -305,6 +306,26 @@ def test_an_interrupted_run_gives_back_what_it_computed(
     wait_until(lambda: driver.poll() is not None, "the driver to end")
     assert "running" not in count(sweep_status(store, trials))
     assert not list(store.root.glob("stages/*/*/*/attempts/a*/heartbeat"))
+
+
+@pytest.mark.slow
+def test_a_run_that_another_process_stops_ends_by_itself_and_the_next_one_has_the_same_numbers(
+    store: Store, drivers: Drivers, trials: list[TrialSpec], whole: Store
+) -> None:
+    submitted(store, trials)
+    driver = drivers.start(store)
+    wait_until(lambda: len(store.read("epochs")) >= 1, "the first epoch")
+    stopped = command_process.run("sweep", "stop", "ray", "--store", store.root)
+    assert stopped.returncode == 0 and "asked 1 run to stop" in stopped.stdout
+    assert "lost" in drivers.end_of(driver).split()
+    assert not list(store.root.glob("stages/*/*/*/attempts/a*/heartbeat"))
+    kinds = {row["failure_kind"] for row in store.read("attempts").to_pylist()}
+    assert kinds <= {None, "stopped"} and "stopped" in kinds
+
+    assert drivers.run(store) == "done done done"
+    assert numbers(store) == numbers(whole)
+    assert set(computed(store).values()) == {1}
+    assert store.driver_dirs() == []
 
 
 @pytest.mark.slow

@@ -13,8 +13,8 @@ from results.store.store import Store
 def main() -> None:
     store = Store.open(sys.argv[1])
     submission = load_submission(store, sys.argv[2])
-    statuses = run_sweep(store, submission, retry_failed="retry" in sys.argv[3:])
-    print(" ".join(status.status for status in statuses))
+    end = run_sweep(store, submission, retry_failed="retry" in sys.argv[3:])
+    print(" ".join(status.status for status in end.statuses))
 
 
 if __name__ == "__main__":

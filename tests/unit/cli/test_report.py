@@ -11,6 +11,7 @@ from cli.run_report import report
 from orchestrate.planning.resources import Resources
 from orchestrate.planning.submission import submit
 from orchestrate.running.status import sweep_status
+from orchestrate.running.stopping import RunEnd
 from orchestrate.stages.lease import Attempt
 from results.store.store import Store
 
@@ -27,7 +28,7 @@ def reported(store: Store, capsys: pytest.CaptureFixture[str], num_failures: int
         attempt = Attempt.take(store.stage_dir("search", key_of(trial, "search")))
         attempt.fail("exception", ValueError("no luck"))
     with pytest.raises(typer.Exit) as exit_:
-        report(store, submission, sweep_status(store, trials), "the same command")
+        report(store, submission, RunEnd(sweep_status(store, trials)), "the same command")
     assert exit_.value.exit_code == 1
     return capsys.readouterr().out
 

@@ -16,6 +16,7 @@ from orchestrate.planning.resources import Resources
 from orchestrate.planning.submission import submit
 from orchestrate.running.runner import run_here
 from orchestrate.running.status import sweep_status
+from orchestrate.running.stopping import RunEnd
 from orchestrate.stages.lease import Attempt
 from results.store.store import Store
 
@@ -94,6 +95,6 @@ def test_the_exit_code_of_a_run_is_explained(
         attempt = Attempt.take(store.stage_dir("search", key_of(trials[0], "search")))
         attempt.fail("exception", ValueError("no luck"))
     with pytest.raises(typer.Exit):
-        report(store, submission, sweep_status(store, trials), "again", Format.JSON)
+        report(store, submission, RunEnd(sweep_status(store, trials)), "again", Format.JSON)
     document = json.loads(capsys.readouterr().out)
     assert (document["exit_code"], document["outcome"]) == (1, outcome)

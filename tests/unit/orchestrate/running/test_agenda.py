@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from tiny_sweeps import key_of, tiny_trials
 
+from orchestrate.errors import Stopped
 from orchestrate.planning.plan import StageSpec, TrialSpec
 from orchestrate.running.agenda import MAX_RESTARTS, Agenda
 from orchestrate.stages.lease import Attempt
@@ -283,3 +284,58 @@ def test_keys_of_a_plan_with_a_shared_search_are_looked_at_once(store: Store) ->
     trials = shared_search()
     assert len({key_of(trial, "search") for trial in trials}) == 1
     assert given_out(Agenda(store, trials)) == ["search"]
+
+
+def test_a_run_that_stops_starts_nothing_and_waits_for_what_it_computes(store: Store) -> None:
+    trials = tiny_trials(matrix={"seed": [0, 1]})
+    agenda = Agenda(store, trials, run=RUN)
+    task = agenda.next()
+    assert task is not None
+    agenda.stop()
+    assert agenda.next() is None and not agenda.is_finished
+    take(store, task.stage).fail("stopped", Stopped("a person asked for it"))
+    agenda.ended(task.stage.key)
+    assert agenda.is_finished and agenda.num_failed == 0
+    assert len(given_out(Agenda(store, trials))) == 2  # The next run continues.
+
+
+def test_a_stage_that_was_stopped_alone_is_left_out_and_the_others_go_on(store: Store) -> None:
+    stopped, other = tiny_trials(matrix={"seed": [0, 1]})
+    agenda = Agenda(store, [stopped, other], run=RUN)
+    assert given_out(agenda) == ["search", "search"]
+    take(store, stopped.stages[0]).fail("stopped", Stopped("a person asked for it"))
+    assert agenda.leave_out(stopped.stages[0].key)
+    agenda.ended(stopped.stages[0].key)
+    assert given_out(agenda) == []
+    finish(store, other.stages[0])
+    agenda.ended(other.stages[0].key)
+    assert given_out(agenda) == ["derive"]
+
+
+def test_a_stopped_stage_goes_on_for_another_trial_that_copies_its_rows(store: Store) -> None:
+    trials = tiny_trials(matrix={"search.seed": [0, 1]})
+    for trial in trials:
+        finish(store, trial.stages[0])
+        finish(store, trial.stages[1], genotype="{}")
+    agenda = Agenda(store, trials)
+    first = agenda.next()
+    assert first is not None and agenda.leave_out(first.stage.key)
+    take(store, first.stage).fail("stopped", Stopped("a person asked for it"))
+    agenda.ended(first.stage.key)
+    again = agenda.next()
+    assert again is not None and again.stage == first.stage
+    assert not agenda.leave_out(first.stage.key)
+
+
+def test_a_run_stops_as_soon_as_enough_stages_have_failed(store: Store) -> None:
+    trials = tiny_trials(matrix={"seed": [0, 1, 2, 3]})
+    agenda = Agenda(store, trials, run=RUN, max_failures=2)
+    for number in range(2):
+        task = agenda.next()
+        assert task is not None and not agenda.has_failed_too_often
+        take(store, task.stage).fail("exception", ValueError("no luck"))
+        agenda.ended(task.stage.key)
+        assert agenda.num_failed == number + 1
+    assert agenda.has_failed_too_often and agenda.next() is None and agenda.is_finished
+    # Failures of earlier runs do not count.
+    assert len(given_out(Agenda(store, trials, max_failures=2))) == 2

@@ -1,0 +1,154 @@
+"""The runs of sweeps that are alive, and how they are asked to stop: through the store alone.
+
+```
+drivers/<run>/              one folder for each run, removed when the run ends
+  DRIVER.json               the sweep, and the number of its submission
+  LEASE.json, heartbeat     the process that drives the run, as in an attempt at a stage
+  STOP.json                 asks the run to end
+  stop-<key>.json           asks it not to go on with one stage
+```
+
+A request is made to one run, by the id of the run, and is gone with it. So no clock matters, and
+the next run of the sweep need not know of it.
+"""
+
+import contextlib
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from orchestrate.planning.plan import TrialSpec
+from orchestrate.planning.submission import Submission, stored_submission
+from orchestrate.stages.holder import Heart, Holder, live_holder, this_process
+from orchestrate.stages.paths import AttemptPaths
+from results.store.files import parsed, write_json
+from results.store.store import Store
+
+
+@dataclass(frozen=True)
+class StopRequest:
+    """Asks a run, or one stage of it, to stop: the content of a STOP.json."""
+
+    reason: str
+    """Who asked, or what went wrong."""
+    trial: str = ""
+    """Label of the trial that a person stopped; "" for the whole run."""
+
+
+@dataclass(frozen=True)
+class Driver:
+    """A run of a sweep."""
+
+    folder: Path
+    sweep: str
+    submission: int
+
+    @property
+    def run(self) -> str:
+        """Id of the run, see `Holder.run`."""
+        return self.folder.name
+
+    @property
+    def holder(self) -> str:
+        """Its process, such as "node7 pid 4242"; "" if that is gone."""
+        return live_holder(AttemptPaths(self.folder))
+
+    @property
+    def since(self) -> datetime:
+        """When it started."""
+        began_s = AttemptPaths(self.folder).lease.stat().st_mtime
+        return datetime.fromtimestamp(began_s, UTC)
+
+    def trials(self, store: Store) -> list[TrialSpec]:
+        """What it runs; nothing if its plan is damaged."""
+        submission = stored_submission(store, self.sweep, self.submission)
+        return submission.trials if submission else []
+
+    def ask_to_stop(self, request: StopRequest, key: str | None = None) -> None:
+        """Ask the run to end, or not to go on with one stage; to repeat it changes nothing.
+
+        Args:
+            request: Why.
+            key: Key of the stage; None: the whole run.
+        """
+        if self.folder.exists():  # It may have ended a moment ago.
+            write_json(_request_path(self.folder, key), asdict(request))
+
+    def request(self, key: str | None = None) -> StopRequest | None:
+        """The request to stop the run, or that stage of it; None if there is none."""
+        return _request(self.folder, key)
+
+    def stopped_stages(self) -> dict[str, StopRequest]:
+        """The requests to stop single stages, by key."""
+        found = {}
+        for path in sorted(self.folder.glob("stop-*.json")):
+            key = path.stem.removeprefix("stop-")
+            if request := self.request(key):
+                found[key] = request
+        return found
+
+    def withdraw(self, key: str) -> None:
+        """Take back the request to stop a stage."""
+        _request_path(self.folder, key).unlink(missing_ok=True)
+
+
+@contextmanager
+def announced(store: Store, submission: Submission) -> Iterator[Driver]:
+    """Make this process known as the driver of a new run, until the block ends."""
+    _remove_dead(store)
+    folder = store.driver_dir(secrets.token_hex(8))
+    driver = Driver(folder, submission.sweep, submission.number)
+    process = AttemptPaths(folder)
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        about = {"sweep": driver.sweep, "submission": driver.submission}
+        write_json(_about_path(folder), about)
+        process.heartbeat.touch()
+        write_json(process.lease, this_process(driver.run))  # Without it, there is no run.
+        stack.callback(Heart(process.heartbeat).stop)
+        yield driver
+
+
+def live_drivers(store: Store, sweep: str) -> list[Driver]:
+    """Every run of a sweep whose driver is alive, oldest first."""
+    drivers = [driver for driver in _drivers(store) if driver.sweep == sweep and driver.holder]
+    return sorted(drivers, key=lambda driver: driver.since)
+
+
+def stop_request(store: Store, run: str, key: str) -> StopRequest | None:
+    """Why a process that computes a stage for a run should stop; None: it should go on."""
+    if not run:
+        return None
+    folder = store.driver_dir(run)
+    return _request(folder, None) or _request(folder, key)
+
+
+def _drivers(store: Store) -> Iterator[Driver]:
+    """Every run that has been announced and has not said that it ended."""
+    for folder in store.driver_dirs():
+        about = parsed(_about_path(folder), lambda it: (str(it["sweep"]), int(it["submission"])))
+        lease = AttemptPaths(folder).lease
+        if about is not None and parsed(lease, lambda it: Holder(**it)) is not None:
+            yield Driver(folder, *about)
+
+
+def _remove_dead(store: Store) -> None:
+    for driver in _drivers(store):
+        if not driver.holder:
+            shutil.rmtree(driver.folder, ignore_errors=True)
+
+
+def _request(folder: Path, key: str | None) -> StopRequest | None:
+    return parsed(_request_path(folder, key), lambda content: StopRequest(**content))
+
+
+def _request_path(folder: Path, key: str | None) -> Path:
+    return folder / ("STOP.json" if key is None else f"stop-{key}.json")
+
+
+def _about_path(folder: Path) -> Path:
+    return folder / "DRIVER.json"
