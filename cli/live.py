@@ -17,6 +17,7 @@ from cli.console import StdoutError
 from cli.formats import counted
 from orchestrate.planning.submission import Submission
 from orchestrate.running.status import Progress, TrialStatus, count, progress, sweep_status
+from orchestrate.stages.holder import HEARTBEAT_S
 from orchestrate.statuses import Status
 from results.errors import ResultsError
 from results.store.store import Store
@@ -26,6 +27,10 @@ REFRESH_S = 1.0
 SHARE = 0.2
 """Share of its time that this thread may spend reading the store: more trials, fewer readings."""
 MAX_ROWS = 30
+LATE_BEATS = 3
+LATE_EPOCHS = 3
+LATE_S = 60.0
+"""A running stage that misses this many beats or epochs, and this many seconds, is late."""
 PROBLEMS = (Status.FAILED, Status.INVALID, Status.LOST)
 """Trials without a result: each is printed on a line of its own."""
 
@@ -110,7 +115,7 @@ def problem_line(status: TrialStatus, is_live: bool = False) -> str:
     """
     reason = status.state.reason or "its process is gone"
     if status.status in (Status.LOST, Status.PENDING):
-        starts_again = is_live and not status.state.reason
+        starts_again = is_live and (status.state.starts_again or not status.state.reason)
         again = "starts again" if starts_again else "continues when the sweep is run again"
         reason += f"; it {again}"
     where = f" (log: {status.state.log})" if status.state.log else ""
@@ -142,8 +147,16 @@ def _progress_cells(store: Store, status: TrialStatus) -> tuple[str, str, str, s
     at = progress(store, status)
     if at is None:
         return "", "", "", status.state.holder
-    left = "" if at.left_s is None else duration(at.left_s)
-    return f"{at.epochs_done}/{at.num_epochs}", at.metric, left, status.state.holder
+    return f"{at.epochs_done}/{at.num_epochs}", at.metric, _left(status, at), status.state.holder
+
+
+def _left(status: TrialStatus, at: Progress) -> str:
+    """Time left in a stage, or for how long it has shown nothing that says so."""
+    if status.state.silent_s > LATE_BEATS * HEARTBEAT_S:
+        return f"no sign of life for {duration(status.state.silent_s)}"
+    if at.idle_s is not None and at.idle_s > max(LATE_EPOCHS * at.pace_s, LATE_S):
+        return f"no epoch for {duration(at.idle_s)}"
+    return "" if at.left_s is None else duration(at.left_s)
 
 
 def _draw(store: Store, submission: Submission, console: Console, stop: threading.Event) -> None:

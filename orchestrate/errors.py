@@ -33,6 +33,10 @@ class ProcessDied(OrchestrateError):
     """A process that died again and again while it computed one stage."""
 
 
+class Stalled(OrchestrateError):
+    """A process that did not get on with its stage for too long."""
+
+
 class TwinFailed(OrchestrateError):
     """The stage whose rows this stage would copy has failed."""
 

@@ -123,7 +123,7 @@ ATTEMPTS = Table(
             "failure_kind",
             STR,
             "exception, oom, diverged, disk_full, bad_checkpoint, wrong_images (not there, or not "
-            "those that were planned with), crash, or stopped (by a user, or because too many "
+            "those that were planned with), crash, stalled, or stopped (by a user, or because too many "
             "stages had failed)",
         ),
         Column("error_type", STR, "class of the error"),

@@ -24,6 +24,8 @@ class FailureKind(StrEnum):
     WRONG_IMAGES = "wrong_images"
     CRASH = "crash"
     """Its process died again and again."""
+    STALLED = "stalled"
+    """It finished no epoch, or its process showed no sign of life, for too long."""
     STOPPED = "stopped"
     """A user asked for it with `sweep stop`, or the run ended early."""
 

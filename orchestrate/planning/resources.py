@@ -2,10 +2,11 @@
 
 import itertools
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -17,6 +18,10 @@ T = TypeVar("T")
 TRAINING_KINDS = ("search", "retrain")
 """Kinds of stages that train. Only they get CPUs and GPUs; the others take milliseconds."""
 
+NEVER: Literal["never"] = "never"
+StallAfter = float | Literal["never"] | None
+"""Seconds without progress after which a stage has stalled; None: as its epochs suggest."""
+UNITS_S = {"s": 1, "min": 60, "h": 3600}
 
 MORE_GPUS = (
     "a trial computes on one GPU: take 1, or a fraction for several trials on one GPU. More GPUs "
@@ -61,12 +66,31 @@ class Resources(Config):
     try."""
     fresh_process: bool = False
     """Start a process for every stage; otherwise a process computes one stage after the other."""
+    stall_after: Annotated[float, Field(gt=0)] | Literal["never"] | None = None
+    """How long a stage may run without finishing an epoch, in seconds or such as "30 min" or "2 h".
+    Then its process is ended, and another one continues from the last epoch. Left out: ten times
+    its longest epoch so far, at least 10 minutes; "never" or false: without end."""
     search: StageResources = Field(default_factory=StageResources)
     """What a search gets, where it differs."""
     retrain: StageResources = Field(default_factory=StageResources)
     """What a retraining gets, where it differs."""
 
     _one_gpu = field_validator("gpus_per_trial")(_at_most_one)
+
+    @field_validator("stall_after", mode="before")
+    @classmethod
+    def _seconds(cls, value: Any) -> Any:
+        if value is False:
+            return NEVER
+        match = re.fullmatch(r"([0-9.]+) *(s|min|h)", value) if isinstance(value, str) else None
+        if match:
+            return float(match[1]) * UNITS_S[match[2]]
+        if isinstance(value, str) and value != NEVER:
+            raise ValueError(
+                f'stall_after (={value!r}) must be a time such as 1800, "30 min" or "2 h", or '
+                '"never".'
+            )
+        return float(value) if type(value) is int else value  # Not True, which is an int too.
 
     @field_validator("search", "retrain", mode="before")
     @classmethod

@@ -124,6 +124,11 @@ class Agenda:
         return [(self._stages[key], state) for key, state in self._held.items()]
 
     @property
+    def computed_now(self) -> list[StagePaths]:
+        """Stages that this run computes at the moment."""
+        return [self._paths(self._stages[key]) for key in self._started]
+
+    @property
     def started(self) -> Counter[str]:
         """How many stages of each kind this run computes at the moment."""
         return Counter(self._stages[key].kind for key in self._started)
@@ -288,6 +293,8 @@ class Agenda:
         again at the same epoch, is a crash of the stage itself.
         """
         now = _Mark.of(self._paths(stage))
+        if death and state.starts_again:
+            death = state.reason  # Ray does not know why the process ended.
         self._restarts[stage.key] += 1
         if now.checkpoint != mark.checkpoint:
             self._restarts[stage.key] = 0

@@ -16,6 +16,7 @@ from typing import Any
 
 from orchestrate.errors import ClusterError, RayFailed, first_line
 from orchestrate.planning.resources import num_cpus
+from orchestrate.stages.holder import Holder, end_process
 
 # Set before Ray is imported, because Ray reads some of them then. Most of them switch off what this
 # project does itself: progress on the console, saved results, and the handling of Ctrl-C.
@@ -133,6 +134,22 @@ def alive_nodes() -> list[dict[str, float]]:
 
     nodes = ray.nodes()  # type: ignore[no-untyped-call]
     return [dict(node["Resources"]) for node in nodes if node["Alive"]]
+
+
+def end_on_its_node(holder: Holder) -> None:
+    """End a process of the cluster, wherever it is; do not wait for that."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    if holder.is_here:
+        end_process(holder)
+        return
+    end = ray.remote(num_cpus=0)(end_process)
+    for node in ray.nodes():  # type: ignore[no-untyped-call]
+        # Containers of one host may have its name; each ends only what it sees.
+        if node["Alive"] and node["NodeManagerHostname"] == holder.host:
+            where = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+            end.options(scheduling_strategy=where).remote(holder)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from ray.tune.search import Searcher
 
 from orchestrate.errors import first_line
 from orchestrate.planning.plan import StageSpec
-from orchestrate.planning.resources import Room
+from orchestrate.planning.resources import Room, StallAfter
 from orchestrate.running.handout import Handout
 from orchestrate.running.trial import run_stage
 from orchestrate.stages.runtime import Runtime
@@ -111,6 +111,7 @@ def run_feed(
     umask: int,
     scratch: str,
     fresh_processes: bool,
+    stall_after: StallAfter,
 ) -> None:
     """Compute the stages that a feed hands out, until there are no more.
 
@@ -122,6 +123,7 @@ def run_feed(
         umask: The umask of the user: colleagues may share the store, and Ray's own is strict.
         scratch: Folder for what Tune writes; nobody needs it afterwards.
         fresh_processes: Start a process for each stage.
+        stall_after: See `StallWatch`.
     """
     # Ray pickles a local function together with the variables it uses: give it plain values only.
     folder = str(root)
@@ -131,8 +133,14 @@ def run_feed(
     def compute(config: dict[str, Any]) -> dict[str, Any]:
         stage = StageSpec.from_dict(json.loads(config["stage"]))
         with own_surroundings(umask):
-            runtime = Runtime(**runtimes[stage.kind])
-            return {"outcome": run_stage(stage, Store.open(folder), runtime, run=run)}
+            outcome = run_stage(
+                stage,
+                Store.open(folder),
+                Runtime(**runtimes[stage.kind]),
+                run=run,
+                stall_after=stall_after,
+            )
+            return {"outcome": outcome}
 
     def resources(config: dict[str, Any]) -> PlacementGroupFactory:
         return PlacementGroupFactory([bundles[config["kind"]]])

@@ -26,7 +26,7 @@ class Handout:
         store: Where the stages are.
         agenda: What is ready.
         room: What fits beside what runs.
-        on_look: Called every two seconds.
+        on_look: Called every `POLL_S` seconds.
     """
 
     def __init__(

@@ -19,16 +19,18 @@ from orchestrate.planning.resources import (
 from orchestrate.planning.submission import Submission
 from orchestrate.running.agenda import Agenda
 from orchestrate.running.backend import Backend
-from orchestrate.running.cluster import alive_nodes, cluster, ray_faults
+from orchestrate.running.cluster import alive_nodes, cluster, end_on_its_node, ray_faults
 from orchestrate.running.drivers import announced
 from orchestrate.running.handout import Handout
 from orchestrate.running.preflight import check_nodes
 from orchestrate.running.processes import run_processes
+from orchestrate.running.silences import Silences
 from orchestrate.running.status import TrialStatus, sweep_status
 from orchestrate.running.stopping import RunEnd, Stopping
 from orchestrate.running.trial import run_stage
 from orchestrate.running.waiting import Waiting
 from orchestrate.running.worker import Place
+from orchestrate.stages.holder import end_process
 from orchestrate.stages.runtime import Runtime
 from results.store.store import Store
 
@@ -91,8 +93,14 @@ def _run_on_processes(
 ) -> None:
     resources, machine = submission.resources, this_machine()
     room = Room([machine], stage_shares(resources, [machine]), resources.max_concurrent)
-    handout = Handout(store, agenda, room, look)
-    place = Place(str(store.root), run, _umask())
+    silences = Silences(run, end_process)
+
+    def look_at_all() -> None:
+        look()
+        silences.look(agenda.computed_now)
+
+    handout = Handout(store, agenda, room, look_at_all)
+    place = Place(str(store.root), run, _umask(), resources.stall_after)
     try:
         run_processes(handout, room.shares, gpu_names(), place, resources.fresh_process)
     finally:
@@ -121,8 +129,11 @@ def _run_on_ray(
                 for warning in check_nodes(store, submission.trials):
                     say(f"warning: {warning}")
 
+        silences = Silences(run, end_on_its_node)
+
         def look_at_all() -> None:
             look()
+            silences.look(agenda.computed_now)
             if address is not None:
                 with contextlib.suppress(RayError):  # A busy head may take too long to answer.
                     room.nodes = alive_nodes() or room.nodes
@@ -137,6 +148,7 @@ def _run_on_ray(
                     umask=_umask(),
                     scratch=scratch,
                     fresh_processes=resources.fresh_process,
+                    stall_after=resources.stall_after,
                 )
         finally:
             agenda.give_back_all()  # Of an interrupted run: nobody should wait for it.

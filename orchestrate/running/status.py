@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from orchestrate.planning.plan import StageSpec, TrialSpec
 from orchestrate.stages.state import StageState
@@ -45,6 +46,10 @@ class Progress:
     left_s: float | None
     """Seconds left in this stage, if epochs go on at their mean pace so far; None before the
     first."""
+    pace_s: float = 0.0
+    """Mean seconds of an epoch so far."""
+    idle_s: float | None = None
+    """Seconds since the last epoch; None before the first."""
 
 
 def trial_status(store: Store, trial: TrialSpec) -> TrialStatus:
@@ -88,7 +93,7 @@ def progress(store: Store, status: TrialStatus) -> Progress | None:
     settings = status.stage.config.get(status.stage.kind)
     if settings is None:
         return None
-    columns = ["epoch", "wall_s", "arch_top1_pct", "test_top1_pct"]
+    columns = ["epoch", "wall_s", "written_at", "arch_top1_pct", "test_top1_pct"]
     try:
         rows = store.read("epochs", [status.stage.key], columns).to_pylist()
     except DamagedFile:  # The stage's next attempt writes them again.
@@ -102,4 +107,7 @@ def progress(store: Store, status: TrialStatus) -> Progress | None:
     else:
         metric = f"alpha half {last['arch_top1_pct']:.1f}%"
     pace_s = sum(row["wall_s"] for row in rows) / len(rows)
-    return Progress(len(rows), num_epochs, metric, pace_s * (num_epochs - len(rows)))
+    left_s = pace_s * (num_epochs - len(rows))
+    written_at = last["written_at"]
+    idle_s = written_at and (datetime.now(UTC) - written_at).total_seconds()
+    return Progress(len(rows), num_epochs, metric, left_s, pace_s, idle_s)

@@ -17,6 +17,7 @@ import torch
 from fairdarts.errors import CheckpointError
 from orchestrate.errors import Diverged, Held, ProcessDied, Stopped, Superseded, WrongImages
 from orchestrate.planning.plan import StageSpec
+from orchestrate.planning.resources import NEVER, StallAfter
 from orchestrate.running.drivers import stop_request
 from orchestrate.stages.images import cause
 from orchestrate.stages.kinds import STAGES
@@ -24,7 +25,8 @@ from orchestrate.stages.lease import Attempt
 from orchestrate.stages.paths import StagePaths
 from orchestrate.stages.runtime import Runtime, uncommitted_changes
 from orchestrate.stages.stage_run import StageRun, stage_rows
-from orchestrate.stages.state import CONTINUES
+from orchestrate.stages.stall import StallWatch, beat_s
+from orchestrate.stages.state import CONTINUES, failure_of
 from orchestrate.statuses import Outcome
 from results.errors import DamagedFile
 from results.statuses import AttemptStatus, FailureKind
@@ -42,6 +44,7 @@ def run_stage(
     runtime: Runtime,
     on_epoch: Callable[[], None] = lambda: None,
     run: str = "",
+    stall_after: StallAfter = NEVER,
 ) -> Outcome:
     """Make one attempt at a stage, as far as it gets.
 
@@ -53,6 +56,7 @@ def run_stage(
         runtime: Device and threads.
         on_epoch: Called after the row and the checkpoint of every epoch are written.
         run: The run of a sweep that this process works for, see `Holder.run`.
+        stall_after: When to end this process because its stage does not get on, see `StallWatch`.
     Returns:
         `HELD` if another process computes the stage, took it over, or computes the stage whose
         rows this one will copy.
@@ -61,11 +65,13 @@ def run_stage(
     if parsed(paths.spec, StageSpec.from_dict) is None:  # Not there yet, or damaged.
         write_json(paths.spec, asdict(stage))
     try:
-        attempt = Attempt.take(paths.folder, run)
+        attempt = Attempt.take(paths.folder, run, beat_s(stall_after))
     except Held:
         return Outcome.HELD
+    watch = StallWatch(attempt, stall_after)
 
     def committed() -> None:
+        watch.epoch()
         record.note_damaged()
         on_epoch()
         if request := stop_request(store, run, stage.key):
@@ -74,7 +80,7 @@ def run_stage(
     stage_run = StageRun(stage, store, attempt, runtime, committed)
     record = _AttemptRecord(stage_run)
     try:
-        return _finish_attempt(stage_run, record)
+        return _finish_attempt(stage_run, record, watch)
     except BaseException:
         # Such as Ctrl-C. Give the stage back at once, so that nobody waits for the heartbeat to
         # grow stale; the next attempt continues after the last epoch.
@@ -84,20 +90,21 @@ def run_stage(
         raise
 
 
-def _finish_attempt(run: StageRun, record: "_AttemptRecord") -> Outcome:
+def _finish_attempt(run: StageRun, record: "_AttemptRecord", watch: StallWatch) -> Outcome:
     """Compute a stage that this process holds; a failure is recorded and not raised."""
     stage, attempt = run.stage, run.attempt
     try:
         attempt.remove_leftovers()
         run.store.remove_leftovers(stage.key)
-        _close_lost_attempts(run)
+        _close_lost_attempts(stage, run.store, attempt)
         run.runtime.apply()
         record.energy_before_j = run.runtime.gpu_energy_j()
         attempt.log(f"attempt {attempt.number} at {stage.kind} {stage.key} on {run.runtime.device}")
         if changes := uncommitted_changes():
             write_whole(attempt.paths.changes, changes)
         record.write(AttemptStatus.RUNNING)
-        result = STAGES[stage.kind](run)
+        with watch:
+            result = STAGES[stage.kind](run)
         record.write(AttemptStatus.OK, ended=True)
         attempt.finish(result.outcome, result.reason)
         return result.outcome
@@ -116,21 +123,24 @@ def _finish_attempt(run: StageRun, record: "_AttemptRecord") -> Outcome:
         return Outcome.FAILED
 
 
-def _close_lost_attempts(run: StageRun) -> None:
-    """End the rows of earlier attempts, whose processes died before they could."""
-    if run.attempt.number == 1:
+def _close_lost_attempts(stage: StageSpec, store: Store, newest: Attempt) -> None:
+    """End the rows of earlier attempts, whose processes died, or were ended, before they could."""
+    if newest.number == 1:
         return  # Do not list a folder of thousands of files for a stage that is new.
-    key = run.stage.key
     with contextlib.suppress(DamagedFile):  # `store check` names it; this attempt needs none.
-        for row in stage_rows(run.store, "attempts", key):
-            if row["attempt"] == run.attempt.number or row["status"] != AttemptStatus.RUNNING:
+        for row in stage_rows(store, "attempts", stage.key):
+            if row["attempt"] == newest.number or row["status"] != AttemptStatus.RUNNING:
                 continue
+            paths = newest.stage.attempt(row["attempt"])
             row["status"] = AttemptStatus.LOST
-            last = run.attempt.stage.attempt(row["attempt"]).last_sign_of_life()
             # Stamps of a file system are coarser than a clock: an attempt may seem to end first.
-            row["ended_at"] = max(last, row["started_at"])
+            row["ended_at"] = max(paths.last_sign_of_life(), row["started_at"])
             row["wall_s"] = (row["ended_at"] - row["started_at"]).total_seconds()
-            run.store.write_rows("attempts", live_name(key, row["attempt"]), [row])
+            if failure := failure_of(paths):
+                row["failure_kind"] = failure.kind
+                row["error_type"] = failure.error_type
+                row["error_message"] = failure.message
+            store.write_rows("attempts", live_name(stage.key, row["attempt"]), [row])
 
 
 def record_crash(stage: StageSpec, store: Store, reason: str) -> None:
@@ -146,6 +156,7 @@ def record_crash(stage: StageSpec, store: Store, reason: str) -> None:
         attempt = Attempt.take(store.stage_dir(stage.kind, stage.key))
     except Held:  # Another run has taken it.
         return
+    _close_lost_attempts(stage, store, attempt)
     error = ProcessDied(reason)
     now = datetime.now(UTC)
     row = {

@@ -13,6 +13,10 @@ from dataclasses import dataclass
 from multiprocessing import connection, parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from orchestrate.planning.resources import StallAfter
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,8 @@ class Place:
     """See `Holder.run`."""
     umask: int
     """Of the driver."""
+    stall_after: "StallAfter"
+    """See `StallWatch`."""
     output: str = ""
     """File for what is printed: on the terminal it would come between the lines of the driver."""
     gpu: str = ""
@@ -64,7 +70,8 @@ def _compute(jobs: Connection, place: Place) -> None:
             return
         with own_surroundings(place.umask):
             stage, runtime = StageSpec.from_dict(job["stage"]), Runtime(**job["runtime"])
-            outcome = run_stage(stage, Store.open(place.root), runtime, run=place.run)
+            store = Store.open(place.root)
+            outcome = run_stage(stage, store, runtime, run=place.run, stall_after=place.stall_after)
         jobs.send_bytes(outcome.encode())
 
 

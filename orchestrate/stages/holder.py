@@ -1,12 +1,14 @@
 """Tells which process holds the lease of an attempt, and whether that process is alive.
 
-If the holder runs on this host and in the same container, the process table tells at once.
-Otherwise only the age of its heartbeat tells. The age is measured with the clock of the file
-system, because the clocks of two hosts may differ by minutes.
+If the holder runs on this host and in the same container, the process table tells at once that it
+is gone. Otherwise, and for a process that is there but stopped, the age of its heartbeat tells. The
+age is measured with the clock of the file system, because the clocks of two hosts may differ by
+minutes.
 """
 
 import contextlib
 import os
+import signal
 import socket
 import tempfile
 import threading
@@ -21,8 +23,12 @@ from orchestrate.stages.paths import AttemptPaths
 from results.store.files import parsed
 
 HEARTBEAT_S = 15.0
-STALE_S = 8 * HEARTBEAT_S
-"""A process that this one cannot see is taken for dead if its heartbeat is older than this."""
+LOOK_S = 1.0
+"""How often a heart looks at the clock."""
+BEATS = 8
+"""A process that has missed this many beats is taken for dead."""
+STALE_S = BEATS * HEARTBEAT_S
+"""That is, if its heartbeat is older than this; unless its lease names other beats."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,23 @@ class Holder:
     """Processes with the same host, boot and pid namespace see each other's pids."""
     run: str = ""
     """The run of a sweep that the process works for; "" outside of runs, and in older stores."""
+    heartbeat_s: float = HEARTBEAT_S
+    """Seconds from one heartbeat to the next."""
+
+    @property
+    def name(self) -> str:
+        """Names the process to people."""
+        return f"{self.host} pid {self.pid}"
+
+    @property
+    def stale_s(self) -> float:
+        """The process is taken for dead if its heartbeat is older than this."""
+        return BEATS * self.heartbeat_s
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the process is one of this host and container, and there."""
+        return _sees_pids_of(self) and _started(self.pid) == self.started
 
 
 class Heart:
@@ -45,10 +68,12 @@ class Heart:
 
     Args:
         heartbeat: The file to touch.
+        period_s: How often.
     """
 
-    def __init__(self, heartbeat: Path) -> None:
+    def __init__(self, heartbeat: Path, period_s: float = HEARTBEAT_S) -> None:
         self._heartbeat = heartbeat
+        self._period_s = period_s
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
         self._thread.start()
@@ -59,35 +84,64 @@ class Heart:
         self._thread.join()
 
     def _beat(self) -> None:
-        while not self._stop.wait(HEARTBEAT_S):
-            # A missed beat does no harm: other hosts wait for the length of eight.
-            with contextlib.suppress(OSError):
-                os.utime(self._heartbeat)
+        last = time.time()
+        while not self._stop.wait(min(self._period_s, LOOK_S)):
+            # By the clock that others see: when a machine wakes up, or its clock is set, they find
+            # an old heartbeat.
+            if abs(time.time() - last) >= self._period_s:
+                # A missed beat does no harm: others wait for the length of eight.
+                with contextlib.suppress(OSError):
+                    os.utime(self._heartbeat)
+                last = time.time()
 
 
-def this_process(run: str = "") -> dict[str, Any]:
+@dataclass(frozen=True)
+class Hold:
+    """What can be seen of the process that has taken an attempt and not given it back."""
+
+    name: str
+    silent_s: float
+    """Age of its heartbeat."""
+    is_alive: bool
+    """False if it is silent for so long that another process may take the stage."""
+
+
+def this_process(run: str = "", heartbeat_s: float = HEARTBEAT_S) -> dict[str, Any]:
     """Identifies this process, as the content of a LEASE.json.
 
     Args:
         run: See `Holder.run`.
+        heartbeat_s: See `Holder.heartbeat_s`.
     """
-    return asdict(_this_process()) | {"run": run}
+    return asdict(_this_process()) | {"run": run, "heartbeat_s": heartbeat_s}
 
 
-def live_holder(attempt: AttemptPaths) -> str:
-    """Name of the live process that holds this attempt, or "" if that process is gone."""
+def holder_of(attempt: AttemptPaths) -> Holder | None:
+    """The process that took an attempt; None if its lease is missing or damaged."""
+    return parsed(attempt.lease, lambda lease: Holder(**lease))
+
+
+def hold_on(attempt: AttemptPaths) -> Hold | None:
+    """The hold of a process on an attempt; None if it has given it back, or is gone."""
     if attempt.released.exists():
-        return ""
-    holder = parsed(attempt.lease, lambda lease: Holder(**lease))
-    # If the lease is damaged, the heartbeat can still tell whether its holder lives.
-    name = f"{holder.host} pid {holder.pid}" if holder else f"unknown ({attempt.lease} is damaged)"
-    if holder and _sees_pids_of(holder):
-        return name if _started(holder.pid) == holder.started else ""
+        return None
+    holder = holder_of(attempt)
+    if holder and _sees_pids_of(holder) and not holder.is_here:
+        return None
     try:
-        age_s = _file_system_now(attempt.folder) - attempt.heartbeat.stat().st_mtime
+        silent_s = _file_system_now(attempt.folder) - attempt.heartbeat.stat().st_mtime
     except FileNotFoundError:
-        return ""
-    return name if age_s < STALE_S else ""
+        return None
+    # If the lease is damaged, the heartbeat can still tell whether its holder lives.
+    name = holder.name if holder else f"unknown ({attempt.lease} is damaged)"
+    return Hold(name, silent_s, silent_s < (holder.stale_s if holder else STALE_S))
+
+
+def end_process(holder: Holder) -> None:
+    """Kill a process, if it is one of this host and container."""
+    if holder.is_here:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(holder.pid, signal.SIGKILL)
 
 
 def _this_process() -> Holder:

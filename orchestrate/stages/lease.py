@@ -13,12 +13,13 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from orchestrate.errors import Held, Superseded, first_line
-from orchestrate.stages.holder import Heart, Holder, this_process
+from orchestrate.errors import Held, Stalled, Superseded, first_line
+from orchestrate.stages.holder import HEARTBEAT_S, Heart, holder_of, this_process
 from orchestrate.stages.paths import AttemptPaths, StagePaths
-from orchestrate.stages.state import Failure, stage_state
+from orchestrate.stages.state import Done, Failure, failure_of, stage_state
 from orchestrate.statuses import Outcome, Status
-from results.store.files import parsed, write_json
+from results.statuses import FailureKind
+from results.store.files import claim_json, parsed, write_json
 
 
 class Attempt:
@@ -27,19 +28,20 @@ class Attempt:
     Its heart beats in the meantime.
     """
 
-    def __init__(self, stage_dir: Path, number: int) -> None:
+    def __init__(self, stage_dir: Path, number: int, heartbeat_s: float = HEARTBEAT_S) -> None:
         self.stage = StagePaths(stage_dir)
         self.number = number
         self.paths: AttemptPaths = self.stage.attempt(number)
-        self._heart = Heart(self.paths.heartbeat)
+        self._heart = Heart(self.paths.heartbeat, heartbeat_s)
 
     @classmethod
-    def take(cls, stage_dir: Path, run: str = "") -> "Attempt":
+    def take(cls, stage_dir: Path, run: str = "", heartbeat_s: float = HEARTBEAT_S) -> "Attempt":
         """Take the stage, to compute it.
 
         Args:
             stage_dir: The folder of the stage.
             run: The run of a sweep that this process works for, see `give_back`.
+            heartbeat_s: How often to show that this process lives.
         Raises:
             Held: If another live process holds it, took it first, or has finished it.
         """
@@ -59,7 +61,7 @@ class Attempt:
         claim = AttemptPaths(folder.parent / f".claim-{secrets.token_hex(8)}")
         claim.folder.mkdir()
         try:
-            write_json(claim.lease, this_process(run))
+            write_json(claim.lease, this_process(run, heartbeat_s))
             claim.heartbeat.touch()
             # Fails if another process was first: a folder that is not empty is never replaced.
             claim.folder.rename(folder)
@@ -68,7 +70,12 @@ class Attempt:
             if isinstance(error, OSError) and folder.exists():
                 raise Held("another process took it a moment ago") from None
             raise
-        return cls(stage_dir, number)
+        attempt = cls(stage_dir, number, heartbeat_s)
+        older = attempt.stage.attempt(state.attempt)
+        if state.starts_again and failure_of(older) is None:
+            with contextlib.suppress(OSError):
+                mark_stalled(older, state.reason)
+        return attempt
 
     def check(self) -> None:
         """Make sure that no other process has taken the stage over; called before every write.
@@ -98,7 +105,13 @@ class Attempt:
         """
         self.check()
         mark = {"attempt": self.number, "outcome": outcome, "reason": reason}
-        write_json(self.stage.done, mark)
+        # This process may have been stopped since the check, while another one took the stage over
+        # and finished it: that mark must stay.
+        while not claim_json(self.stage.done, mark):
+            there = parsed(self.stage.done, Done.of)
+            if there is not None and there.attempt > self.number:
+                raise Superseded(f"attempt {there.attempt} has finished the stage")
+            self.stage.done.unlink(missing_ok=True)  # Damaged, or its rows are gone.
         self.release()  # If the mark gets lost later, nobody must wait for this process.
 
     def fail(self, kind: str, error: BaseException) -> None:
@@ -124,6 +137,14 @@ class Attempt:
             self.paths.heartbeat.rename(self.paths.released)
 
 
+def mark_stalled(attempt: AttemptPaths, reason: str) -> None:
+    """Leave word why an attempt ended, in place of its process, which shows no sign of life."""
+    number = int(attempt.folder.name[1:])
+    write_json(
+        attempt.failed, asdict(Failure(number, FailureKind.STALLED, Stalled.__name__, reason))
+    )
+
+
 def give_back(stage_dir: Path, run: str) -> None:
     """Release a stage that a process of this run held and cannot release, because it was killed.
 
@@ -136,7 +157,7 @@ def give_back(stage_dir: Path, run: str) -> None:
     """
     paths = StagePaths(stage_dir)
     newest = paths.attempt(max(paths.attempt_numbers(), default=0))
-    holder = parsed(newest.lease, lambda lease: Holder(**lease))
+    holder = holder_of(newest)
     if holder is not None and holder.run == run:
         with contextlib.suppress(OSError):  # Released already, or finished.
             newest.heartbeat.rename(newest.released)

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrate.stages.holder import live_holder
+from orchestrate.stages.holder import hold_on
 from orchestrate.stages.paths import AttemptPaths, StagePaths
 from orchestrate.statuses import Outcome, Status
 from results.statuses import FailureKind
 from results.store.files import parsed
 
-CONTINUES = (FailureKind.DISK_FULL, FailureKind.STOPPED)
+CONTINUES = (FailureKind.DISK_FULL, FailureKind.STOPPED, FailureKind.STALLED)
 """Kinds of ends that are not the stage's own fault: it is lost, and continues with the next run."""
 NO_ATTEMPT = (FailureKind.WRONG_IMAGES, *CONTINUES)
 """Kinds that do not use up an attempt. Of wrong images: another try would not help, but the right
@@ -26,6 +26,11 @@ class Failure:
     error_type: str
     message: str
 
+    @property
+    def text(self) -> str:
+        """The failure in one line."""
+        return f"{self.error_type}: {self.message}" if self.message else self.error_type
+
 
 @dataclass(frozen=True)
 class StageState:
@@ -39,11 +44,15 @@ class StageState:
     """How many attempts failed, apart from those of the kinds in `NO_ATTEMPT`."""
     holder: str = ""
     """The process that computes it, such as "node7 pid 4242"."""
+    silent_s: float = 0.0
+    """For how long that process has shown no sign of life."""
     outcome: str = ""
     """Of a stage that is done: ok or invalid, see `Outcome`."""
     reason: str = ""
     """Why it is invalid, failed or lost, or why no process could be started for it, in one line; ""
     if nothing is known."""
+    starts_again: bool = False
+    """Whether it is lost for a reason for which a run starts it again by itself."""
     log: Path | None = None
     """Log of the newest attempt."""
     failure_kind: str = ""
@@ -60,21 +69,33 @@ def stage_state(stage_dir: Path) -> StageState:
     # If the mark is damaged or its rows are gone, the stage is not done: the next attempt continues
     # from the last checkpoint and writes both again.
     if done is not None and paths.has_rows(done.attempt):
-        return StageState(Status.DONE, newest, 0, "", done.outcome, done.reason, log)
+        return StageState(Status.DONE, newest, 0, outcome=done.outcome, reason=done.reason, log=log)
     if not newest:
         return StageState(Status.PENDING, 0, 0, reason=_why_given_up(paths, newest))
-    failures = [f for n in numbers if (f := _failure(paths.attempt(n))) is not None]
-    num_failures = sum(failure.kind not in NO_ATTEMPT for failure in failures)
+    failures = [f for n in numbers if (f := failure_of(paths.attempt(n))) is not None]
+    num_failures = sum(f.kind not in NO_ATTEMPT for f in failures)
     last = failures[-1] if failures and failures[-1].attempt == newest else None
     if last is not None:
-        reason = f"{last.error_type}: {last.message}" if last.message else last.error_type
         status = Status.LOST if last.kind in CONTINUES else Status.FAILED
         return StageState(
-            status, newest, num_failures, reason=reason, log=log, failure_kind=last.kind
+            status,
+            newest,
+            num_failures,
+            reason=last.text,
+            starts_again=last.kind == FailureKind.STALLED,
+            log=log,
+            failure_kind=last.kind,
         )
-    holder = live_holder(paths.attempt(newest))
-    if holder:
-        return StageState(Status.RUNNING, newest, num_failures, holder=holder, log=log)
+    hold = hold_on(paths.attempt(newest))
+    if hold and hold.is_alive:
+        return StageState(
+            Status.RUNNING, newest, num_failures, hold.name, silent_s=hold.silent_s, log=log
+        )
+    if hold:
+        reason = f"no sign of life of {hold.name} for {hold.silent_s:.0f} s"
+        return StageState(
+            Status.LOST, newest, num_failures, reason=reason, starts_again=True, log=log
+        )
     reason = _why_given_up(paths, newest)
     return StageState(Status.LOST, newest, num_failures, reason=reason, log=log)
 
@@ -93,7 +114,8 @@ class Done:
         return cls(int(mark["attempt"]), Outcome(mark["outcome"]), str(mark["reason"]))
 
 
-def _failure(attempt: AttemptPaths) -> Failure | None:
+def failure_of(attempt: AttemptPaths) -> Failure | None:
+    """Why an attempt failed; None if it did not."""
     if not attempt.failed.exists():
         return None
     number = int(attempt.folder.name[1:])

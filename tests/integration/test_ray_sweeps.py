@@ -285,6 +285,27 @@ def test_a_trial_whose_worker_is_killed_goes_on_in_the_same_run_and_its_siblings
     assert (first["status"], second["status"]) == ("lost", "ok")
 
 
+@pytest.mark.slow
+def test_a_worker_that_is_stopped_is_ended_by_its_run_and_its_stage_goes_on(
+    store: Store, drivers: Drivers, trials: list[TrialSpec], whole: Store
+) -> None:
+    submit(store, "ray", trials, Resources(gpus_per_trial=0, stall_after=8.0))
+    driver = drivers.start(store)
+    search = trials[0].stages[0].key
+    wait_until(lambda: len(store.read("epochs", [search])) >= 1, "the first epoch of a search")
+    pid = holder_pid(store, trials[0])
+    assert pid is not None
+    psutil.Process(pid).suspend()
+
+    assert drivers.end_of(driver) == "done done done"
+    assert not psutil.pid_exists(pid)
+    assert numbers(store) == numbers(whole)
+    rows = store.read("attempts").to_pylist()
+    (stopped,) = (row for row in rows if row["failure_kind"] == "stalled")
+    assert (stopped["status"], stopped["pid"]) == ("lost", pid)
+    assert f"pid {pid}" in stopped["error_message"]
+
+
 def test_two_runs_share_a_sweep_and_leave_nothing_of_ray(
     store: Store, drivers: Drivers, trials: list[TrialSpec], whole: Store
 ) -> None:

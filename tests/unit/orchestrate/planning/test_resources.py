@@ -111,3 +111,26 @@ def test_no_more_run_at_once_than_asked_for() -> None:
 def test_one_stage_waits_for_a_node_if_all_are_gone() -> None:
     room = Room([], {"search": Share(1, 0)})
     assert (room.kinds({}), room.kinds({"search": 1})) == (["search"], [])
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("30 min", 1800.0),
+        ("2h", 7200.0),
+        ("1.5 s", 1.5),
+        (90, 90.0),
+        (False, "never"),
+        (None, None),
+    ],
+)
+def test_a_stall_limit_may_be_given_in_several_ways(given: Any, meant: float | str | None) -> None:
+    resources = Resources.build({"stall_after": given}, "resources")
+    assert resources.stall_after == meant
+    assert Resources.build(resources.model_dump(), "resources") == resources
+
+
+@pytest.mark.parametrize("given", ["soon", "30", 0, -1, True])
+def test_a_stall_limit_that_means_nothing_is_refused(given: Any) -> None:
+    with pytest.raises(ConfigError, match="stall_after"):
+        Resources.build({"stall_after": given}, "resources")

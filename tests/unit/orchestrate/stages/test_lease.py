@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from tiny_sweeps import wait_until
 from orchestrate.errors import Held, Superseded, first_line
 from orchestrate.stages.holder import STALE_S
 from orchestrate.stages.lease import Attempt
-from orchestrate.stages.state import stage_state
+from orchestrate.stages.state import failure_of, stage_state
+from orchestrate.statuses import Outcome
 
 CONTENDER = SUPPORT / "contender.py"
 
@@ -150,6 +152,45 @@ def test_a_live_holder_is_named_and_keeps_others_out_until_it_is_killed(tmp_path
         wait_until(lambda: stage_state(tmp_path).status == "lost", "the holder to be gone")
         assert stage_state(tmp_path).holder == ""
         assert Attempt.take(tmp_path).number == 2
+
+
+def test_a_stopped_holder_is_silent_then_lost_and_cannot_finish_when_it_goes_on(
+    tmp_path: Path,
+) -> None:
+    with contenders(1) as (holder,):
+        holder.tell("beat", Path("0.1"))
+        holder.tell("hold", tmp_path)
+        assert holder.answer() == "held 1"
+        holder.process.send_signal(signal.SIGSTOP)
+        wait_until(lambda: stage_state(tmp_path).silent_s > 0.2, "the heartbeat to miss a beat")
+        wait_until(lambda: stage_state(tmp_path).status == "lost", "the heartbeat to be stale")
+        state = stage_state(tmp_path)
+        assert f"no sign of life of {socket.gethostname()} pid {holder.process.pid}" in state.reason
+        attempt = Attempt.take(tmp_path)
+        assert attempt.number == 2
+        assert failure_of(attempt.stage.attempt(1)).kind == "stalled"  # type: ignore[union-attr]
+        assert (stage_state(tmp_path).status, stage_state(tmp_path).num_failures) == ("running", 0)
+
+        holder.process.send_signal(signal.SIGCONT)
+        holder.tell("finish", Path())
+        assert holder.answer() == "superseded"
+        assert stage_state(tmp_path).status == "running"
+        attempt.finish(Outcome.OK)
+
+
+def test_a_process_that_was_stopped_before_its_last_write_does_not_replace_a_newer_mark(
+    tmp_path: Path,
+) -> None:
+    old = Attempt.take(tmp_path)
+    edit_lease(tmp_path, 1, started="0")  # As if its process were gone.
+    new = Attempt.take(tmp_path)
+    new.finish(Outcome.OK)
+    new.paths.folder.rename(tmp_path / "hidden")  # So that its check passes: it was before.
+    with pytest.raises(Superseded):
+        old.finish(Outcome.OK)
+    (tmp_path / "hidden").rename(new.paths.folder)
+    assert stage_state(tmp_path).status == "done"
+    assert json.loads((tmp_path / "DONE.json").read_text())["attempt"] == 2
 
 
 def test_of_many_processes_that_race_for_a_stage_exactly_one_gets_it(tmp_path: Path) -> None:
