@@ -6,11 +6,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from fairdarts.config import Config
+from fairdarts.config_base import shown
 from orchestrate.errors import ClusterError
 
 T = TypeVar("T")
@@ -66,7 +67,7 @@ class Resources(Config):
     try."""
     fresh_process: bool = False
     """Start a process for every stage; otherwise a process computes one stage after the other."""
-    stall_after: Annotated[float, Field(gt=0)] | Literal["never"] | None = None
+    stall_after: float | Literal["never"] | None = None
     """How long a stage may run without finishing an epoch, in seconds or such as "30 min" or "2 h".
     Then its process is ended, and another one continues from the last epoch. Left out: ten times
     its longest epoch so far, at least 10 minutes; "never" or false: without end."""
@@ -80,17 +81,16 @@ class Resources(Config):
     @field_validator("stall_after", mode="before")
     @classmethod
     def _seconds(cls, value: Any) -> Any:
-        if value is False:
-            return NEVER
+        if value is None or value is False or value == NEVER:
+            return None if value is None else NEVER
         match = re.fullmatch(r"([0-9.]+) *(s|min|h)", value) if isinstance(value, str) else None
-        if match:
-            return float(match[1]) * UNITS_S[match[2]]
-        if isinstance(value, str) and value != NEVER:
+        seconds = float(match[1]) * UNITS_S[match[2]] if match else value
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds <= 0:
             raise ValueError(
-                f'stall_after (={value!r}) must be a time such as 1800, "30 min" or "2 h", or '
-                '"never".'
+                f'stall_after (={shown(value)}) must be a time such as 1800, "30 min" or '
+                '"2 h", or "never".'
             )
-        return float(value) if type(value) is int else value  # Not True, which is an int too.
+        return float(seconds)
 
     @field_validator("search", "retrain", mode="before")
     @classmethod

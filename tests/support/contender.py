@@ -17,6 +17,7 @@ from orchestrate.statuses import Outcome
 
 def main() -> None:
     heartbeat_s = HEARTBEAT_S
+    attempt: Attempt | None = None
     print("up", flush=True)
     while line := sys.stdin.readline():
         command, _, folder = line.strip().partition(" ")
@@ -24,6 +25,7 @@ def main() -> None:
             heartbeat_s = float(folder)
             continue
         if command == "finish":
+            assert attempt is not None
             try:
                 attempt.finish(Outcome.OK)
                 print("finished", flush=True)
