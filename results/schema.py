@@ -123,8 +123,8 @@ ATTEMPTS = Table(
             "failure_kind",
             STR,
             "exception, oom, diverged, disk_full, bad_checkpoint, wrong_images (not there, or not "
-            "those that were planned with), crash, stalled, or stopped (by a user, or because too many "
-            "stages had failed)",
+            "those that were planned with), crash, stalled, or stopped (by a user, or because too "
+            "many stages had failed)",
         ),
         Column("error_type", STR, "class of the error"),
         Column("error_message", STR, "text of the error, at most 2 kB, no control characters"),

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from orchestrate.planning.plan import TrialSpec
 from orchestrate.planning.submission import Submission, stored_submission
-from orchestrate.stages.holder import Heart, Holder, live_holder, this_process
+from orchestrate.stages.holder import Heart, Holder, hold_on, holder_of, this_process
 from orchestrate.stages.paths import AttemptPaths
 from results.store.files import parsed, write_json
 from results.store.store import Store
@@ -55,7 +55,11 @@ class Driver:
     @property
     def holder(self) -> str:
         """Its process, such as "node7 pid 4242"; "" if that is gone."""
-        return live_holder(AttemptPaths(self.folder))
+        process = AttemptPaths(self.folder)
+        hold, holder = hold_on(process), holder_of(process)
+        # One that a person stopped (Ctrl-Z) may go on.
+        is_there = hold and (hold.is_alive or (holder and holder.is_here))
+        return hold.name if hold and is_there else ""
 
     @property
     def since(self) -> datetime:
