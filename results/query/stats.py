@@ -1,8 +1,24 @@
-"""Means and spreads over seeds."""
+"""Means, spreads and intervals over seeds.
+
+Two kinds of seeds are told apart. Searches are independent of each other, so they are what a mean
+and its interval are about. Retrainings of one genotype share a search: they are averaged first, and
+their own spread is `spread_within_searches`.
+"""
 
 import math
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from typing import NamedTuple
+
+CONFIDENCE = 0.95
+MIN_IQM = 8
+"""From this many values the interquartile mean is given: below, it would rest on two or three."""
+
+
+class Interval(NamedTuple):
+    """Both ends of a confidence interval."""
+
+    low: float
+    high: float
 
 
 class MeanStd(NamedTuple):
@@ -30,7 +46,60 @@ def mean_std(values: Iterable[float]) -> MeanStd:
     mean = math.fsum(numbers) / n
     if n == 1:
         return MeanStd(1, mean, None)
-    return MeanStd(n, mean, math.sqrt(math.fsum((x - mean) ** 2 for x in numbers) / (n - 1)))
+    return MeanStd(n, mean, math.sqrt(_squares(numbers) / (n - 1)))
+
+
+def t_interval(summary: MeanStd, confidence: float = CONFIDENCE) -> Interval | None:
+    """The interval of a mean by Student's t, right at every n if values are about normal.
+
+    (A percentile bootstrap covers 75 % instead of 95 % at n = 3, and 88 % at n = 7.)
+
+    Returns:
+        None when n < 2, or when a value is not finite.
+    """
+    n, mean, std = summary
+    if mean is None or std is None or math.isnan(std):
+        return None
+    half = t_quantile(n - 1, confidence) * std / math.sqrt(n)
+    return Interval(mean - half, mean + half)
+
+
+def t_quantile(df: float, confidence: float = CONFIDENCE) -> float:
+    """The value that Student's t with `df` degrees of freedom exceeds, on both sides together, with
+    a probability of 1 - confidence.
+    """
+    from scipy.special import stdtrit
+
+    return float(stdtrit(df, (1 + confidence) / 2))
+
+
+def interquartile_mean(values: Iterable[float]) -> float | None:
+    """The mean without the lowest and the highest quarter of the values; None below `MIN_IQM`.
+
+    Of each end, a quarter of the values is left out, rounded down to whole values, as in SciPy's
+    `trim_mean(values, 0.25)`.
+    """
+    ordered = sorted(values)
+    n = len(ordered)
+    if n < MIN_IQM or not all(map(math.isfinite, ordered)):
+        return None
+    middle = ordered[n // 4 : n - n // 4]
+    return math.fsum(middle) / len(middle)
+
+
+def means_of_searches(
+    values: Iterable[float], searches: Iterable[Hashable]
+) -> dict[Hashable, float]:
+    """The mean over the retrainings of each search, in order of appearance.
+
+    Args:
+        values: One value for each trial.
+        searches: For each trial, what its genotype comes from, such as the key of its search.
+    """
+    return {
+        search: math.fsum(retrained) / len(retrained)
+        for search, retrained in _by_search(values, searches).items()
+    }
 
 
 def mean_std_over_searches(values: Iterable[float], searches: Iterable[Hashable]) -> MeanStd:
@@ -40,12 +109,44 @@ def mean_std_over_searches(values: Iterable[float], searches: Iterable[Hashable]
 
     Args:
         values: One value for each trial.
-        searches: For each trial, what its genotype comes from, such as the key of its search.
+        searches: See `means_of_searches`.
     Returns:
         Statistics in which `n` counts searches.
     """
+    return mean_std(means_of_searches(values, searches).values())
+
+
+def spread_within_searches(
+    values: Iterable[float], searches: Iterable[Hashable]
+) -> tuple[int, float | None]:
+    """The spread between retrainings of one search, pooled over all searches.
+
+    Args:
+        values: One value for each training.
+        searches: See `means_of_searches`.
+    Returns:
+        Its degrees of freedom, that is trainings minus searches, and the pooled sample standard
+        deviation; None without a search that was retrained twice.
+    """
+    groups = _by_search(values, searches).values()
+    df = sum(len(group) - 1 for group in groups)
+    if not df:
+        return 0, None
+    if not all(math.isfinite(value) for group in groups for value in group):
+        return df, math.nan
+    return df, math.sqrt(math.fsum(_squares(group) for group in groups) / df)
+
+
+def _by_search(
+    values: Iterable[float], searches: Iterable[Hashable]
+) -> dict[Hashable, list[float]]:
     by_search: dict[Hashable, list[float]] = {}
     for value, search in zip(values, searches, strict=True):
         by_search.setdefault(search, []).append(value)
-    means = (mean_std(group).mean for group in by_search.values())
-    return mean_std(mean for mean in means if mean is not None)
+    return by_search
+
+
+def _squares(values: Sequence[float]) -> float:
+    """Sum of the squared deviations from the mean."""
+    mean = math.fsum(values) / len(values)
+    return math.fsum((value - mean) ** 2 for value in values)
