@@ -1,4 +1,4 @@
-"""`fairdarts results best` and `results diff`: genotypes and trials beside each other."""
+"""`fairdarts results` verbs that compare: methods, genotypes, trials, and accuracies."""
 
 import sys
 from enum import StrEnum
@@ -6,9 +6,19 @@ from typing import Annotated
 
 import typer
 
-from cli.formats import terminal_width
-from cli.options import DEFAULT_STORE, AllSubmissionsOption, StoreOption
+from cli.options import DEFAULT_STORE, AllSubmissionsOption, OutputOption, StoreOption
 from cli.progress import working
+from cli.tables import (
+    At,
+    AtOption,
+    SweepsArgument,
+    TableFormat,
+    TableFormatOption,
+    WhereOption,
+    check_file,
+    chosen,
+    print_rows,
+)
 
 
 class By(StrEnum):
@@ -19,23 +29,42 @@ class By(StrEnum):
     TEST = "test"
 
 
-class Format(StrEnum):
-    """How rows are printed."""
+def compare(
+    first: Annotated[str, typer.Argument(metavar="A", help="A method: its label in the table.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
+    at: AtOption = At.LAST,
+    where: WhereOption = None,
+    store: StoreOption = DEFAULT_STORE,
+    format_: TableFormatOption = TableFormat.TEXT,
+    output: OutputOption = None,
+    all_submissions: AllSubmissionsOption = False,
+) -> None:
+    """Compare two methods: difference, interval, test, and how often A is higher.
 
-    TEXT = "text"
-    MARKDOWN = "markdown"
-    CSV = "csv"
-    JSON = "json"
+    Methods may be of different sweeps; only those with the same data set and recipe are compared.
+    Searches with the same seed are pairs, and the test is an exact permutation test. smallest_p is
+    what it can reach with so many pairs; seeds of only one method are named. Without pairs the test
+    is Welch's. Intervals are 95 % t-intervals, p is two-sided.
 
+    Examples:
 
-FormatOption = Annotated[Format, typer.Option("--format", help="Format of the rows.")]
+    \b
+        fairdarts results compare fairdarts darts
+        fairdarts results compare darts "random (M=2)" --where "sweep = 'quickstart'"
+    """
+    from results.query.outcomes import to_pandas
+    from results.query.versus import compare_methods
+    from results.store.store import Store
+
+    check_file(format_, output)
+    with working("reading the tables"):
+        tables = chosen(Store.open(store), None, all_submissions, where)
+        rows = compare_methods(to_pandas(tables.read("outcomes")), first, second, at.value)
+    print_rows(rows, format_, output)
 
 
 def best(
-    sweeps: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="SWEEP", help="Names of sweeps in the store; default: all."),
-    ] = None,
+    sweeps: SweepsArgument = None,
     k: Annotated[int, typer.Option("-k", min=1, help="Number of genotypes.")] = 5,
     by: Annotated[
         By,
@@ -44,8 +73,10 @@ def best(
             "the half that trains the alphas, at the end of the search; test: on test images.",
         ),
     ] = By.VAL,
+    where: WhereOption = None,
     store: StoreOption = DEFAULT_STORE,
-    format_: FormatOption = Format.TEXT,
+    format_: TableFormatOption = TableFormat.TEXT,
+    output: OutputOption = None,
     all_submissions: AllSubmissionsOption = False,
 ) -> None:
     """Rank the best genotypes of finished trials.
@@ -59,14 +90,12 @@ def best(
         fairdarts results best -k 1 --by test --format json
     """
     from results.query.best import best as ranking
-    from results.query.tables import Tables
-    from results.report.rows import render_rows
     from results.store.store import Store
 
-    opened = Store.open(store)
+    check_file(format_, output)
     with working("reading the tables"):
-        rows = ranking(Tables(opened, sweeps, all_submissions), k, by.value)
-    print(render_rows(rows, format_.value, terminal_width()).decode(), end="")
+        rows = ranking(chosen(Store.open(store), sweeps, all_submissions, where), k, by.value)
+    print_rows(rows, format_, output)
     if by is By.TEST:
         print(
             "Chosen by test images, these accuracies are biased upwards: to report one, choose "
@@ -79,7 +108,8 @@ def diff(
     first: Annotated[str, typer.Argument(metavar="A", help="Id of a trial, or its first digits.")],
     second: Annotated[str, typer.Argument(metavar="B", help="Id of another trial.")],
     store: StoreOption = DEFAULT_STORE,
-    format_: FormatOption = Format.TEXT,
+    format_: TableFormatOption = TableFormat.TEXT,
+    output: OutputOption = None,
 ) -> None:
     """Compare two trials: the settings in which they differ, and their results.
 
@@ -90,10 +120,10 @@ def diff(
     """
     from results.query.best import difference
     from results.query.tables import Tables
-    from results.report.rows import render_rows
     from results.store.store import Store
 
+    check_file(format_, output)
     opened = Store.open(store)
     with working("reading the tables"):
         rows = difference(Tables(opened, all_submissions=True), first, second)
-    print(render_rows(rows, format_.value, terminal_width()).decode(), end="")
+    print_rows(rows, format_, output)

@@ -1,25 +1,21 @@
 """`fairdarts results sql` and `results export`: the tables for a person's own questions."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cli.formats import terminal_width
 from cli.options import DEFAULT_STORE, AllSubmissionsOption, OutputOption, StoreOption
-from cli.output import check_output, write_output
 from cli.progress import working
-
-
-class RowFormat(StrEnum):
-    """How rows are printed."""
-
-    TEXT = "text"
-    MARKDOWN = "markdown"
-    CSV = "csv"
-    JSON = "json"
-    PARQUET = "parquet"
+from cli.tables import (
+    SweepsArgument,
+    TableFormat,
+    TableFormatOption,
+    WhereOption,
+    check_file,
+    chosen,
+    print_rows,
+)
 
 
 def sql(
@@ -30,9 +26,8 @@ def sql(
         Path | None, typer.Option("--file", metavar="FILE", help="Read the query from this file.")
     ] = None,
     store: StoreOption = DEFAULT_STORE,
-    format_: Annotated[
-        RowFormat, typer.Option("--format", help="Format of the rows.")
-    ] = RowFormat.TEXT,
+    where: WhereOption = None,
+    format_: TableFormatOption = TableFormat.TEXT,
     output: OutputOption = None,
     all_submissions: AllSubmissionsOption = False,
     timeout: Annotated[
@@ -41,7 +36,7 @@ def sql(
 ) -> None:
     """Answer a question about the tables in SQL.
 
-    The tables are trials, outcomes, attempts, epochs, alphas, genotypes and retrains.
+    The tables are trials, outcomes, attempts, epochs, alphas, genotypes, retrains and reference.
     docs/tables.md has their columns and some questions with their SQL. A query only reads these
     tables: it reaches no file, no network and no setting. Only the tables that it names are read
     from the store.
@@ -55,26 +50,16 @@ def sql(
     """
     from results.errors import QueryError
     from results.query.sql import query as answer
-    from results.query.tables import Tables
-    from results.report.rows import render_rows
     from results.store.store import Store
 
     if (query is None) == (file is None):
         raise QueryError('give one query: `results sql "SELECT ..."`, or `--file FILE`.')
-    if format_ is RowFormat.PARQUET and output is None:
-        raise QueryError("--format parquet is for a file: give one with -o FILE.")
-    if output is not None:
-        check_output(output)
+    check_file(format_, output)
     text = _read(file) if file is not None else str(query)
     opened = Store.open(store)
     with working("answering the query"):
-        rows = answer(Tables(opened, all_submissions=all_submissions), text, timeout)
-        width = terminal_width() if output is None else None
-        content = render_rows(rows, format_.value, width)
-    if output is None:
-        print(content.decode(), end="")
-    else:
-        write_output(output, content)
+        rows = answer(chosen(opened, None, all_submissions, where), text, timeout)
+    print_rows(rows, format_, output)
 
 
 def _read(file: Path) -> str:
@@ -91,10 +76,8 @@ def export(
         Path,
         typer.Option("--tables", metavar="DIR", help="Folder to create, with a file a table."),
     ],
-    sweeps: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="SWEEP", help="Names of sweeps in the store; default: all."),
-    ] = None,
+    sweeps: SweepsArgument = None,
+    where: WhereOption = None,
     store: StoreOption = DEFAULT_STORE,
     all_submissions: AllSubmissionsOption = False,
 ) -> None:
@@ -111,11 +94,10 @@ def export(
         fairdarts results export --tables tables quickstart
     """
     from results.query.export import export_tables
-    from results.query.tables import Tables
     from results.store.store import Store
 
     opened = Store.open(store)
     with working("writing the tables"):
-        sizes = export_tables(Tables(opened, sweeps, all_submissions), tables)
+        sizes = export_tables(chosen(opened, sweeps, all_submissions, where), tables)
     for path, num_rows in sizes.items():
         print(f"{path}  {num_rows:,} rows")

@@ -1,27 +1,33 @@
-"""`fairdarts results`: the aggregated tables."""
+"""`fairdarts results table`: means over seeds, and the tables of the paper."""
 
-from enum import StrEnum
-from typing import Annotated
+import sys
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from cli.formats import terminal_width
 from cli.options import DEFAULT_STORE, AllSubmissionsOption, OutputOption, StoreOption
-from cli.output import check_output, write_output
 from cli.progress import working
-from cli.run_report import say_left_out
+from cli.tables import (
+    At,
+    AtOption,
+    SweepsArgument,
+    TableFormat,
+    TableFormatOption,
+    WhereOption,
+    check_file,
+    chosen,
+    write,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from results.query.presets import Preset
+    from results.query.tables import Tables
+    from results.report.render import Format
 
 app = typer.Typer(help="Read the results tables.", no_args_is_help=True)
-
-
-class Format(StrEnum):
-    """How a table is printed."""
-
-    TEXT = "text"
-    MARKDOWN = "markdown"
-    CSV = "csv"
-    JSON = "json"
-    LATEX = "latex"
 
 
 @app.callback()
@@ -31,45 +37,96 @@ def results() -> None:
 
 @app.command()
 def table(
-    sweeps: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="SWEEP", help="Names of sweeps in the store; default: all."),
+    sweeps: SweepsArgument = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="A table of the paper, with its printed numbers: table1, table2, table3, w01, "
+            "loss-ablation or cures.",
+        ),
     ] = None,
+    versus: Annotated[
+        str | None,
+        typer.Option(
+            metavar="METHOD", help="Compare every row with this one, by its label or method."
+        ),
+    ] = None,
+    at: AtOption = At.LAST,
+    where: WhereOption = None,
     store: StoreOption = DEFAULT_STORE,
-    format_: Annotated[Format, typer.Option("--format", help="Format of the table.")] = Format.TEXT,
+    format_: TableFormatOption = TableFormat.TEXT,
     output: OutputOption = None,
     all_submissions: AllSubmissionsOption = False,
 ) -> None:
     """Print means ± sample std over seeds.
 
-    One row for each group of trials that differ only in their seeds. As csv or json the table has
-    more columns, in full precision: those of `results.query.aggregate`.
+    One row for each group of trials that differ only in their seeds, with the 95 % t-interval of
+    the mean. Retrainings of one search are averaged first; "± retrain" is their own spread. From 8
+    searches on there is the interquartile mean (IQM), too.
+
+    With --versus, a row has its difference from that method: an exact paired permutation test where
+    searches share seeds, else Welch's; P(A > B) is how often the row is higher.
+
+    With --preset, trials of all sweeps are in one table, each once, and the numbers that the paper
+    prints are rows at the end. They enter no mean and no test.
+
+    As csv, json or parquet the table has more columns, in full precision: those of
+    `results.query.aggregate`.
 
     Examples:
 
     \b
-        fairdarts results table quickstart
-        fairdarts results table --format csv -o table.csv
+        fairdarts results table quickstart --versus darts
+        fairdarts results table --preset table3 --format latex -o table3.tex
     """
     from results.errors import StoreError
-    from results.query.aggregate import aggregate
-    from results.query.outcomes import trial_outcomes
-    from results.report.render import render
+    from results.query.presets import preset as find_preset
     from results.store.store import Store
 
-    if output is not None:
-        check_output(output)
+    check_file(format_, output)
     opened = Store.open(store)
-    chosen = sweeps or opened.sweep_names()
-    if not chosen and format_ is not Format.JSON:
+    if not (sweeps or opened.sweep_names()) and format_ is not TableFormat.JSON and not preset:
         raise StoreError(f"{opened.root} has no sweep yet: run one with `fairdarts sweep run`.")
-    width = terminal_width() if output is None else None
+    of_paper = find_preset(preset) if preset else None
     with working("reading the tables"):
-        aggregated = aggregate(trial_outcomes(opened, chosen, all_submissions))
-        text = render(aggregated, format_.value, width)
-    if output is None:
-        print(text, end="")
-    else:
-        write_output(output, text.encode())
-    if not all_submissions:
-        say_left_out(opened, chosen)
+        tables = chosen(opened, sweeps, all_submissions, where)
+        aggregated = _aggregated(tables, of_paper, preset, versus, at)
+    write(_rendered(aggregated, format_, to_file=output is not None), output)
+
+
+def _aggregated(
+    tables: "Tables", of_paper: "Preset | None", name: str | None, versus: str | None, at: At
+) -> "pd.DataFrame":
+    from results.query.aggregate import aggregate
+    from results.query.condition import where
+    from results.query.gates import with_gates
+    from results.query.outcomes import to_pandas
+    from results.query.presets import add_printed
+    from results.query.versus import add_versus, pooled
+
+    if of_paper:
+        tables = where(tables, of_paper.where)
+    outcomes = to_pandas(tables.read("outcomes"))
+    if of_paper:
+        outcomes = pooled(outcomes, str(name))
+        if of_paper.order:
+            outcomes = outcomes.sort_values(of_paper.order, kind="stable")
+        if of_paper.gates:
+            outcomes = with_gates(outcomes, tables)
+    aggregated = aggregate(outcomes, at.value)
+    if versus is not None:
+        aggregated = add_versus(aggregated, outcomes, versus, at.value)
+    return add_printed(aggregated, of_paper) if of_paper else aggregated
+
+
+def _rendered(aggregated: "pd.DataFrame", format_: TableFormat, to_file: bool) -> bytes:
+    from results.report.render import as_arrow, render
+    from results.report.rows import render_rows
+
+    if format_ is TableFormat.PARQUET:
+        return render_rows(as_arrow(aggregated), "parquet")
+    width = None if to_file else terminal_width()
+    on_terminal = not to_file and sys.stdout.isatty()
+    text = render(aggregated, cast("Format", format_.value), width, dim=on_terminal)
+    return text.encode()

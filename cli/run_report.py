@@ -1,7 +1,6 @@
 """What `sweep run`, `sweep resume`, `search` and `retrain` print when their trials have ended."""
 
 import shlex
-import sys
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, NoReturn
 
@@ -101,31 +100,17 @@ def _energy(cost: "SweepCost") -> str:
 
 def print_table(store: "Store", sweeps: list[str]) -> None:
     """Print the table of `fairdarts results table` for some sweeps."""
+    from cli.tables import say_left_out
     from results.query.aggregate import aggregate
-    from results.query.outcomes import trial_outcomes
+    from results.query.outcomes import to_pandas
+    from results.query.tables import Tables
     from results.report.render import render
 
     with working("reading the tables"):
-        text = render(aggregate(trial_outcomes(store, sweeps)), width=terminal_width())
+        tables = Tables(store, sweeps)
+        text = render(aggregate(to_pandas(tables.read("outcomes"))), width=terminal_width())
     print(text, end="")
-    say_left_out(store, sweeps)
-
-
-def say_left_out(store: "Store", sweeps: list[str]) -> None:
-    """Say on stderr which trials the table leaves out, because a newer submission has not planned
-    them.
-    """
-    from results.query.planned import num_left_out
-
-    left_out = num_left_out(store, sweeps)
-    if left_out:
-        parts = [f"{counted(number, 'trial')} of {sweep}" for sweep, number in left_out.items()]
-        again = " ".join(["fairdarts results table", *left_out, "--all-submissions"])
-        print(
-            f"Not in the table: {', '.join(parts)} that only earlier submissions planned; "
-            f"`{again}` includes them.",
-            file=sys.stderr,
-        )
+    say_left_out(tables)
 
 
 def interruptible(how: str) -> AbstractContextManager[None]:

@@ -67,6 +67,10 @@ class OpenedStore:
         """Every finished retraining."""
         return self._read("retrains", frame)
 
+    def reference(self, frame: Frame = "pandas") -> Any:
+        """The numbers that the paper prints; nothing here was measured."""
+        return self._read("reference", frame)
+
     def alphas(self, trial: str | None = None, frame: Frame = "pandas") -> Any:
         """Alpha and gate of every operation: a row for each search, epoch, cell, edge, operation.
 

@@ -1,6 +1,5 @@
 """Which trials are planned: those of the newest submission of every sweep."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -26,13 +25,8 @@ def planned(
         StoreError: If there is no sweep of a given name.
         DamagedFile: If a file is damaged.
     """
-    newest, older = _by_age(store, sweeps)
+    newest, older = by_age(store, sweeps)
     return [*older, *newest] if all_submissions else newest
-
-
-def num_left_out(store: Store, sweeps: list[str] | None = None) -> dict[str, int]:
-    """For each sweep, how many trials only its older submissions planned, if there are any."""
-    return Counter(row["sweep"] for row in _by_age(store, sweeps)[1])
 
 
 def stage_keys(trials: Iterable[Row]) -> frozenset[str]:
@@ -40,7 +34,7 @@ def stage_keys(trials: Iterable[Row]) -> frozenset[str]:
     return frozenset(trial[column] for trial in trials for column in STAGE_COLUMNS) - {None}
 
 
-def _by_age(store: Store, sweeps: list[str] | None) -> tuple[list[Row], list[Row]]:
+def by_age(store: Store, sweeps: list[str] | None) -> tuple[list[Row], list[Row]]:
     """Trials of the newest submission of each sweep, and trials that only older ones planned."""
     if sweeps is not None:
         _check_sweeps(store, sweeps)

@@ -1,14 +1,16 @@
 """The resolved tables of a store, each read when it is first asked for."""
 
 import json
+from collections import Counter
 from collections.abc import Collection
 from copy import copy
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from results.query.outcomes import outcomes_of
-from results.query.planned import Row, planned, stage_keys
+from results.query.planned import Row, by_age, stage_keys
 from results.query.positions import positions_table, space_of
+from results.query.reference import reference
 from results.query.views import ALL_ATTEMPTS
 from results.schema import I16, STR, TRIALS
 from results.store.layout import STAGE_TABLES
@@ -17,7 +19,7 @@ from results.store.store import Store
 if TYPE_CHECKING:
     import pyarrow as pa
 
-TABLES = ("trials", "outcomes", "attempts", *sorted(STAGE_TABLES))
+TABLES = ("trials", "outcomes", "attempts", *sorted(STAGE_TABLES), "reference")
 """Views that are held as tables. `alphas` is unfolded from `epochs` while a query runs."""
 
 
@@ -40,13 +42,28 @@ class Tables:
         all_submissions: bool = False,
     ) -> None:
         self.store = store
-        self.planned: list[Row] = planned(store, sweeps, all_submissions)
+        newest, older = by_age(store, sweeps)
+        self.planned: list[Row] = [*older, *newest] if all_submissions else newest
+        self.left_out = Counter() if all_submissions else Counter(row["sweep"] for row in older)
+        """For each sweep, how many trials only its older submissions planned, if there are any."""
         self.stage_keys = stage_keys(self.planned)
 
     def of_stages(self, keys: Collection[str]) -> Self:
         """The same trials, with the rows of these stages only."""
         some = copy(self)
         some.stage_keys = self.stage_keys.intersection(keys)
+        return some
+
+    def of_trials(self, names: Collection[tuple[str, str]]) -> Self:
+        """Some of the trials, with the rows of their stages.
+
+        Args:
+            names: Sweep and id of each trial.
+        """
+        some = copy(self)
+        some.planned = [row for row in self.planned if (row["sweep"], row["trial_id"]) in names]
+        some.stage_keys = stage_keys(some.planned)
+        some.__dict__.pop("layouts", None)  # It may be cached, for more trials.
         return some
 
     def read(self, name: str) -> "pa.Table":
@@ -63,6 +80,8 @@ class Tables:
             return pa.Table.from_pylist(self.planned, TRIALS.arrow)
         if name == "outcomes":
             return outcomes_of(self.store, self.planned)
+        if name == "reference":
+            return reference()
         rows = self.store.read(name, self.stage_keys)
         return _with_newest(rows) if name == "attempts" else rows
 

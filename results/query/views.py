@@ -1,4 +1,5 @@
-"""The tables that people query: those of the store, resolved, and two that are computed from them.
+"""The tables that people query: those of the store, resolved, two that are computed from them, and
+the numbers that the paper prints.
 
 Resolved means: of each stage only the rows of its highest attempt, and of each sweep only the
 trials of its newest submission. `attempts` has every attempt, because lost ones cost time, too.
@@ -98,8 +99,31 @@ ALPHAS = Table(
     ),
 )
 
+REFERENCE = Table(
+    "reference",
+    ("source", "label", "dataset"),
+    (
+        Column("source", STR, "where the paper (arXiv:1911.12126) prints it"),
+        Column("label", STR, "what the paper calls it"),
+        Column("method", STR, "the method here that it stands for; null: none does"),
+        Column("space", STR, "search space here; null: another one"),
+        Column("dataset", STR, "data set"),
+        Column("test_top1_pct", F64, "test accuracy", "%"),
+        Column("spread_pct", F64, "the ± printed beside it", "%"),
+        Column("num_runs", I16, "runs that it is the mean of; null: not printed"),
+        Column("runs", STR, "searches, samples, retrainings of one model, or a single model"),
+        Column("params_m", F64, "parameters, in millions"),
+        Column("params_spread_m", F64, "the ± printed beside them, in millions"),
+        Column("multadds_m", F64, "multiply-adds, in millions"),
+        Column("multadds_spread_m", F64, "the ± printed beside them, in millions"),
+        Column("test_top5_pct", F64, "test accuracy, five guesses", "%"),
+        Column("search_gpu_days", F64, "cost of the search", "d"),
+        Column("convention", STR, "how it was counted, where that is known"),
+    ),
+)
+
 VIEWS = {
     table.name: table
-    for table in (TRIALS, OUTCOMES, ALL_ATTEMPTS, EPOCHS, ALPHAS, GENOTYPES, RETRAINS)
+    for table in (TRIALS, OUTCOMES, ALL_ATTEMPTS, EPOCHS, ALPHAS, GENOTYPES, RETRAINS, REFERENCE)
 }
 """Every view by name, in the order in which a newcomer needs them."""

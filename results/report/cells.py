@@ -48,3 +48,38 @@ def csv_text(value: object) -> str:
     """Put ' before text that a spreadsheet would take for a formula."""
     text = clean_text(value) if isinstance(value, str) else ""
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+_LATEX = str.maketrans(
+    {
+        **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        # After a line break, LaTeX would read these two as its arguments.
+        "[": "{[}",
+        "*": "{*}",
+        "±": r"$\pm$",
+        "·": r"$\cdot$",
+        "Δ": r"$\Delta$",
+        "≥": r"$\geq$",
+        "…": r"\dots{}",
+        "▲": r"$\triangle$",
+    }
+)
+
+
+def escape_latex(text: str) -> str:
+    """Write every sign so that LaTeX prints it; signs that its usual fonts lack become `?`."""
+    known = (sign if sign in _LATEX_SIGNS else "?" for sign in text)
+    return "".join(known).translate(_LATEX)
+
+
+_LATEX_SIGNS = {
+    *map(chr, _LATEX),
+    *map(chr, range(ord(" "), ord("~") + 1)),
+    *"ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝßàáâãäåæçèéêëìíîïñòóôõöøùúûüýÿ",
+}

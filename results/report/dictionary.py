@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from results.query.views import ALPHAS, OUTCOMES, VIEWS
+from results.query.views import ALPHAS, OUTCOMES, REFERENCE, VIEWS
 from results.report.questions import QUESTIONS, Question
 from results.schema import ATTEMPTS, EPOCHS, GENOTYPES, RETRAINS, TRIALS, Column, Table
 
@@ -26,6 +26,8 @@ ABOUT = {
     "query runs. Give a stage or an epoch where you can: a search has thousands of rows.",
     GENOTYPES.name: "Every genotype that was derived, sampled or given.",
     RETRAINS.name: "Every finished retraining.",
+    REFERENCE.name: "What the Fair DARTS paper prints, as it prints it. These numbers were not "
+    "measured here, and each says how it was counted: never average them with others.",
 }
 JOINS = {
     TRIALS.name: (
@@ -46,6 +48,7 @@ JOINS = {
         "search_key = trials.search_key",
     ),
     RETRAINS.name: ("stage_key = trials.retrain_key", "derive_key = genotypes.stage_key"),
+    REFERENCE.name: ("method = trials.method",),
 }
 """What a table is joined by. Trials may share a stage, so a join can repeat rows of the stage."""
 

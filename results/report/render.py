@@ -11,29 +11,22 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Literal
 
-from results.report.cells import aligned, csv_text, escape_markdown
-from results.text import clean_text
+from results.report.cells import aligned, csv_text, escape_latex, escape_markdown
+from results.report.columns import INCOMPLETE, NOTHING, Row, cells, is_printed, words
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 Format = Literal["text", "markdown", "csv", "latex", "json"]
 
-HEADER = (
-    "Method",
-    "n searches",
-    "ok trials",
-    "Failed",
-    "Invalid",
-    "Top-1 (%)",
-    "Params (M)",
-    "MultAdds (M)",
-    "Skips",
-    "Search (s)",
-    "Retrain (s)",
-)
-INCOMPLETE = "▲"
-NOTHING = "-"
+SELECTION = {
+    "last": "test top-1 at the last epoch",
+    "val": "test top-1 at the epoch that is best on held-out training images",
+}
+LEVEL = 0.05
+"""A test that cannot reach this p gets a note."""
+DIM, PLAIN = "\x1b[2m", "\x1b[0m"
 
 
 @dataclass(frozen=True)
@@ -41,97 +34,122 @@ class Block:
     """Rows that may be compared with each other, as text without control characters."""
 
     titles: list[str]
+    header: list[str]
     rows: list[tuple[str, ...]]
-    """Cells, in the order of `HEADER`."""
+    printed: list[bool]
+    """For each row whether it is a number that the paper prints."""
     notes: list[str]
 
 
-def render(aggregated: "pd.DataFrame", format: Format = "text", width: int | None = None) -> str:
+def render(
+    aggregated: "pd.DataFrame",
+    format: Format = "text",
+    width: int | None = None,
+    dim: bool = False,
+) -> str:
     """Format the table in one of five ways. It ends with a line break; without groups it is empty.
 
     Args:
-        aggregated: What `results.query.aggregate.aggregate` returns.
-        format: `csv` and `json` hold every number in full precision; the others are for reading.
-            JSON is a list with one object for each group, with null for NaN.
+        aggregated: What `results.query.aggregate.aggregate` returns, with the columns of
+            `results.query.versus.add_versus` and the rows of `results.query.presets.add_printed`
+            where there are any.
+        format: `csv` and `json` hold every number in full precision; the others are for
+            reading. JSON is a list with one object for each group, with null for NaN.
         width: Columns of the terminal, for `text`: a wider table is split into parts, each of which
             begins with the first column. None: no limit.
+        dim: Whether `text` shows the paper's numbers dimmed, with the codes of a terminal.
     """
     if format == "csv":
         return _csv(aggregated)
     if format == "json":
         return _json(aggregated)
     if format == "text":
-        return "\n".join(_text(block, width) for block in _blocks(aggregated))
+        return "\n".join(_text(block, width, dim) for block in _blocks(aggregated))
     as_format = {"markdown": _markdown, "latex": _latex}[format]
     return "\n".join(as_format(block) for block in _blocks(aggregated))
 
 
 def _blocks(aggregated: "pd.DataFrame") -> Iterable[Block]:
-    comparable = ["sweep", "dataset", "space", "recipe"]
-    for values, groups in aggregated.groupby(comparable, sort=False, dropna=False):
-        sweep, dataset, space, recipe = (_words(value) for value in values)
+    rows: list[Row] = [*aggregated.to_dict("records")]
+    printed = [row for row in rows if is_printed(row)]
+    blocks: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        if not is_printed(row):
+            key = tuple(words(row[name]) for name in ("sweep", "dataset", "space", "recipe"))
+            blocks.setdefault(key, []).append(row)
+    for (sweep, dataset, space, recipe), measured in blocks.items():
         trained = f"recipe {recipe}" if recipe != NOTHING else "search only"
         titles = [
             f"{sweep} · {dataset} · space {space} · {trained}",
-            "test top-1 at the last epoch · mean ± sample std over n searches or samples · "
-            "ok, failed and invalid count trials",
+            f"{SELECTION[measured[0]['at']]} · mean ± sample std over n searches or samples, 95% "
+            "t-interval · ok, failed and invalid count trials",
         ]
-        rows = groups.to_dict("records")
-        notes = [
-            f"{_mark(row)}{_words(row['group_label'])}: {_words(note)}"
-            for row in rows
-            for note in row["notes"]
-        ]
-        if any(row["n"] == 1 for row in rows):
-            notes.append("± is missing where n = 1: one value has no standard deviation.")
-        yield Block(titles, [_cells(row) for row in rows], notes)
+        yield _block(titles, measured, [one for one in printed if one["dataset"] == _base(dataset)])
+    known = {_base(dataset) for _, dataset, _, _ in blocks}
+    for dataset in dict.fromkeys(one["dataset"] for one in printed):
+        if dataset not in known:
+            alone = [one for one in printed if one["dataset"] == dataset]
+            yield _block([f"{dataset} · no trial here; the paper prints"], [], alone)
 
 
-def _mark(row: dict[Any, Any]) -> str:
-    return "" if row["complete"] else f"{INCOMPLETE} "
+def _base(dataset: str) -> str:
+    """Name of a data set, without settings such as the number of images."""
+    return dataset.partition("[")[0]
 
 
-def _cells(row: dict[Any, Any]) -> tuple[str, ...]:
-    planned = f"{row['num_ok']} of {row['planned']}"
-    return (
-        _words(row["group_label"]),
-        f"{row['n']} of {row['planned_searches']}",
-        planned if row["complete"] else f"{planned} {INCOMPLETE}",
-        str(row["num_failed"]),
-        str(row["num_invalid"]),
-        _mean_std(row["top1_pct_mean"], row["top1_pct_std"], decimals=2),
-        _mean_std(row["params_m_mean"], row["params_m_std"]),
-        _mean_std(row["multadds_m_mean"], row["multadds_m_std"]),
-        _mean_std(_skips(row), math.nan, decimals=1),
-        _mean_std(row["search_s_mean"], math.nan),
-        _mean_std(row["retrain_s_mean"], math.nan),
+def _block(titles: list[str], measured: list[Row], printed: list[Row]) -> Block:
+    header, texts = cells([*measured, *printed])
+    of_paper = [False] * len(measured) + [True] * len(printed)
+    return Block(titles, header, texts, of_paper, [*_notes(measured), *_conventions(printed)])
+
+
+def _notes(measured: list[Row]) -> Iterable[str]:
+    for row in measured:
+        mark = "" if row["complete"] else f"{INCOMPLETE} "
+        yield from (f"{mark}{words(row['group_label'])}: {words(note)}" for note in row["notes"])
+    if any(row["n"] == 1 for row in measured):
+        yield "± is missing where n = 1: one value has no standard deviation."
+    if any(isinstance(row.get("versus"), str) for row in measured):
+        base = next(row["versus"] for row in measured if isinstance(row.get("versus"), str))
+        yield (
+            f"Δ: mean minus that of {words(base)}, with pairs of seeds where both have them; p is "
+            "two-sided; p Holm is corrected for all rows; P(A > B): how often the row is higher."
+        )
+    for row in measured:
+        if (smallest := row.get("smallest_p") or 0.0) > LEVEL:
+            yield (
+                f"{words(row['group_label'])}: {row['num_pairs']} pairs cannot give a p below "
+                f"{smallest:g}; more seeds can."
+            )
+
+
+def _conventions(printed: list[Row]) -> Iterable[str]:
+    """Where printed numbers come from and how they were counted."""
+    if not printed:
+        return
+    yield (
+        "Rows that are printed in a paper were not measured here and enter no mean and no test. "
+        "Params of trials are without the auxiliary head."
     )
+    by_convention: dict[str, list[str]] = {}
+    for row in printed:
+        parts = [words(row[name]) for name in ("runs", "convention")]
+        text = "; ".join(part for part in parts if part not in (NOTHING, "model"))
+        by_convention.setdefault(text, []).append(words(row["group_label"]))
+    for text, labels in by_convention.items():
+        if text:
+            yield f"{', '.join(dict.fromkeys(labels))}: {text}."
 
 
-def _skips(row: dict[Any, Any]) -> float:
-    """Skips of the normal cell, or in S2 layers with a skip; a row has one of the two numbers."""
-    in_layers: float = row["num_skips_layers_mean"]
-    in_cell: float = row["num_skips_normal_mean"]
-    return in_cell if math.isnan(in_layers) else in_layers
-
-
-def _mean_std(mean: float, std: float, decimals: int | None = None) -> str:
-    """Print mean and spread; `decimals` None gives three significant digits of the mean."""
-    if math.isnan(mean):
-        return NOTHING
-    if decimals is None:
-        magnitude = math.floor(math.log10(abs(mean))) if mean else 0
-        decimals = min(max(2 - magnitude, 0), 6)
-    text = f"{mean:.{decimals}f}"
-    return text if math.isnan(std) else f"{text} ± {std:.{decimals}f}"
-
-
-def _words(value: object) -> str:
-    return (clean_text(value) if isinstance(value, str) else "") or NOTHING
-
-
-def _text(block: Block, width: int | None) -> str:
-    table = aligned([HEADER, *block.rows], width)
+def _text(block: Block, width: int | None, dim: bool) -> str:
+    lines = [block.header, *block.rows]
+    table = aligned(lines, width)
+    if dim:  # A wide table is split, so a row has a line in each part.
+        dimmed = [False, *block.printed] * (len(table) // len(lines))
+        table = [
+            f"{DIM}{line}{PLAIN}" if of_paper else line
+            for line, of_paper in zip(table, dimmed, strict=True)
+        ]
     around = [block.titles, block.notes]
     if width:
         around = [[line for text in texts for line in wrap(text, width)] for texts in around]
@@ -139,8 +157,13 @@ def _text(block: Block, width: int | None) -> str:
 
 
 def _markdown(block: Block) -> str:
-    lines = [HEADER, ["---"] * len(HEADER), *(map(escape_markdown, row) for row in block.rows)]
-    table = [f"| {' | '.join(line)} |" for line in lines]
+    def line(row: Iterable[str], of_paper: bool = False) -> list[str]:
+        texts = map(escape_markdown, row)
+        return [f"*{text}*" if of_paper and text != NOTHING else text for text in texts]
+
+    rows = [line(row, paper) for row, paper in zip(block.rows, block.printed, strict=True)]
+    lines = [line(block.header), ["---"] * len(block.header), *rows]
+    table = [f"| {' | '.join(cells)} |" for cells in lines]
     notes = [f"- {escape_markdown(note)}" for note in block.notes]
     title = "  \n".join(map(escape_markdown, block.titles))
     parts = [[title], table, notes]
@@ -148,43 +171,24 @@ def _markdown(block: Block) -> str:
 
 
 def _latex(block: Block) -> str:
-    width = len(HEADER)
+    def line(row: Iterable[str], of_paper: bool = False) -> str:
+        texts = map(escape_latex, row)
+        return " & ".join(rf"\textit{{{text}}}" if of_paper else text for text in texts) + r" \\"
+
+    width = len(block.header)
     lines = [
         "% needs \\usepackage{booktabs}",
         f"\\begin{{tabular}}{{{'l' * width}}}",
-        *(f"\\multicolumn{{{width}}}{{l}}{{{_escape_latex(line)}}} \\\\" for line in block.titles),
+        *(f"\\multicolumn{{{width}}}{{l}}{{{escape_latex(text)}}} \\\\" for text in block.titles),
         "\\toprule",
-        " & ".join(map(_escape_latex, HEADER)) + " \\\\",
+        line(block.header),
         "\\midrule",
-        *(" & ".join(map(_escape_latex, row)) + " \\\\" for row in block.rows),
+        *(line(row, paper) for row, paper in zip(block.rows, block.printed, strict=True)),
         "\\bottomrule",
-        *(f"\\multicolumn{{{width}}}{{l}}{{{_escape_latex(note)}}} \\\\" for note in block.notes),
+        *(f"\\multicolumn{{{width}}}{{l}}{{{escape_latex(note)}}} \\\\" for note in block.notes),
         "\\end{tabular}",
     ]
     return "".join(f"{line}\n" for line in lines)
-
-
-_LATEX = str.maketrans(
-    {
-        **{sign: f"\\{sign}" for sign in "&%$#_{}"},
-        "\\": r"\textbackslash{}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "<": r"\textless{}",
-        ">": r"\textgreater{}",
-        # After a line break, LaTeX would read these two as its arguments.
-        "[": "{[}",
-        "*": "{*}",
-        "±": r"$\pm$",
-        "·": r"$\cdot$",
-        "…": r"\dots{}",
-        INCOMPLETE: r"$\triangle$",
-    }
-)
-
-
-def _escape_latex(text: str) -> str:
-    return text.translate(_LATEX)
 
 
 def _json(aggregated: "pd.DataFrame") -> str:
@@ -195,8 +199,12 @@ def _json(aggregated: "pd.DataFrame") -> str:
     return json.dumps(rows, indent=2, allow_nan=False) + "\n"
 
 
-def _json_value(value: object) -> object:
-    """NaN and infinity become null, because JSON has no word for them."""
+def _json_value(value: Any) -> object:
+    """NaN, infinity and missing values become null, because JSON has no word for them."""
+    import pandas as pd
+
+    if value is pd.NA:
+        return None
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -204,5 +212,16 @@ def _csv(aggregated: "pd.DataFrame") -> str:
     frame = aggregated.copy()
     frame["notes"] = frame["notes"].map("; ".join)
     for name in frame.select_dtypes(["object", "string"]).columns:
-        frame[name] = frame[name].map(csv_text)
+        frame[name] = frame[name].map(lambda value: csv_text(value) if _is_text(value) else value)
     return frame.to_csv(index=False, lineterminator="\n")
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def as_arrow(aggregated: "pd.DataFrame") -> "pa.Table":
+    """The aggregated table for a Parquet file, with null for NaN."""
+    import pyarrow as pa
+
+    return pa.Table.from_pylist(json.loads(_json(aggregated)))

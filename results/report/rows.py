@@ -1,4 +1,4 @@
-"""Rows of any query as text, Markdown, CSV, JSON or Parquet."""
+"""Rows of any query as text, Markdown, CSV, LaTeX, JSON or Parquet."""
 
 import json
 import math
@@ -6,13 +6,13 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from results.report.cells import aligned, csv_text, escape_markdown
+from results.report.cells import aligned, csv_text, escape_latex, escape_markdown
 from results.text import clean_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-RowFormat = Literal["text", "markdown", "csv", "json", "parquet"]
+RowFormat = Literal["text", "markdown", "csv", "latex", "json", "parquet"]
 MAX_CELL = 60
 """Longer cells are cut in text; the other formats have them whole."""
 
@@ -23,14 +23,15 @@ def render_rows(table: "pa.Table", format: RowFormat = "text", width: int | None
     Args:
         table: Any table.
         format: `csv`, `json` and `parquet` hold every number in full precision; JSON is a list with
-            one object for each row, with null for NaN. `text` rounds to six digits and cuts long
-            cells.
+            one object for each row, with null for NaN. `text` and `latex` round to six digits
+            and cut long cells.
         width: Columns of the terminal, for `text`: a wider table is split. None: no limit.
     """
     formats: dict[str, Callable[[], bytes]] = {
         "text": lambda: _lines(aligned(_cells(table, _short), width)),
         "markdown": lambda: _lines(_markdown(table)),
         "csv": lambda: _csv(table),
+        "latex": lambda: _lines(_latex(table)),
         "json": lambda: _json(table),
         "parquet": lambda: _parquet(table),
     }
@@ -67,6 +68,20 @@ def _short(value: Any) -> str:
 def _markdown(table: "pa.Table") -> list[str]:
     header, *rows = [[*map(escape_markdown, line)] for line in _cells(table, _text)]
     return [f"| {' | '.join(line)} |" for line in (header, ["---"] * len(header), *rows)]
+
+
+def _latex(table: "pa.Table") -> list[str]:
+    header, *rows = [[*map(escape_latex, line)] for line in _cells(table, _short)]
+    return [
+        "% needs \\usepackage{booktabs}",
+        f"\\begin{{tabular}}{{{'l' * len(header)}}}",
+        "\\toprule",
+        " & ".join(header) + r" \\",
+        "\\midrule",
+        *(" & ".join(row) + r" \\" for row in rows),
+        "\\bottomrule",
+        "\\end{tabular}",
+    ]
 
 
 def _csv(table: "pa.Table") -> bytes:

@@ -89,11 +89,13 @@ def test_every_table_says_what_it_leaves_out(tmp_path: Path, run: Run) -> None:
     submit(store, "own", 1, [Trial("darts", seed) for seed in range(6)])
     submit(store, "own", 2, [Trial("darts", seed) for seed in range(4)])
     left_out = (
-        "Not in the table: 2 trials of own that only earlier submissions planned; "
-        "`fairdarts results table own --all-submissions` includes them.\n"
+        "Left out: 2 trials of own that only earlier submissions planned; `--all-submissions` "
+        "includes them.\n"
     )
     _, out, err = run("results", "table", "--store", tmp_path)
     assert ("0 of 4" in out, err) == (True, left_out)
+    _, _, err = run("results", "sql", "SELECT 1", "--store", tmp_path)
+    assert err == left_out
     _, out, err = run("results", "table", "own", "--all-submissions", "--store", tmp_path)
     assert ("0 of 6" in out, err) == (True, "")
 

@@ -12,7 +12,7 @@ from small_sweep import (
 from results.errors import StoreError
 from results.query.aggregate import aggregate
 from results.query.outcomes import trial_outcomes
-from results.query.planned import num_left_out
+from results.query.tables import Tables
 from results.statuses import TrialOutcome
 from results.store.layout import live_name
 from results.store.store import Store
@@ -126,7 +126,8 @@ def test_the_newest_submission_is_the_plan_and_the_rest_is_counted(store: Store)
     submit(store, "other", 1, [old])
 
     assert trial_outcomes(store, ["exp"])["search_seed"].tolist() == [1, 2]
-    assert num_left_out(store, ["exp"]) == {"exp": 1}
+    assert Tables(store, ["exp"]).left_out == {"exp": 1}
+    assert Tables(store, ["exp"], all_submissions=True).left_out == {}
     everything = trial_outcomes(store, ["exp"], all_submissions=True)
     assert everything["search_seed"].tolist() == [0, 1, 2]
     assert everything["submission"].tolist() == [1, 2, 2]

@@ -109,7 +109,7 @@ def test_markup_in_labels_is_escaped(example: "pd.DataFrame") -> None:
     example["group_label"] = r"a|b_<i>\x & 50% [c]"
 
     assert r"| a\|b\_\<i\>\\x & 50% \[c\] |" in render(example, "markdown")
-    expected = r"a|b\_\textless{}i\textgreater{}\textbackslash{}x \& 50\% {[}c] &"
+    expected = r"a\textbar{}b\_\textless{}i\textgreater{}\textbackslash{}x \& 50\% {[}c] &"
     assert expected in render(example, "latex")
 
 
@@ -139,39 +139,38 @@ def test_no_groups_print_nothing(store: Store, format: Format) -> None:
 
 TEXT = """\
 exp · cifar10 · space s1 · recipe cifar-600
-test top-1 at the last epoch · mean ± sample std over n searches or samples · ok, failed and invalid count trials
-Method          n searches  ok trials  Failed  Invalid  Top-1 (%)     Params (M)   MultAdds (M)  Skips  Search (s)  Retrain (s)
-fairdarts w=10  3 of 5      3 of 5 ▲   1       0        97.30 ± 0.36  3.10 ± 0.26  465 ± 40      2.0    201         5000
-random M=2      1 of 1      1 of 1     0       0        96.50         3.00         450           2.0    -           5000
+test top-1 at the last epoch · mean ± sample std over n searches or samples, 95% t-interval · ok, failed and invalid count trials
+Method          n searches  ok trials  Failed  Invalid  Top-1 (%)     95% interval    Params (M)   MultAdds (M)  Skips  Search (s)  Retrain (s)
+fairdarts w=10  3 of 5      3 of 5 ▲   1       0        97.30 ± 0.36  [96.40, 98.20]  3.10 ± 0.26  465 ± 40      2.0    201         5000
+random M=2      1 of 1      1 of 1     0       0        96.50         -               3.00         450           2.0    -           5000
 ▲ fairdarts w=10: 1 failed (oom in search, OutOfMemoryError: 2 GiB), such as trial bcca2e3133437f4b
 ▲ fairdarts w=10: 1 unfinished, such as trial 215f66ac7f46d1b0
 ± is missing where n = 1: one value has no standard deviation.
 """  # noqa: E501
-MARKDOWN = """\
-exp · cifar10 · space s1 · recipe cifar-600  
-test top-1 at the last epoch · mean ± sample std over n searches or samples · ok, failed and invalid count trials
+MARKDOWN = r"""exp · cifar10 · space s1 · recipe cifar-600  
+test top-1 at the last epoch · mean ± sample std over n searches or samples, 95% t-interval · ok, failed and invalid count trials
 
-| Method | n searches | ok trials | Failed | Invalid | Top-1 (%) | Params (M) | MultAdds (M) | Skips | Search (s) | Retrain (s) |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
-| fairdarts w=10 | 3 of 5 | 3 of 5 ▲ | 1 | 0 | 97.30 ± 0.36 | 3.10 ± 0.26 | 465 ± 40 | 2.0 | 201 | 5000 |
-| random M=2 | 1 of 1 | 1 of 1 | 0 | 0 | 96.50 | 3.00 | 450 | 2.0 | - | 5000 |
+| Method | n searches | ok trials | Failed | Invalid | Top-1 (%) | 95% interval | Params (M) | MultAdds (M) | Skips | Search (s) | Retrain (s) |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| fairdarts w=10 | 3 of 5 | 3 of 5 ▲ | 1 | 0 | 97.30 ± 0.36 | \[96.40, 98.20\] | 3.10 ± 0.26 | 465 ± 40 | 2.0 | 201 | 5000 |
+| random M=2 | 1 of 1 | 1 of 1 | 0 | 0 | 96.50 | - | 3.00 | 450 | 2.0 | - | 5000 |
 
 - ▲ fairdarts w=10: 1 failed (oom in search, OutOfMemoryError: 2 GiB), such as trial bcca2e3133437f4b
 - ▲ fairdarts w=10: 1 unfinished, such as trial 215f66ac7f46d1b0
 - ± is missing where n = 1: one value has no standard deviation.
 """  # noqa: E501
 LATEX = r"""% needs \usepackage{booktabs}
-\begin{tabular}{lllllllllll}
-\multicolumn{11}{l}{exp $\cdot$ cifar10 $\cdot$ space s1 $\cdot$ recipe cifar-600} \\
-\multicolumn{11}{l}{test top-1 at the last epoch $\cdot$ mean $\pm$ sample std over n searches or samples $\cdot$ ok, failed and invalid count trials} \\
+\begin{tabular}{llllllllllll}
+\multicolumn{12}{l}{exp $\cdot$ cifar10 $\cdot$ space s1 $\cdot$ recipe cifar-600} \\
+\multicolumn{12}{l}{test top-1 at the last epoch $\cdot$ mean $\pm$ sample std over n searches or samples, 95\% t-interval $\cdot$ ok, failed and invalid count trials} \\
 \toprule
-Method & n searches & ok trials & Failed & Invalid & Top-1 (\%) & Params (M) & MultAdds (M) & Skips & Search (s) & Retrain (s) \\
+Method & n searches & ok trials & Failed & Invalid & Top-1 (\%) & 95\% interval & Params (M) & MultAdds (M) & Skips & Search (s) & Retrain (s) \\
 \midrule
-fairdarts w=10 & 3 of 5 & 3 of 5 $\triangle$ & 1 & 0 & 97.30 $\pm$ 0.36 & 3.10 $\pm$ 0.26 & 465 $\pm$ 40 & 2.0 & 201 & 5000 \\
-random M=2 & 1 of 1 & 1 of 1 & 0 & 0 & 96.50 & 3.00 & 450 & 2.0 & - & 5000 \\
+fairdarts w=10 & 3 of 5 & 3 of 5 $\triangle$ & 1 & 0 & 97.30 $\pm$ 0.36 & {[}96.40, 98.20] & 3.10 $\pm$ 0.26 & 465 $\pm$ 40 & 2.0 & 201 & 5000 \\
+random M=2 & 1 of 1 & 1 of 1 & 0 & 0 & 96.50 & - & 3.00 & 450 & 2.0 & - & 5000 \\
 \bottomrule
-\multicolumn{11}{l}{$\triangle$ fairdarts w=10: 1 failed (oom in search, OutOfMemoryError: 2 GiB), such as trial bcca2e3133437f4b} \\
-\multicolumn{11}{l}{$\triangle$ fairdarts w=10: 1 unfinished, such as trial 215f66ac7f46d1b0} \\
-\multicolumn{11}{l}{$\pm$ is missing where n = 1: one value has no standard deviation.} \\
+\multicolumn{12}{l}{$\triangle$ fairdarts w=10: 1 failed (oom in search, OutOfMemoryError: 2 GiB), such as trial bcca2e3133437f4b} \\
+\multicolumn{12}{l}{$\triangle$ fairdarts w=10: 1 unfinished, such as trial 215f66ac7f46d1b0} \\
+\multicolumn{12}{l}{$\pm$ is missing where n = 1: one value has no standard deviation.} \\
 \end{tabular}
 """  # noqa: E501

@@ -1,0 +1,122 @@
+"""What verbs of `fairdarts results` share: which trials they count, and how rows are printed."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.formats import counted, terminal_width
+from cli.output import check_output, write_output
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from results.query.tables import Tables
+    from results.store.store import Store
+
+
+class TableFormat(StrEnum):
+    """How a table is printed."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    CSV = "csv"
+    LATEX = "latex"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
+TableFormatOption = Annotated[TableFormat, typer.Option("--format", help="Format of the table.")]
+SweepsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="SWEEP", help="Names of sweeps in the store; default: all."),
+]
+WhereOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SQL",
+        help="Only trials for which this condition on the table outcomes holds, e.g. "
+        "\"method = 'darts'\".",
+    ),
+]
+
+
+class At(StrEnum):
+    """Of which epoch the test accuracy counts."""
+
+    LAST = "last"
+    VAL = "val"
+
+
+AtOption = Annotated[
+    At,
+    typer.Option(
+        help="Epoch whose test accuracy counts: the last, or the best on held-out training images "
+        "(retrain.num_validation)."
+    ),
+]
+
+
+def chosen(
+    store: "Store", sweeps: list[str] | None, all_submissions: bool, where: str | None
+) -> "Tables":
+    """The trials that a verb counts; says on stderr which ones older submissions planned.
+
+    Raises:
+        QueryError: If no trial fits the condition.
+    """
+    from results.errors import QueryError
+    from results.query.condition import where as only
+    from results.query.tables import Tables
+
+    tables = Tables(store, sweeps or None, all_submissions)
+    say_left_out(tables)
+    if where is None:
+        return tables
+    some = only(tables, where)
+    if not some.planned:
+        raise QueryError(
+            f"--where (={where!r}) leaves none of {counted(len(tables.planned), 'trial')}: "
+            "correct the condition."
+        )
+    return some
+
+
+def check_file(format_: TableFormat, output: Path | None) -> None:
+    """Refuse an output that cannot be written, before any work is done."""
+    from results.errors import QueryError
+
+    if format_ is TableFormat.PARQUET and output is None:
+        raise QueryError("--format parquet is for a file: give one with -o FILE.")
+    if output is not None:
+        check_output(output)
+
+
+def print_rows(table: "pa.Table", format_: TableFormat, output: Path | None) -> None:
+    """Print rows, or write them to a file."""
+    from results.report.rows import render_rows
+
+    write(render_rows(table, format_.value, terminal_width() if output is None else None), output)
+
+
+def write(content: bytes, output: Path | None) -> None:
+    """Print a table, or write it to a file."""
+    if output is None:
+        print(content.decode(), end="")
+    else:
+        write_output(output, content)
+
+
+def say_left_out(tables: "Tables") -> None:
+    """Say on stderr which trials are left out, because no newer submission has planned them."""
+    if tables.left_out:
+        parts = [
+            f"{counted(number, 'trial')} of {sweep}" for sweep, number in tables.left_out.items()
+        ]
+        print(
+            f"Left out: {', '.join(parts)} that only earlier submissions planned; "
+            "`--all-submissions` includes them.",
+            file=sys.stderr,
+        )

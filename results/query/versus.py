@@ -1,0 +1,204 @@
+"""Comparing methods: each row of a table with one of them, or two methods with each other.
+
+A method is named as its row of the table is: by label, by method, or by the first digits of its
+group id. Only methods with the same data set and recipe are compared.
+"""
+
+from collections.abc import Hashable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from results.errors import QueryError
+from results.query.aggregate import AT, At, genotype_from
+from results.query.comparison import compare, holm
+from results.query.ids import looks_like_id
+from results.query.labels import tell_apart
+from results.query.stats import means_of_searches
+from results.statuses import TrialOutcome
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+COMPARABLE = ["dataset", "recipe"]
+COLUMNS = (
+    "versus",
+    "num_pairs",
+    "difference",
+    "difference_low",
+    "difference_high",
+    "test",
+    "p",
+    "smallest_p",
+    "p_holm",
+    "outperforms",
+)
+"""What `add_versus` adds: see `results.query.comparison.Comparison`; `p_holm` is corrected for all
+comparisons of a block."""
+
+Values = dict[Hashable, float]
+
+
+def pooled(outcomes: "pd.DataFrame", name: str) -> "pd.DataFrame":
+    """Trials of several sweeps as one sweep, each trial once.
+
+    Args:
+        outcomes: What `results.query.outcomes.trial_outcomes` returns.
+        name: Name of that sweep.
+    """
+    return outcomes.drop_duplicates("trial_id").assign(sweep=name)
+
+
+def values_of(trials: "pd.DataFrame", at: At = "last") -> Values:
+    """The mean accuracy of each search of a group, by its seed where that identifies it.
+
+    Samples have no seed in common with searches, so their keys are their own.
+    """
+    ok = trials[(trials["outcome"] == TrialOutcome.OK) & trials[AT[at]].notna()]
+    searches = genotype_from(ok)
+    means = means_of_searches(ok[AT[at]].astype("float64").tolist(), searches.tolist())
+    firsts = ok[~searches.duplicated()]
+    seeds = firsts["search_seed"].tolist()
+    if len(set(seeds)) < len(seeds) or firsts["search_key"].isna().any():
+        return means
+    return dict(zip(seeds, means.values(), strict=True))
+
+
+def add_versus(
+    aggregated: "pd.DataFrame", outcomes: "pd.DataFrame", versus: str, at: At = "last"
+) -> "pd.DataFrame":
+    """Compare every row of a table with one of its methods.
+
+    Args:
+        aggregated: What `results.query.aggregate.aggregate` made of the outcomes.
+        outcomes: What `results.query.outcomes.trial_outcomes` returns.
+        versus: The method to compare with; of the same sweep where that has it, else of another.
+        at: As in `aggregate`.
+    Returns:
+        The table with `COLUMNS`, empty where nothing is to compare.
+    Raises:
+        QueryError: If there is no such method, or several are called so.
+    """
+    import pandas as pd
+
+    outcomes = tell_apart(outcomes)
+    groups = dict(iter(outcomes.groupby(["sweep", "group_id"], sort=False)))
+    wanted = [key for key, trials in groups.items() if _is_called(trials.iloc[0], versus)]
+    if not wanted:
+        raise _unknown(outcomes, versus)
+    rows: dict[Any, dict[str, Any]] = {}
+    for _, block in aggregated.groupby(["sweep", "space", *COMPARABLE], sort=False, dropna=False):
+        keys = list(zip(block["sweep"], block["group_id"], strict=True))
+        base = _base(groups, wanted, groups[keys[0]].iloc[0], versus)
+        if base is None:
+            continue
+        reference = values_of(groups[base], at)
+        others = [key for key in keys if key[1] != base[1]]
+        found = [compare(values_of(groups[key], at), reference) for key in others]
+        corrected = holm([one.p for one in found])
+        label = groups[base]["group_label"].iloc[0]
+        for key, one, p_holm in zip(others, found, corrected, strict=True):
+            fields = {name: getattr(one, name) for name in COLUMNS if hasattr(one, name)}
+            ends = {"difference_low": one.low, "difference_high": one.high}
+            rows[key] = fields | ends | {"versus": label, "p_holm": p_holm}
+    added = [
+        rows.get(key, {}) for key in zip(aggregated["sweep"], aggregated["group_id"], strict=True)
+    ]
+    frame = pd.DataFrame(added, columns=list(COLUMNS), index=aggregated.index)
+    texts = {"versus": "object", "test": "object", "num_pairs": "Int64"}
+    frame = frame.astype({name: texts.get(name, "float64") for name in COLUMNS})
+    return aggregated.drop(columns="notes").join(frame).assign(notes=aggregated["notes"])
+
+
+def compare_methods(
+    outcomes: "pd.DataFrame", first: str, second: str, at: At = "last"
+) -> "pa.Table":
+    """Compare two methods, wherever they have a data set and a recipe in common.
+
+    Args:
+        outcomes: What `results.query.outcomes.trial_outcomes` returns, of any sweeps.
+        first: The one, A.
+        second: The other, B.
+        at: As in `results.query.aggregate.aggregate`.
+    Returns:
+        A row for each data set and recipe: the columns of `Comparison`, and the seeds of only one
+        of both, which are in no pair.
+    Raises:
+        QueryError: If there is no such method, several are called so, or nothing is in common.
+    """
+    import pyarrow as pa
+
+    outcomes = tell_apart(pooled(outcomes, ""))
+    of_a, of_b = (_called(outcomes, name) for name in (first, second))
+    rows = []
+    for where in [key for key in of_a if key in of_b]:
+        a, b = of_a[where], of_b[where]
+        values_a, values_b = values_of(a, at), values_of(b, at)
+        found = asdict(compare(values_a, values_b))
+        alone = sorted(map(str, values_a.keys() ^ values_b.keys())) if found["num_pairs"] else []
+        rows.append(
+            {
+                **dict(zip(COMPARABLE, where, strict=True)),
+                "a": a["group_label"].iloc[0],
+                "b": b["group_label"].iloc[0],
+                **found,
+                "seeds_without_partner": ", ".join(alone) or None,
+            }
+        )
+    if not rows:
+        raise QueryError(
+            f"{first!r} and {second!r} have no data set and recipe in common: give other methods."
+        )
+    for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
+        row["p_holm"] = p
+    return pa.Table.from_pylist(rows)
+
+
+def _called(outcomes: "pd.DataFrame", name: str) -> "dict[tuple[Any, ...], pd.DataFrame]":
+    """The group of that name for each data set and recipe; a whole label comes before a method."""
+    groups = [trials for _, trials in outcomes.groupby("group_id", sort=False)]
+    exact = [trials for trials in groups if trials["group_label"].iloc[0] == name]
+    found = exact or [trials for trials in groups if _is_called(trials.iloc[0], name)]
+    if not found:
+        raise _unknown(outcomes, name)
+    named: dict[tuple[Any, ...], pd.DataFrame] = {}
+    for trials in found:
+        if named.setdefault(_where(trials.iloc[0]), trials) is not trials:
+            labels = ", ".join(repr(trials["group_label"].iloc[0]) for trials in found)
+            raise QueryError(f"{name!r} could be {labels}: give a whole label.")
+    return named
+
+
+def _where(trial: Any) -> tuple[Any, ...]:
+    """Data set and recipe of a trial, None for a trial that is a search only."""
+    import pandas as pd
+
+    return tuple(None if pd.isna(trial[name]) else trial[name] for name in COMPARABLE)
+
+
+def _is_called(trial: Any, name: str) -> bool:
+    is_id = len(name) >= 4 and looks_like_id(name) and trial["group_id"].startswith(name.lower())
+    return name in (trial["group_label"], trial["method"]) or is_id
+
+
+def _base(groups: dict[Any, "pd.DataFrame"], wanted: list[Any], trial: Any, versus: str) -> Any:
+    """The group to compare a block with, to which a trial belongs; None: there is none."""
+    alike = [key for key in wanted if _where(groups[key].iloc[0]) == _where(trial)]
+    for condition in (
+        lambda key: key[0] == trial["sweep"] and groups[key]["space"].iloc[0] == trial["space"],
+        lambda key: key[0] == trial["sweep"],
+        lambda key: True,
+    ):
+        near = [key for key in alike if condition(key)]
+        near = [key for key in near if groups[key]["group_label"].iloc[0] == versus] or near
+        if len({group_id for _, group_id in near}) > 1:
+            names = ", ".join(repr(groups[key]["group_label"].iloc[0]) for key in near)
+            raise QueryError(f"--versus could be {names}: give a whole label.")
+        if near:
+            return near[0]
+    return None
+
+
+def _unknown(outcomes: "pd.DataFrame", name: str) -> QueryError:
+    labels = ", ".join(map(repr, dict.fromkeys(outcomes["group_label"]))) or "none"
+    return QueryError(f"no method is called {name!r}; there are {labels}.")

@@ -1,0 +1,103 @@
+from collections.abc import Sequence
+
+import pytest
+from small_sweep import Trial, finish, submit
+
+from results.errors import QueryError
+from results.query.aggregate import aggregate
+from results.query.condition import where
+from results.query.outcomes import trial_outcomes
+from results.query.tables import Tables
+from results.query.versus import add_versus, compare_methods
+from results.store.store import Store
+
+
+def run(store: Store, sweep: str, trials: Sequence[Trial], top1_pct: Sequence[float]) -> None:
+    submit(store, sweep, 1, list(trials))
+    for trial, accuracy in zip(trials, top1_pct, strict=False):
+        finish(store, trial, accuracy)
+
+
+@pytest.fixture
+def two(store: Store) -> Store:
+    """FairDARTS and DARTS with four seeds in common, in two sweeps, and three random models."""
+    run(store, "a", [Trial("fairdarts", seed) for seed in range(5)], [97.4, 97.5, 97.6, 97.7, 97.4])
+    run(store, "b", [Trial("darts", seed) for seed in range(4)], [97.0, 97.1, 97.0, 97.3])
+    run(store, "c", [Trial("random M=2", seed) for seed in range(3)], [97.0, 97.2, 97.4])
+    return store
+
+
+def test_methods_of_two_sweeps_are_compared_by_seed(two: Store) -> None:
+    (row,) = compare_methods(trial_outcomes(two), "fairdarts", "darts").to_pylist()
+
+    assert (row["n_a"], row["n_b"], row["num_pairs"]) == (5, 4, 4)
+    assert row["seeds_without_partner"] == "4"
+    assert row["difference"] == pytest.approx(0.45)
+    assert (row["test"], row["p"], row["p_holm"]) == ("paired permutation", 0.125, 0.125)
+
+
+def test_samples_share_no_seed_with_searches(two: Store) -> None:
+    (row,) = compare_methods(trial_outcomes(two), "darts", "random").to_pylist()
+
+    assert (row["test"], row["num_pairs"], row["seeds_without_partner"]) == ("Welch", 0, None)
+
+
+def test_every_row_is_compared_with_one_method_of_any_sweep(two: Store) -> None:
+    outcomes = trial_outcomes(two)
+    table = add_versus(aggregate(outcomes), outcomes, "darts").set_index("method")
+
+    assert table["num_pairs"].fillna(-1).to_dict() == {"fairdarts": 4, "darts": -1, "random": 0}
+    assert table["difference"].isna().to_dict()["darts"]
+    assert table["test"]["random"] == "Welch"
+
+
+def test_ps_are_corrected_for_the_rows_of_a_block(store: Store) -> None:
+    trials = [Trial(name, seed) for name in ("darts", "a", "b") for seed in range(3)]
+    run(store, "exp", trials, [97.0, 97.1, 97.2, 98.0, 98.2, 98.1, 97.0, 97.2, 97.2])
+    outcomes = trial_outcomes(store)
+    table = add_versus(aggregate(outcomes), outcomes, "darts").set_index("method")
+
+    assert table.loc[["a", "b"], "p"].tolist() == [0.25, 1.0]
+    assert table.loc[["a", "b"], "p_holm"].tolist() == [0.5, 1.0]
+
+
+def test_a_name_that_is_unknown_or_means_several_is_refused(two: Store) -> None:
+    run(two, "d", [Trial("darts", seed, settings=(("epochs", 5),)) for seed in range(2)], [96, 97])
+    outcomes = trial_outcomes(two)
+
+    with pytest.raises(QueryError, match="no method is called 'dart'; there are 'fairdarts', "):
+        compare_methods(outcomes, "dart", "random")
+    with pytest.raises(QueryError, match=r"'darts' could be 'darts .*epochs=2', 'darts .*=5'"):
+        compare_methods(outcomes, "darts", "random")
+    (row,) = compare_methods(outcomes, "darts search.epochs=5", "random M=2").to_pylist()
+    assert row["n_a"] == 2
+    with pytest.raises(QueryError, match="'darts' could be|--versus could be"):
+        add_versus(aggregate(outcomes), outcomes, "darts")
+
+
+def test_methods_without_a_recipe_in_common_are_not_compared(two: Store) -> None:
+    run(two, "d", [Trial("other", 0, recipe="cifar-1600")], [97.0])
+
+    with pytest.raises(QueryError, match="no data set and recipe in common"):
+        compare_methods(trial_outcomes(two), "other", "darts")
+
+
+def test_a_condition_chooses_trials_and_the_rows_of_their_stages(two: Store) -> None:
+    some = where(Tables(two), "method = 'darts' AND search_seed < 2")
+
+    assert [row["search_seed"] for row in some.planned] == [0, 1]
+    assert some.read("retrains").num_rows == 2
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        ("methodd = 'darts'", 'where .*column "methodd" not found'),
+        ("true) UNION SELECT 1, 2, 3 --", "where"),
+        ("true); DROP TABLE trials; --", "syntax error"),
+        ("", "Conversion Error"),
+    ],
+)
+def test_what_is_not_a_condition_is_refused(two: Store, condition: str, message: str) -> None:
+    with pytest.raises(QueryError, match=message):
+        where(Tables(two), condition)
