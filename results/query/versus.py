@@ -164,8 +164,7 @@ def _called(outcomes: "pd.DataFrame", name: str) -> "dict[tuple[Any, ...], pd.Da
     named: dict[tuple[Any, ...], pd.DataFrame] = {}
     for trials in found:
         if named.setdefault(_where(trials.iloc[0]), trials) is not trials:
-            labels = ", ".join(repr(trials["group_label"].iloc[0]) for trials in found)
-            raise QueryError(f"{name!r} could be {labels}: give a whole label.")
+            raise _ambiguous(name, found)
     return named
 
 
@@ -192,11 +191,16 @@ def _base(groups: dict[Any, "pd.DataFrame"], wanted: list[Any], trial: Any, vers
         near = [key for key in alike if condition(key)]
         near = [key for key in near if groups[key]["group_label"].iloc[0] == versus] or near
         if len({group_id for _, group_id in near}) > 1:
-            names = ", ".join(repr(groups[key]["group_label"].iloc[0]) for key in near)
-            raise QueryError(f"--versus could be {names}: give a whole label.")
+            raise _ambiguous(versus, [groups[key] for key in near])
         if near:
             return near[0]
     return None
+
+
+def _ambiguous(name: str, found: "list[pd.DataFrame]") -> QueryError:
+    firsts = [trials.iloc[0] for trials in found]
+    names = ", ".join(f"{one['group_label']!r} (group {one['group_id']})" for one in firsts)
+    return QueryError(f"{name!r} could be {names}: give a whole label, or the id of a group.")
 
 
 def _unknown(outcomes: "pd.DataFrame", name: str) -> QueryError:
