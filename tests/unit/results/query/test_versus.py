@@ -96,7 +96,7 @@ def test_a_condition_chooses_trials_and_the_rows_of_their_stages(two: Store) -> 
 @pytest.mark.parametrize(
     ("condition", "message"),
     [
-        ("methodd = 'darts'", 'where .*column "methodd" not found'),
+        ("topp = 'darts'", 'where .*column "topp" not found'),
         ("true) UNION SELECT 1, 2, 3 --", "where"),
         ("true); DROP TABLE trials; --", "syntax error"),
         ("", "Conversion Error"),
