@@ -11,6 +11,7 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import get_args
 
 import timm
@@ -27,6 +28,7 @@ from fairdarts.genotype.published import published
 from fairdarts.network.cost import count_multadds
 from fairdarts.network.retrain import RetrainState, train_step
 from fairdarts.operations.cell_operations import DepthwiseConv, FactorizedReduce
+from fairdarts.training.capture import NUM_EAGER_STEPS, CapturedStep
 from fairdarts.training.precision import autocast, float32_products
 from fairdarts.vocabulary import Precision
 
@@ -72,11 +74,17 @@ def plain_row(genotype: Genotype, config: RetrainConfig, device: torch.device) -
 
 
 def _row_of(name: str, state: RetrainState, config: RetrainConfig) -> Row:
+    """A training step, as a CUDA graph where the configuration has one."""
     state.network.train()
     state.epoch = config.epochs  # when paths are dropped most often
     batch = _batch(config, IMAGE_SIZE, state.device)
     multadds = count_multadds(state.network, (3, IMAGE_SIZE, IMAGE_SIZE))
-    return Row(name, multadds, lambda: train_step(state, batch, config))
+    if not config.is_captured(state.device.type):
+        return Row(name, multadds, lambda: train_step(state, batch, config))
+    captured = CapturedStep(partial(train_step, state, config=config))
+    for _ in range(NUM_EAGER_STEPS):
+        captured(batch)
+    return Row(name, multadds, partial(captured, batch))
 
 
 def use_plain_gradients(network: nn.Module) -> None:

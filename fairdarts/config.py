@@ -380,11 +380,24 @@ class RetrainConfig(Config):
     compile: bool = False
     """Whether torch compiles the network: this takes minutes at the start and rounds
     differently."""
+    cuda_graph: bool | None = None
+    """Whether to replay the training step as one CUDA graph; left out: wherever that is possible,
+    which is on CUDA unless the network is compiled."""
     seed: int = Field(default=0, ge=0, lt=2**31)
     """Seed of the training: initial weights, order and augmentation of the images."""
 
+    def is_captured(self, device_type: str) -> bool:
+        """Whether a step on such a device is replayed as a CUDA graph."""
+        wanted = not self.compile if self.cuda_graph is None else self.cuda_graph
+        return wanted and device_type == "cuda"
+
     @model_validator(mode="after")
     def _settings_fit(self) -> Self:
+        if self.cuda_graph and self.compile:
+            raise ValueError(
+                "cuda_graph cannot be used with compile: torch may compile again at any step, "
+                "which cannot be recorded."
+            )
         if self.stem == "imagenet" and self.init_channels < 2:
             raise ValueError("init_channels (=1) must be 2 or more for the ImageNet stem.")
         if self.warmup_epochs >= self.epochs:

@@ -31,8 +31,9 @@ def all_parts() -> list[Part]:
         Part("nodes", "benchmarks.gpu.nodes:measure", 40),
         Part("pieces", "benchmarks.gpu.pieces:measure", 60),
         Part("precisions", "benchmarks.gpu.steps:measure_precisions", 50),
-        Part("retraining", "benchmarks.gpu.retraining:measure", 40),
+        Part("retraining", "benchmarks.gpu.retraining:measure", 50),
         Part("sharing", "benchmarks.gpu.sharing:measure", 45),
-        Part("s2", "benchmarks.gpu.layer_steps:measure", 40),
+        Part("s2", "benchmarks.gpu.layer_steps:measure", 50),
         Part("small-batch", "benchmarks.gpu.steps:measure_small_batch", 40),
+        Part("compiled", "benchmarks.gpu.retraining:measure_compiled", 100),
     ]

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,9 +16,11 @@ from fairdarts.config import RetrainConfig
 from fairdarts.data.augment import Augmentation
 from fairdarts.data.delivery import Stream, open_stream, ordered_batches
 from fairdarts.data.images import Images, held_out
+from fairdarts.data.stream import Batch
 from fairdarts.genotype.any_genotype import AnyGenotype
 from fairdarts.network.build import AnyNetwork, build_network
 from fairdarts.seeding import seed_everything
+from fairdarts.training.capture import CapturedStep
 from fairdarts.training.checkpoint import restore_state, state_to_bytes
 from fairdarts.training.metrics import EpochMeter, top1_pct
 from fairdarts.training.precision import autocast, float32_products
@@ -112,9 +115,7 @@ def _optimizer(network: nn.Module, config: RetrainConfig) -> torch.optim.Optimiz
     )
 
 
-def train_step(
-    state: RetrainState, batch: tuple[Tensor, Tensor], config: RetrainConfig
-) -> list[Tensor]:
+def train_step(state: RetrainState, batch: Batch, config: RetrainConfig) -> list[Tensor]:
     """One step on cross-entropy plus the weighted loss of the auxiliary head.
 
     Args:
@@ -250,9 +251,13 @@ def _retrain_epoch(
     state.schedule.step(epoch)
     state.network.train()
     meter = EpochMeter(TRAIN_METRICS, state.device)
+    take_step: Callable[[Batch], list[Tensor]] = partial(train_step, state, config=config)
+    if config.is_captured(state.device.type):
+        # Once an epoch: it keeps the learning rate, and how often paths are dropped.
+        take_step = CapturedStep(take_step)
     for step in range(epoch * len(stream), (epoch + 1) * len(stream)):
         batch = stream.batch(step)
-        meter.add(len(batch[1]), *train_step(state, batch, config))
+        meter.add(len(batch[1]), *take_step(batch))
     state.epoch = epoch + 1
     metrics = meter.means()
     for names, images in measured_on.items():

@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,14 +14,17 @@ from exact_search import assert_same
 from random_images import random_images
 from torch import Tensor
 
-from fairdarts.config import SearchConfig
+from fairdarts.config import RetrainConfig, SearchConfig
 from fairdarts.data.augment import Augmentation
 from fairdarts.data.delivery import open_stream
+from fairdarts.genotype.published import published
+from fairdarts.network.retrain import TRAIN_METRICS, RetrainState, train_step
 from fairdarts.presets import presets
 from fairdarts.search.loop import search
 from fairdarts.search.objectives import ARCH_METRICS, WEIGHT_METRICS
 from fairdarts.search.state import SearchState
 from fairdarts.search.step import search_step
+from fairdarts.seeding import seed_everything
 from fairdarts.training.capture import NUM_EAGER_STEPS, CapturedStep, Step
 from fairdarts.training.metrics import EpochMeter
 from fairdarts.training.precision import float32_products
@@ -55,6 +59,65 @@ def test_a_replayed_step_computes_what_the_eager_one_does_in_float64(cuda: torch
         assert_same(states[1][name].double(), expected.double(), name)
 
 
+def test_a_replayed_retraining_drops_the_same_paths_as_the_eager_one(cuda: torch.device) -> None:
+    metrics: list[list[Tensor]] = []
+    states: list[dict[str, Tensor]] = []
+    for as_graph in (False, True):
+        state, config = retraining(cuda)
+        state.network.double()
+        step = partial(train_step, state, config=config)
+        take_step = CapturedStep(step) if as_graph else step
+        draw = torch.Generator(cuda).manual_seed(0)
+        seed_everything(0, "drop_path", state.epoch)
+        metrics.append([])
+        for size in (8, 8, 8, 8, 4, 8, 8):
+            images = torch.randn((size, 3, 32, 32), generator=draw, device=cuda)
+            images = images.double().contiguous(memory_format=torch.channels_last)
+            labels = torch.randint(10, (size,), generator=draw, device=cuda)
+            metrics[-1].append(torch.stack([*take_step((images, labels))]).clone())
+        states.append(copy.deepcopy(state.network.state_dict()))
+    for number, (eager, replayed) in enumerate(zip(*metrics, strict=True)):
+        assert_same(replayed, eager, f"metrics of step {number}")
+    for name, expected in states[0].items():
+        assert_same(states[1][name].double(), expected.double(), name)
+
+
+def retraining(device: torch.device, **changes: object) -> tuple[RetrainState, RetrainConfig]:
+    """One that drops paths, after the first epoch of two."""
+    small = {"init_channels": 4, "num_cells": 3, "batch_size": 8, "epochs": 2, "drop_path": 0.5}
+    config = RetrainConfig.build(small | changes)
+    state = RetrainState(published("FairDARTS_b").genotype, config, 10, device)
+    state.epoch = 1
+    state.network.train()
+    return state, config
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"precision": "bfloat16"},
+        {"optimizer": "rmsprop", "ema_decay": 0.9, "label_smoothing": 0.1},
+    ],
+    ids=str,
+)
+def test_no_replayed_step_of_a_retraining_waits_for_the_device(
+    changes: dict[str, object], cuda: torch.device
+) -> None:
+    state, config = retraining(cuda, **changes)
+    take_step = CapturedStep(partial(train_step, state, config=config))
+    meter = EpochMeter(TRAIN_METRICS, cuda)
+    images = torch.randn(8, 3, 32, 32, device=cuda).contiguous(memory_format=torch.channels_last)
+    batch = (images, torch.randint(10, (8,), device=cuda))
+    for _ in range(NUM_EAGER_STEPS):
+        meter.add(8, *take_step(batch))
+    with sync_debug_mode("error"):
+        for _ in range(3):
+            meter.add(8, *take_step(batch))
+    assert meter.num_images == 8 * (NUM_EAGER_STEPS + 3)
+    assert all(map(math.isfinite, meter.means().values()))
+
+
 @contextmanager
 def sync_debug_mode(mode: str) -> Iterator[None]:
     torch.cuda.set_sync_debug_mode(mode)
@@ -71,6 +134,7 @@ def sync_debug_mode(mode: str) -> Iterator[None]:
         ("float32", True, "s1"),
         ("bfloat16", True, "s1"),
         ("float32", False, "s2"),
+        ("float32", True, "s2"),
     ],
 )
 def test_no_step_of_an_epoch_waits_for_the_device(

@@ -39,6 +39,11 @@ def test_all_parts_are_measured_without_what_sweeps_need(python: Path, tmp_path:
         "skipped",
         "pyarrow is missing: pip install pyarrow",
     )
+    compiled = parts.pop("compiled")
+    assert (compiled["status"], compiled["reason"]) == (
+        "skipped",
+        "compiled networks are for GPUs",
+    )
     assert {name: part["status"] for name, part in parts.items()} == dict.fromkeys(parts, "done")
     readings = [reading for part in parts.values() for reading in part["readings"]]
     assert {reading["what"]: reading["note"] for reading in readings if not reading["value"]} == {}

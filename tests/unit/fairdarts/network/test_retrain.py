@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from fairdarts.config import RetrainConfig
 from fairdarts.data.augment import normalise
 from fairdarts.data.images import ImageSet, held_out
-from fairdarts.errors import GenotypeError
+from fairdarts.errors import ConfigError, GenotypeError
 from fairdarts.genotype.any_genotype import AnyGenotype
 from fairdarts.genotype.cell_genotype import Edge, Genotype
 from fairdarts.genotype.layer_genotype import LayerGenotype
@@ -370,3 +370,12 @@ def test_genotype_without_a_live_node_is_refused() -> None:
     dead = Genotype((Edge("skip_connect", 2, 3),), GENOTYPE.reduce)
     with pytest.raises(GenotypeError, match="normal cell"):
         RetrainState(dead, tiny_config(), NUM_CLASSES, CPU)
+
+
+def test_a_graph_is_the_default_on_a_gpu_alone_and_excludes_compiling() -> None:
+    assert tiny_config().is_captured("cuda")
+    assert not tiny_config().is_captured("cpu")
+    assert not tiny_config(cuda_graph=False).is_captured("cuda")
+    assert not tiny_config(compile=True).is_captured("cuda")
+    with pytest.raises(ConfigError, match="cuda_graph cannot be used with compile"):
+        tiny_config(cuda_graph=True, compile=True)

@@ -235,6 +235,7 @@ def test_a_graph_where_possible_has_the_key_of_results_without_one() -> None:
     assert SearchConfig().cuda_graph is None
     assert keys({}) == keys({"search.cuda_graph": False})
     assert keys({}) != keys({"search.cuda_graph": True})  # as such results were named before
+    assert keys({}) == keys({"retrain.cuda_graph": True}) == keys({"retrain.cuda_graph": False})
 
 
 def test_only_the_full_name_of_a_setting_takes_it_out_of_the_key() -> None:
