@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from fairdarts.config import NAMES_IN_FILES, DataConfig
+from fairdarts.config_data import NAMES_IN_FILES, DataConfig
 from fairdarts.data.files import Split, reading
 from fairdarts.data.parquet_columns import (
     MISSING,
