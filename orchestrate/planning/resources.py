@@ -233,6 +233,18 @@ def gpu_names() -> list[str]:
     return list(itertools.takewhile(lambda name: name and name[0] != "-", names))
 
 
+def gpu_with_room(used: Mapping[str, float], gpus: float) -> str | None:
+    """The GPU that has the most left, or None if that is too little.
+
+    Args:
+        used: How much of each GPU is in use.
+        gpus: How much a stage needs of one GPU.
+    """
+    emptiest = min(used, key=lambda gpu: used[gpu], default=None)
+    fits = emptiest is not None and used[emptiest] + gpus <= 1 + EPSILON
+    return emptiest if fits else None
+
+
 def num_cpus() -> int:
     """How many CPU cores this process may use.
 

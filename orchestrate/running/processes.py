@@ -16,7 +16,7 @@ from multiprocessing import connection, resource_tracker
 from pathlib import Path
 
 from orchestrate.planning.plan import StageSpec
-from orchestrate.planning.resources import EPSILON, Share
+from orchestrate.planning.resources import Share, gpu_with_room
 from orchestrate.running.handout import POLL_S, Handout
 from orchestrate.running.worker import Place, work
 from orchestrate.stages.runtime import Runtime
@@ -158,13 +158,10 @@ class _Crew:
             worker.end(deadline)
 
     def _gpu_for(self, kind: str) -> str | None:
-        """The GPU with the most room, "" for a stage that needs none; None if none has enough."""
+        """Where a stage of that kind has a place; "" if it needs no GPU, None if it has none."""
         wanted = self._shares[kind].gpus
-        if not wanted:
-            return ""
-        free = {gpu: 1.0 - self._used(gpu) for gpu in self._gpus}
-        gpu = max(free, key=lambda name: free[name])
-        return gpu if free[gpu] >= wanted - EPSILON else None
+        used = {gpu: self._used(gpu) for gpu in self._gpus}
+        return gpu_with_room(used, wanted) if wanted else ""
 
     def _used(self, gpu: str) -> float:
         stages = [one.stage for one in self._busy if one.gpu == gpu and one.stage]

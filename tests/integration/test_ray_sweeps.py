@@ -1,4 +1,4 @@
-"""Sweeps on a real Ray with real processes that are really killed."""
+"""Sweeps on a real Ray, and on processes without it; all of them are really killed."""
 
 import io
 import os
@@ -34,7 +34,7 @@ from orchestrate.running.status import count, sweep_status
 from results.query.outcomes import trial_outcomes
 from results.store.store import Store
 
-DRIVER = SUPPORT / "ray_driver.py"
+DRIVER = SUPPORT / "sweep_driver.py"
 DEADLINE_S = 200.0
 UMASK = 0o027
 SETTINGS = TINY | {stage: TINY[stage] | {"epochs": 4} for stage in ("search", "retrain")}
@@ -65,12 +65,14 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
 class Drivers:
     """Starts drivers and, in the end, ends every process that any of them left."""
 
-    def __init__(self, home: Path, ray_tmp: str) -> None:
+    def __init__(self, backend: str, home: Path, ray_tmp: str) -> None:
+        self.backend = backend
         # Ray keeps its sessions in a folder of a short name.
         self.env = os.environ | {
             "HOME": str(home),
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_TMPDIR": ray_tmp,
+            "TMPDIR": ray_tmp,
         }
         self.output = home / "output.txt"
         self.started: list[subprocess.Popen[bytes]] = []
@@ -79,7 +81,7 @@ class Drivers:
     def start(self, store: Store, *arguments: str) -> subprocess.Popen[bytes]:
         with self.output.open("ab") as output:
             process = subprocess.Popen(
-                [sys.executable, str(DRIVER), str(store.root), "ray", *arguments],
+                [sys.executable, str(DRIVER), str(store.root), "sweep", self.backend, *arguments],
                 env=self.env,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -124,12 +126,12 @@ class Drivers:
             return
 
 
-@pytest.fixture
-def drivers(tmp_path: Path) -> Iterator[Drivers]:
+@pytest.fixture(params=["ray", pytest.param("process", marks=pytest.mark.slow)])
+def drivers(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Drivers]:
     home = tmp_path / "home"
     home.mkdir()
     with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as ray_tmp:
-        drivers = Drivers(home, ray_tmp)
+        drivers = Drivers(request.param, home, ray_tmp)
         try:
             yield drivers
         finally:
@@ -156,7 +158,7 @@ def whole(trials: list[TrialSpec], tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def submitted(store: Store, trials: list[TrialSpec]) -> Submission:
-    return submit(store, "ray", trials, Resources(gpus_per_trial=0))
+    return submit(store, "sweep", trials, Resources(gpus_per_trial=0))
 
 
 def numbers(store: Store) -> dict[str, list[dict[str, Any]]]:
@@ -289,7 +291,7 @@ def test_a_trial_whose_worker_is_killed_goes_on_in_the_same_run_and_its_siblings
 def test_a_worker_that_is_stopped_is_ended_by_its_run_and_its_stage_goes_on(
     store: Store, drivers: Drivers, trials: list[TrialSpec], whole: Store
 ) -> None:
-    submit(store, "ray", trials, Resources(gpus_per_trial=0, stall_after=8.0))
+    submit(store, "sweep", trials, Resources(gpus_per_trial=0, stall_after=8.0))
     driver = drivers.start(store)
     search = trials[0].stages[0].key
     wait_until(lambda: len(store.read("epochs", [search])) >= 1, "the first epoch of a search")
@@ -306,7 +308,7 @@ def test_a_worker_that_is_stopped_is_ended_by_its_run_and_its_stage_goes_on(
     assert f"pid {pid}" in stopped["error_message"]
 
 
-def test_two_runs_share_a_sweep_and_leave_nothing_of_ray(
+def test_two_runs_share_a_sweep_and_leave_no_temporary_files(
     store: Store, drivers: Drivers, trials: list[TrialSpec], whole: Store
 ) -> None:
     submitted(store, trials)
@@ -359,7 +361,7 @@ def test_processes_that_decode_images_change_no_number_and_end_with_their_trial(
     alone = Store.create(tmp_path / "alone")
     run_here(alone, submitted(alone, trials))
 
-    submit(store, "ray", trials, Resources(gpus_per_trial=0, loader_workers=1))
+    submit(store, "sweep", trials, Resources(gpus_per_trial=0, loader_workers=1))
     driver = drivers.start(store)
     search = trials[0].stages[0].key
     wait_until(lambda: len(store.read("epochs", [search])) >= 1, "the first epoch of a search")

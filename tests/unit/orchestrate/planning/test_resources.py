@@ -4,7 +4,15 @@ import pytest
 
 from fairdarts.errors import ConfigError
 from orchestrate.errors import ClusterError
-from orchestrate.planning.resources import Resources, Room, Share, stage_shares, this_machine
+from orchestrate.planning.resources import (
+    Resources,
+    Room,
+    Share,
+    gpu_names,
+    gpu_with_room,
+    stage_shares,
+    this_machine,
+)
 
 
 @pytest.mark.parametrize(
@@ -134,3 +142,17 @@ def test_a_stall_limit_may_be_given_in_several_ways(given: Any, meant: float | s
 def test_a_stall_limit_that_means_nothing_is_refused(given: Any) -> None:
     with pytest.raises(ConfigError, match="stall_after"):
         Resources.build({"stall_after": given}, "resources")
+
+
+def test_visible_gpus_keep_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3, GPU-8f1a,-1,0")
+    assert gpu_names() == ["3", "GPU-8f1a"]
+
+
+def test_a_stage_goes_to_the_gpu_with_the_most_left_and_waits_if_none_has_enough() -> None:
+    assert gpu_with_room({"0": 0.5, "1": 0.2}, 0.4) == "1"
+    assert gpu_with_room({"0": 0.9, "1": 0.9}, 0.1) == "0"
+    # Together they have room enough, but a stage computes on one GPU.
+    assert gpu_with_room({"0": 0.6, "1": 0.8}, 0.6) is None
+    assert gpu_with_room({"0": sum([0.1] * 9)}, 0.1) == "0"
+    assert gpu_with_room({}, 1) is None

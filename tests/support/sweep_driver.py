@@ -1,11 +1,12 @@
-"""A driver to be watched and killed: runs the newest submission of a sweep on a Ray of its own.
+"""A driver to be watched and killed: runs the newest submission of a sweep.
 
-Usage: ray_driver.py STORE SWEEP [retry]; prints the status of every trial at the end.
+Usage: sweep_driver.py STORE SWEEP ray|process [retry]; prints the status of every trial at the end.
 """
 
 import sys
 
 from orchestrate.planning.submission import load_submission
+from orchestrate.running.backend import Backend
 from orchestrate.running.runner import run_sweep
 from results.store.store import Store
 
@@ -13,7 +14,8 @@ from results.store.store import Store
 def main() -> None:
     store = Store.open(sys.argv[1])
     submission = load_submission(store, sys.argv[2])
-    end = run_sweep(store, submission, retry_failed="retry" in sys.argv[3:])
+    backend, is_retry = Backend(sys.argv[3]), "retry" in sys.argv[4:]
+    end = run_sweep(store, submission, backend=backend, retry_failed=is_retry)
     print(" ".join(status.status for status in end.statuses))
 
 
