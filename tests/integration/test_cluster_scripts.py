@@ -1,4 +1,4 @@
-"""The script for SLURM, with a stand-in for SLURM's own commands and a real Ray on this machine."""
+"""The scripts for clusters, with stand-ins for SLURM's commands and a real Ray on this machine."""
 
 import os
 import random
@@ -15,9 +15,13 @@ from pathlib import Path
 import pytest
 from repository import ROOT
 
+from results.store.store import Store
+
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")]
-SCRIPT = ROOT / "examples" / "cluster" / "slurm.sbatch"
+SCRIPTS = ROOT / "examples" / "cluster"
+JOB, ARRAY = SCRIPTS / "slurm.sbatch", SCRIPTS / "slurm-array.sbatch"
 DEADLINE_S = 240.0
+KINDS = ("search", "derive", "retrain")
 SWEEP = """
 [settings]
 data.num_train = 40
@@ -53,15 +57,19 @@ def slurm(tmp_path: Path) -> Iterator[dict[str, str]]:
             "RAY_TMPDIR": ray_tmp,
             "SLURM_JOB_NODELIST": "node1",
             "SLURM_JOB_ID": str(random.randrange(20_000)),
+            "SLURM_ARRAY_JOB_ID": "4242",
+            "SLURM_ARRAY_TASK_ID": "1",
             "SLURM_CPUS_PER_TASK": "2",
             "REQUEUED": str(tmp_path / "requeued"),
         }
 
 
-def start(folder: Path, slurm: dict[str, str], epochs: int) -> "subprocess.Popen[str]":
+def start(
+    script: Path, folder: Path, slurm: dict[str, str], epochs: int
+) -> "subprocess.Popen[str]":
     (folder / "mine.toml").write_text(SWEEP % epochs)
     return subprocess.Popen(
-        ["bash", str(SCRIPT), str(folder / "mine.toml"), str(folder / "store")],
+        ["bash", str(script), str(folder / "mine.toml"), str(folder / "store")],
         env=slurm,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -79,7 +87,7 @@ def end(process: "subprocess.Popen[str]") -> str:
 
 
 def test_a_job_runs_a_sweep_to_its_end(tmp_path: Path, slurm: dict[str, str]) -> None:
-    process = start(tmp_path, slurm, epochs=1)
+    process = start(JOB, tmp_path, slurm, epochs=1)
     output = end(process)
     assert process.returncode == 0, output
     assert "1/1" in output
@@ -87,8 +95,21 @@ def test_a_job_runs_a_sweep_to_its_end(tmp_path: Path, slurm: dict[str, str]) ->
     assert not Path(slurm["REQUEUED"]).exists()
 
 
-def test_a_job_that_runs_out_of_time_is_queued_again(tmp_path: Path, slurm: dict[str, str]) -> None:
-    process = start(tmp_path, slurm, epochs=100_000)
+def test_the_tasks_of_an_array_share_a_sweep(tmp_path: Path, slurm: dict[str, str]) -> None:
+    tasks = [start(ARRAY, tmp_path, slurm, epochs=1) for _ in range(2)]
+    outputs = [end(task) for task in tasks]
+    assert [task.returncode for task in tasks] == [0, 0], outputs
+    assert all("1/1" in output for output in outputs)
+    attempts = Store.open(tmp_path / "store").read("attempts").to_pylist()
+    assert {row["kind"]: row["status"] for row in attempts} == dict.fromkeys(KINDS, "ok")
+    assert len(attempts) == len(KINDS), "a stage was computed twice"
+
+
+@pytest.mark.parametrize("script", [JOB, ARRAY], ids=["job", "array"])
+def test_a_job_that_runs_out_of_time_is_queued_again(
+    tmp_path: Path, slurm: dict[str, str], script: Path
+) -> None:
+    process = start(script, tmp_path, slurm, epochs=100_000)
     deadline, pause = time.monotonic() + DEADLINE_S, threading.Event()
     while not list(tmp_path.glob("store/live/epochs/*.parquet")):
         assert time.monotonic() < deadline and process.poll() is None
@@ -96,5 +117,6 @@ def test_a_job_that_runs_out_of_time_is_queued_again(tmp_path: Path, slurm: dict
     process.send_signal(signal.SIGTERM)
     output = end(process)
     assert process.returncode == 143, output
-    assert Path(slurm["REQUEUED"]).read_text().strip() == slurm["SLURM_JOB_ID"]
+    job = slurm["SLURM_JOB_ID"] if script is JOB else "4242_1"
+    assert Path(slurm["REQUEUED"]).read_text().strip() == job
     assert list(tmp_path.glob("store/stages/search/*/*/attempts/a0001/RELEASED"))
