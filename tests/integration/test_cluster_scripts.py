@@ -90,7 +90,7 @@ def test_a_job_runs_a_sweep_to_its_end(tmp_path: Path, slurm: dict[str, str]) ->
     process = start(JOB, tmp_path, slurm, epochs=1)
     output = end(process)
     assert process.returncode == 0, output
-    assert "1/1" in output
+    assert "1 of 1" in output
     assert "asks nobody for a token" not in output
     assert not Path(slurm["REQUEUED"]).exists()
 
@@ -99,7 +99,7 @@ def test_the_tasks_of_an_array_share_a_sweep(tmp_path: Path, slurm: dict[str, st
     tasks = [start(ARRAY, tmp_path, slurm, epochs=1) for _ in range(2)]
     outputs = [end(task) for task in tasks]
     assert [task.returncode for task in tasks] == [0, 0], outputs
-    assert all("1/1" in output for output in outputs)
+    assert all("1 of 1" in output for output in outputs)
     attempts = Store.open(tmp_path / "store").read("attempts").to_pylist()
     assert {row["kind"]: row["status"] for row in attempts} == dict.fromkeys(KINDS, "ok")
     assert len(attempts) == len(KINDS), "a stage was computed twice"

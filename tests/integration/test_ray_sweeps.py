@@ -3,7 +3,6 @@
 import io
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
@@ -13,7 +12,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import command_process
 import psutil
@@ -23,6 +21,7 @@ import pytest
 from PIL import Image
 from repository import SUPPORT
 from sklearn.datasets import load_digits
+from sweep_rows import computed, live_names, numbers
 from tiny_sweeps import SETTINGS as TINY
 
 from orchestrate.planning.plan import TrialSpec, plan
@@ -40,9 +39,6 @@ UMASK = 0o027
 SETTINGS = TINY | {stage: TINY[stage] | {"epochs": 4} for stage in ("search", "retrain")}
 NUM_EPOCHS = 2 * (4 + 4) + 4
 """Of two searches with their retrainings, and of a random baseline."""
-NOT_REPEATABLE = {"attempt", "wall_s", "images_per_s", "written_at"}
-BY_STAGE = [("stage_key", "ascending")]
-BY_EPOCH = [*BY_STAGE, ("epoch", "ascending")]
 
 
 def planned(
@@ -159,34 +155,6 @@ def whole(trials: list[TrialSpec], tmp_path_factory: pytest.TempPathFactory) -> 
 
 def submitted(store: Store, trials: list[TrialSpec]) -> Submission:
     return submit(store, "sweep", trials, Resources(gpus_per_trial=0))
-
-
-def numbers(store: Store) -> dict[str, list[dict[str, Any]]]:
-    """Every row of every stage, without what differs from run to run."""
-    tables = {"epochs": BY_EPOCH, "genotypes": BY_STAGE, "retrains": BY_STAGE}
-    return {
-        name: [
-            {column: value for column, value in row.items() if column not in NOT_REPEATABLE}
-            for row in store.read(name).sort_by(order).to_pylist()
-        ]
-        for name, order in tables.items()
-    }
-
-
-def computed(store: Store) -> Counter[tuple[str, int]]:
-    """How often each epoch of each stage was computed, from the logs of all attempts."""
-    found: Counter[tuple[str, int]] = Counter()
-    for log in store.root.glob("stages/*/*/*/attempts/a*/log.txt"):
-        key = log.parents[2].name
-        found.update(
-            (key, int(n)) for n in re.findall(r"^\S+ \S+ epoch (\d+) ", log.read_text(), re.M)
-        )
-    return found
-
-
-def live_names(store: Store, table: str) -> list[str]:
-    """Stage keys of the files of a table as they lie there, whichever attempt counts."""
-    return [path.name.partition(".")[0] for path in (store.root / "live" / table).glob("*.parquet")]
 
 
 def holder_pid(store: Store, trial: TrialSpec) -> int | None:
