@@ -9,6 +9,7 @@ from cli import (
     arch,
     attempts,
     clean,
+    compact,
     compare,
     console,
     derive,
@@ -48,6 +49,7 @@ results.app.command()(query.export)
 results.app.command()(compare.compare)
 results.app.command()(compare.best)
 results.app.command()(compare.diff)
+results.app.command()(compact.compact)
 app.add_typer(results.app, name="results")
 arch.app.command()(export.export)
 app.add_typer(store.app, name="store")

@@ -42,15 +42,16 @@ def check(
         fairdarts store check
         fairdarts store check --repair
     """
-    from orchestrate.running import store_check
+    from orchestrate.running.faults import repair as repair_fault
+    from orchestrate.running.store_check import store_faults
     from results.store.store import Store
 
     opened = Store.open(store)
     with working("reading the store"):
-        faults = list(store_check.store_faults(opened))
+        faults = list(store_faults(opened))
     if repair:
         for fault in faults:
-            store_check.repair(opened, fault)
+            repair_fault(opened, fault)
     if format_ is Format.JSON:
         print_json(
             [

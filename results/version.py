@@ -3,3 +3,6 @@
 SCHEMA_MAJOR = 1
 SCHEMA_MINOR = 4
 """Raised when a column is added. This program reads newer minor versions, but not newer majors."""
+SEALED_MAJOR = SCHEMA_MAJOR + 1
+"""Of a store with sealed files: its tables are the same, but a program that only looks for live
+files would take its finished stages for missing, and must refuse it."""

@@ -24,6 +24,7 @@ from orchestrate.running.drivers import announced
 from orchestrate.running.handout import Handout
 from orchestrate.running.preflight import check_nodes
 from orchestrate.running.processes import run_processes
+from orchestrate.running.sealing import sealing
 from orchestrate.running.silences import Silences
 from orchestrate.running.status import TrialStatus, sweep_status
 from orchestrate.running.stopping import RunEnd, Stopping
@@ -81,10 +82,11 @@ def run_sweep(
             waiting.tell(agenda.held)
 
         if not agenda.is_finished:  # Else do not start Ray, which takes seconds.
-            if backend is Backend.PROCESS:
-                _run_on_processes(store, submission, agenda, driver.run, look)
-            else:
-                _run_on_ray(store, submission, agenda, driver.run, look, address, say)
+            with sealing(store, say):
+                if backend is Backend.PROCESS:
+                    _run_on_processes(store, submission, agenda, driver.run, look)
+                else:
+                    _run_on_ray(store, submission, agenda, driver.run, look, address, say)
         return stopping.end(sweep_status(store, submission.trials))
 
 

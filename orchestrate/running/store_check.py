@@ -5,8 +5,8 @@ it is written again. Otherwise a stage may no longer be done: it continues from 
 or is computed again, when its sweep runs.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from orchestrate.planning.submission import (
     write_plan,
     write_trials,
 )
+from orchestrate.running.faults import AGAIN, DAMAGED, Fault
+from orchestrate.running.sealed_check import manifest_faults, pack_faults
 from orchestrate.stages.checkpoints import verified_checkpoint
 from orchestrate.stages.holder import Holder
 from orchestrate.stages.paths import StagePaths
@@ -28,24 +30,8 @@ from orchestrate.statuses import Status
 from results.errors import DamagedFile
 from results.store.codec import decode
 from results.store.files import parsed, write_json
-from results.store.layout import LOST_AND_FOUND, PLAN_TABLE, ROWS_OF, live_name, plan_name
+from results.store.layout import PLAN_TABLE, ROWS_OF, live_name, plan_name
 from results.store.store import Store
-
-AGAIN = "it continues from its last checkpoint, or is computed again, when its sweep is run"
-DAMAGED = "is damaged"
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A damaged or missing file, and its remedy."""
-
-    path: Path
-    what: str
-    """What is wrong with the file: the end of a sentence that begins with its name."""
-    remedy: str
-    """What happens after `repair`."""
-    restore: Callable[[], object] | None = None
-    """Writes the file again; None if that is not possible or not necessary."""
 
 
 def store_faults(store: Store) -> Iterator[Fault]:
@@ -53,6 +39,12 @@ def store_faults(store: Store) -> Iterator[Fault]:
 
     This reads every byte of the store; most of them are in checkpoints.
     """
+    yield from manifest_faults(store)
+    try:
+        store.manifest()
+    except DamagedFile:
+        return  # Without it, it is not known which stages are done.
+    yield from pack_faults(store)
     yield from _of_plans(store)
     planned = _planned_stages(store)
     for folder in sorted(store.root.glob("stages/*/*/*")):
@@ -65,16 +57,6 @@ def store_faults(store: Store) -> Iterator[Fault]:
     for record in sorted(store.root.glob("trainings/*/*.json")):
         if parsed(record, StageSpec.from_dict) is None:
             yield Fault(record, DAMAGED, "it is written again when it is needed")
-
-
-def repair(store: Store, fault: Fault) -> None:
-    """Move the damaged file to `lost+found/`, and write it again if possible."""
-    if fault.path.exists():
-        target = store.root / LOST_AND_FOUND / fault.path.relative_to(store.root)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        fault.path.replace(target)
-    if fault.restore is not None:
-        fault.restore()
 
 
 def _of_plans(store: Store) -> Iterator[Fault]:
@@ -129,6 +111,8 @@ def _of_checkpoints(paths: StagePaths) -> Iterator[Fault]:
 
 
 def _of_rows(store: Store, paths: StagePaths) -> Iterator[Fault]:
+    if paths.sealed() is not None:
+        return  # Neither its mark nor its live rows are needed any more.
     key, kind = paths.folder.name, paths.folder.parents[1].name
     done = parsed(paths.done, Done.of)
     if paths.done.exists() and done is None:

@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from results.store.layout import STAGE_KINDS
+from results.store.manifest import SealedStage
 from results.store.store import Store
 
 
@@ -125,6 +126,12 @@ class StagePaths:
         """Whether the tables still have the rows of that attempt; see `Store.has_rows`."""
         kind, key = self.folder.parents[1].name, self.folder.name
         return kind not in STAGE_KINDS or Store(self.folder.parents[3]).has_rows(kind, key, attempt)
+
+    def sealed(self) -> SealedStage | None:
+        """What the store has sealed of the stage; None: nothing, so its own files count."""
+        if self.folder.parents[1].name not in STAGE_KINDS:
+            return None
+        return Store(self.folder.parents[3]).manifest().stages.get(self.folder.name)
 
     def checkpoint_records(self) -> list[Path]:
         """The record beside each checkpoint, newest first."""

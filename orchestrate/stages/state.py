@@ -9,6 +9,7 @@ from orchestrate.stages.paths import AttemptPaths, StagePaths
 from orchestrate.statuses import Outcome, Status
 from results.statuses import FailureKind
 from results.store.files import parsed
+from results.store.manifest import SealedStage
 
 CONTINUES = (FailureKind.DISK_FULL, FailureKind.STOPPED, FailureKind.STALLED)
 """Kinds of ends that are not the stage's own fault: it is lost, and continues with the next run."""
@@ -62,6 +63,8 @@ class StageState:
 def stage_state(stage_dir: Path) -> StageState:
     """The state of the stage in that folder."""
     paths = StagePaths(stage_dir)
+    if (sealed := paths.sealed()) is not None:
+        return sealed_state(paths, sealed)
     numbers = paths.attempt_numbers()
     newest = max(numbers, default=0)
     log = paths.attempt(newest).log if newest else None
@@ -98,6 +101,18 @@ def stage_state(stage_dir: Path) -> StageState:
         )
     reason = _why_given_up(paths, newest)
     return StageState(Status.LOST, newest, num_failures, reason=reason, log=log)
+
+
+def sealed_state(paths: StagePaths, sealed: SealedStage) -> StageState:
+    """The state of a stage whose rows are sealed, without looking at its folder."""
+    return StageState(
+        Status.DONE,
+        sealed.attempt,
+        num_failures=0,
+        outcome=Outcome.OK if sealed.invalid is None else Outcome.INVALID,
+        reason=sealed.invalid or "",
+        log=paths.attempt(sealed.attempt).log,
+    )
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,8 @@ def decode(
         written = frozenset(file.schema_arrow.names)
         known = [name for name in schema.names if name in written]
         found = file.read(columns=known, use_threads=False)  # Threads cost more than a small file.
+        if found.schema.equals(schema):
+            return found
         arrays = [
             found[field.name] if field.name in written else pa.nulls(len(found), field.type)
             for field in schema

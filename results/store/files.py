@@ -48,11 +48,16 @@ def write_whole(path: Path, content: bytes, mode: int | None = None) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as JSON to `path`, whole or not at all."""
-    write_whole(path, (json.dumps(value, indent=2) + "\n").encode())
+    write_whole(path, _json(value))
 
 
 def claim_json(path: Path, value: Any) -> bool:
-    """Write `value` as JSON to `path` unless `path` exists: of many processes, one succeeds.
+    """Write `value` as JSON to `path` unless `path` exists, see `claim_whole`."""
+    return claim_whole(path, _json(value))
+
+
+def claim_whole(path: Path, content: bytes) -> bool:
+    """Write `content` to `path` unless `path` exists: of many processes, one succeeds.
 
     Returns:
         True if this process wrote it.
@@ -60,7 +65,7 @@ def claim_json(path: Path, value: Any) -> bool:
     _make_folder(path.parent)
     claim = path.parent / f".claim-{secrets.token_hex(8)}.tmp"
     try:
-        write_json(claim, value)
+        write_whole(claim, content)
         # A hard link fails if its target exists; a rename would replace it.
         os.link(claim, path)
     except FileExistsError:
@@ -94,6 +99,10 @@ def parsed(path: Path, parse: Callable[[Any], T]) -> T | None:
         return parse(read_json(path))
     except (OSError, DamagedFile, KeyError, TypeError, ValueError, AttributeError):
         return None
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, indent=2) + "\n").encode()
 
 
 def _make_folder(path: Path) -> None:

@@ -8,10 +8,12 @@
     digests/                            digests of images, read once for all nodes
     live/<table>/<name>.parquet         one small file for each writer, always written whole
     lost+found/                         damaged files that `fairdarts store check` moved away
-    sealed/<table>/                     reserved: large immutable files, named by manifests
+    sealed/MANIFEST-00000007.json       which stages are sealed, and in which files; see `manifest`
+    sealed/<table>/<pack>.parquet       rows of many finished stages; never changed
 
 `<k2>` is the first two digits of the key. A live file of the table `trials` is named
-`<sweep>.<submission>`; in any other table it is named `<key>.a<attempt>`.
+`<sweep>.<submission>`; in any other table it is named `<key>.a<attempt>`. A pack is named after the
+number of the manifest that named it first, such as `00000007-1f2e3d4c`.
 """
 
 import re
@@ -22,7 +24,8 @@ from results.errors import StoreError
 FORMAT = "fairdarts-store"
 STORE_FILE = "STORE.json"
 LOST_AND_FOUND = "lost+found"
-FOLDERS = ("sweeps", "stages", "trainings", "drivers", "live", "sealed", LOST_AND_FOUND)
+SEALED = "sealed"
+FOLDERS = ("sweeps", "stages", "trainings", "drivers", "live", SEALED, LOST_AND_FOUND)
 """Folders of a store. A freshly formatted disk has its own `lost+found`."""
 ROWS_OF: dict[str, tuple[str, ...]] = {
     "search": ("epochs",),
@@ -42,6 +45,8 @@ _KEY = re.compile(r"[0-9a-f]{16}")
 _SWEEP = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _PLAN_NAME = re.compile(rf"{_SWEEP.pattern}(\.[0-9]{{4,9}})?")
 _ATTEMPT_NAME = re.compile(rf"({_KEY.pattern})\.a([0-9]{{4,9}})")
+_MANIFEST = re.compile(r"MANIFEST-([0-9]{8})")
+_PACK_NAME = re.compile(r"([0-9]{8})-[0-9a-f]{8}")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
@@ -161,3 +166,20 @@ def split_live_name(name: str) -> tuple[str, int]:
     if match is None:
         raise StoreError(f"name (={name!r}) must have the form <key>.a<attempt>.")
     return match[1], int(match[2])
+
+
+def manifest_name(number: int) -> str:
+    """Name of the file with that manifest."""
+    return f"MANIFEST-{number:08d}.json"
+
+
+def manifest_number(stem: str) -> int:
+    """The number of a manifest or of its copy, from its name without suffix; 0 if it is none."""
+    match = _MANIFEST.fullmatch(stem)
+    return int(match[1]) if match else 0
+
+
+def pack_number(name: str) -> int:
+    """The number of the manifest that may name a pack; 0 if that is no name of a pack."""
+    match = _PACK_NAME.fullmatch(name)
+    return int(match[1]) if match else 0

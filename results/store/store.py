@@ -1,7 +1,8 @@
 """The store: one folder that many processes write and anybody reads, without locks.
 
-Every file has one writer and is written whole. A new attempt at a stage writes a new file. Readers
-take the highest attempt of each stage, so an old attempt that wakes up does no harm.
+Every live file has one writer and is written whole. A new attempt at a stage writes a new file.
+Readers take the highest attempt of each stage, so an old attempt that wakes up does no harm. The
+rows of finished stages are moved to a few large sealed files, see `seal`.
 """
 
 import errno
@@ -15,10 +16,13 @@ from typing import TYPE_CHECKING, Any, Self
 from results.errors import DamagedFile, StoreError
 from results.store import layout
 from results.store.files import read_json, write_json, write_whole
-from results.version import SCHEMA_MAJOR, SCHEMA_MINOR
+from results.store.manifest import Manifest, newest_manifest
+from results.version import SCHEMA_MAJOR, SCHEMA_MINOR, SEALED_MAJOR
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from results.store.sealed import Rows
 
 # pyarrow is imported where Parquet is touched: planning a sweep needs paths only.
 
@@ -105,10 +109,10 @@ class Store:
                 f"{path} is damaged (schema_major is {major!r}): restore it from a copy, or delete "
                 "it and run the sweep again."
             )
-        if major > SCHEMA_MAJOR:
+        if major > SEALED_MAJOR:
             raise StoreError(
                 f"{store.root} has schema version {major}, this program reads up to "
-                f"{SCHEMA_MAJOR}: install a newer fairdarts."
+                f"{SEALED_MAJOR}: install a newer fairdarts."
             )
         return store
 
@@ -218,23 +222,78 @@ class Store:
             StoreError: If there is no such table.
             DamagedFile: If a file is damaged.
         """
+        from results.store.codec import concat
+
+        rows = self.scan(table, names, columns)
+        sealed = [] if rows.sealed is None else [rows.sealed.read(columns)]
+        return concat(table, [*sealed, rows.live], columns)
+
+    def scan(
+        self,
+        table: str,
+        names: Collection[str] | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> "Rows":
+        """Find the same rows as `read`, but leave those that are sealed in their files.
+
+        Args:
+            table: Name of the table.
+            names: As of `read`.
+            columns: Columns that will be read, which are compared with their checksums; None: all.
+        Raises:
+            StoreError, DamagedFile: As `read`.
+        """
         from results.store.codec import concat, decode
+        from results.store.sealed import Rows, sealed_rows
 
         for _ in range(1 + NUM_RETRIES):
             try:
+                live = self._live_files(table, names)
+                # Read after the folder was listed: what was sealed before that is in it, and what
+                # is sealed later is missing below.
+                manifest = self.manifest()
+                live = [path for path in live if not _is_sealed(table, path.stem, manifest)]
+                sealed = sealed_rows(self.root, manifest, table, names, columns)
                 # Each file is read in one go: two reads could see two versions of it.
-                parts = [
-                    decode(table, path, path.read_bytes(), columns)
-                    for path in self._live_files(table, names)
-                ]
+                parts = [decode(table, path, path.read_bytes(), columns) for path in live]
             except OSError as error:
                 if error.errno not in GONE:
                     raise
             else:
-                return concat(table, parts, columns)
-        raise StoreError(
-            f"live {table} files of {self.root} changed while they were read: try again."
-        )
+                return Rows(concat(table, parts, columns), sealed)
+        raise StoreError(f"{table} files of {self.root} changed while they were read: try again.")
+
+    def live_attempts(self) -> dict[str, list[int]]:
+        """The stages with live rows in the table `attempts`: the numbers of their attempts."""
+        numbers: dict[str, list[int]] = {}
+        for path in self._files("attempts", None):
+            key, number = layout.split_live_name(path.stem)
+            numbers.setdefault(key, []).append(number)
+        return numbers
+
+    def sealed_live_files(self, manifest: Manifest) -> list[Path]:
+        """Live files whose rows are sealed."""
+        return [
+            path
+            for table in (*layout.STAGE_TABLES, "attempts")
+            for path in self._files(table, None)
+            if _is_sealed(table, path.stem, manifest)
+        ]
+
+    def raise_major(self) -> None:
+        """Make programs refuse the store that do not know sealed files, before there are any."""
+        path = self.root / layout.STORE_FILE
+        header = read_json(path)
+        if header["schema_major"] < SEALED_MAJOR:
+            write_json(path, header | {"schema_major": SEALED_MAJOR})
+
+    def manifest(self) -> Manifest:
+        """What is sealed now.
+
+        Raises:
+            DamagedFile: If the newest manifest is damaged.
+        """
+        return newest_manifest(self.root)
 
     def has_rows(self, kind: str, key: str, attempt: int) -> bool:
         """Whether all files that an attempt at a stage must leave are there and complete.
@@ -243,7 +302,12 @@ class Store:
         """
         name = layout.live_name(key, attempt)
         tables = layout.ROWS_OF[layout.check_kind(kind)]
-        return all(_ends_as_parquet(self.live_path(table, name)) for table in tables)
+        # The live files first: if they are gone because the stage was sealed just now, the manifest
+        # says so.
+        return (
+            all(_ends_as_parquet(self.live_path(table, name)) for table in tables)
+            or key in self.manifest().stages
+        )
 
     def supersede(self, table: str, key: str, attempt: int) -> None:
         """Delete the files of attempts before `attempt`, which has written its own.
@@ -293,6 +357,18 @@ class Store:
             return []
         paths = (folder / name for name in sorted(found) if name.endswith(SUFFIX))
         return [path for path in paths if layout.is_live_name(table, path.stem)]
+
+
+def _is_sealed(table: str, name: str, manifest: Manifest) -> bool:
+    """Whether the rows of a live file are sealed, too, or worth nothing beside the sealed ones.
+
+    A stage that is sealed is done. What an old attempt at it still writes does not count.
+    """
+    if table == layout.PLAN_TABLE:
+        return False
+    key, attempt = layout.split_live_name(name)
+    stage = manifest.stages.get(key)
+    return stage is not None and (table in layout.STAGE_TABLES or attempt <= stage.attempt)
 
 
 def _ends_as_parquet(path: Path) -> bool:

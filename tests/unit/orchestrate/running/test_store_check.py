@@ -10,9 +10,10 @@ from tiny_sweeps import key_of, tiny_sweep, tiny_trials
 
 from orchestrate.planning.plan import TrialSpec
 from orchestrate.planning.submission import load_submission, submit
+from orchestrate.running.faults import repair
 from orchestrate.running.runner import run_here
 from orchestrate.running.status import sweep_status
-from orchestrate.running.store_check import repair, store_faults
+from orchestrate.running.store_check import store_faults
 from orchestrate.stages.paths import StagePaths
 from results.store.store import Store
 

@@ -1,0 +1,36 @@
+"""A fault of a store, as `store_check` finds it, and its repair."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from results.store.layout import LOST_AND_FOUND
+from results.store.store import Store
+
+AGAIN = "it continues from its last checkpoint, or is computed again, when its sweep is run"
+DAMAGED = "is damaged"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A damaged or missing file, and its remedy."""
+
+    path: Path
+    what: str
+    """What is wrong with the file: the end of a sentence that begins with its name."""
+    remedy: str
+    """What happens after `repair`."""
+    restore: Callable[[], object] | None = None
+    """Writes the file again; None if that is not possible or not necessary."""
+    is_moved: bool = True
+    """Whether `repair` moves the file away."""
+
+
+def repair(store: Store, fault: Fault) -> None:
+    """Move the damaged file to `lost+found/`, and write it again if possible."""
+    if fault.is_moved and fault.path.exists():
+        target = store.root / LOST_AND_FOUND / fault.path.relative_to(store.root)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fault.path.replace(target)
+    if fault.restore is not None:
+        fault.restore()

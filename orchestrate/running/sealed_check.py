@@ -1,0 +1,58 @@
+"""Finds damage to sealed files: to the manifest, and to the packs that it names."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from orchestrate.running.faults import DAMAGED, Fault
+from results.errors import DamagedFile
+from results.store.blocks import check_blocks
+from results.store.files import write_whole
+from results.store.layout import SEALED, manifest_name
+from results.store.manifest import copy_of, decoded, manifest_numbers
+from results.store.seal import unseal
+from results.store.sealed import sealed_path
+from results.store.store import Store
+
+UNSEALED = (
+    "what is intact of its stages is written to live files; the others continue from their last "
+    "checkpoints, or are computed again, when their sweeps are run"
+)
+
+
+def manifest_faults(store: Store) -> Iterator[Fault]:
+    """Damage to the newest manifest or to its copy."""
+    number = max(manifest_numbers(store.root), default=0)
+    if not number:
+        return
+    path = store.root / SEALED / manifest_name(number)
+    intact = {}
+    for one in (path, copy_of(path)):
+        try:
+            content = one.read_bytes()
+            decoded(one, content)
+            intact[one] = content
+        except (FileNotFoundError, DamagedFile):
+            continue
+    for one, other in ((path, copy_of(path)), (copy_of(path), path)):
+        if one not in intact:
+            what = DAMAGED if one.exists() else "is missing"
+            if other in intact:
+                restore = partial(write_whole, one, intact[other])
+                yield Fault(one, what, "restored from its copy", restore)
+            else:
+                remedy = "nothing can be done: restore it from a backup"
+                yield Fault(one, what, remedy, is_moved=False)
+
+
+def pack_faults(store: Store) -> Iterator[Fault]:
+    """Damaged and missing files of packs."""
+    for pack in store.manifest().packs:
+        for table, file in pack.files.items():
+            path = sealed_path(store.root, table, pack.name)
+            restore = partial(unseal, store, pack.name)
+            try:
+                check_blocks(path, file.num_bytes, file.sums)
+            except FileNotFoundError:
+                yield Fault(path, "is missing", UNSEALED, restore)
+            except DamagedFile:
+                yield Fault(path, DAMAGED, UNSEALED, restore)

@@ -1,0 +1,259 @@
+"""Sealed rows give the answers that live ones gave, and damage to them is noticed."""
+
+import random
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from results.errors import DamagedFile
+from results.schema import SCHEMA
+from results.store import manifest
+from results.store import seal as seal_module
+from results.store.layout import ROWS_OF, SEALED, live_name
+from results.store.manifest import SealedStage
+from results.store.seal import seal
+from results.store.store import Store
+
+TABLES = ("attempts", "epochs", "genotypes", "retrains")
+KINDS = ("search", "derive", "retrain")
+
+
+def key(number: int) -> str:
+    return f"{number:016x}"
+
+
+def write_stage(store: Store, number: int, attempt: int = 1, loss: float = 0.5) -> SealedStage:
+    """A finished stage whose kind follows from its number."""
+    kind = KINDS[number % len(KINDS)]
+    own: Mapping[str, Any] = {"stage_key": key(number), "kind": kind}
+    rows: dict[str, list[dict[str, Any]]] = {
+        "epochs": [
+            {**own, "epoch": epoch, "train_loss": loss + number + epoch / 8}
+            | ({"alphas": [float(epoch), 1.5], "gates": [0.25, 0.5]} if kind == "search" else {})
+            for epoch in range(25)
+        ],
+        "genotypes": [{**own, "genotype_json": f"genotype {number}", "valid": True}],
+        "retrains": [{"stage_key": key(number), "test_top1_pct": 90.0 + number}],
+    }
+    for table in ROWS_OF[kind]:
+        store.write_rows(table, live_name(key(number), attempt), rows[table])
+    for tried in range(1, attempt + 1):
+        status = "ok" if tried == attempt else "failed"
+        row = {**own, "attempt": tried, "status": status}
+        store.write_rows("attempts", live_name(key(number), tried), [row])
+    return SealedStage(kind, attempt)
+
+
+def write_stages(store: Store, numbers: range) -> dict[str, SealedStage]:
+    return {key(number): write_stage(store, number, number % 2 + 1) for number in numbers}
+
+
+def answers(store: Store) -> dict[str, pa.Table]:
+    return {
+        table: store.read(table).sort_by([(name, "ascending") for name in SCHEMA[table].key])
+        for table in TABLES
+    }
+
+
+def live_files(store: Store) -> list[Path]:
+    return [path for path in store.root.glob("live/*/*") if path.is_file()]
+
+
+def sealed_names(store: Store) -> set[str]:
+    return {path.stem for path in store.root.glob(f"{SEALED}/*/*")}
+
+
+@pytest.fixture
+def small_packs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seal_module, "PACK_STAGES", 6)
+
+
+def test_sealing_changes_no_answer_and_leaves_no_live_file_of_a_sealed_stage(store: Store) -> None:
+    stages = write_stages(store, range(9))
+    write_stage(store, 20)  # Not finished: it stays as it is.
+    before = answers(store)
+
+    assert seal(store, stages) == 9
+
+    assert answers(store) == before
+    assert {path.name[:16] for path in live_files(store)} == {key(20)}
+    assert len(sealed_names(store)) == 1
+    for number in (0, 1, 2, 20):
+        for table in TABLES:
+            wanted = before[table].filter(pa.compute.field("stage_key") == key(number))
+            assert store.read(table, [key(number)]).to_pylist() == wanted.to_pylist()
+
+
+def test_columns_are_read_alone(store: Store) -> None:
+    stages = write_stages(store, range(3))
+    seal(store, stages)
+
+    losses = store.read("epochs", [key(0)], ["train_loss"])
+
+    assert losses.column_names == ["train_loss"]
+    assert losses["train_loss"].to_pylist() == [0.5 + epoch / 8 for epoch in range(25)]
+
+
+@pytest.mark.usefixtures("small_packs")
+def test_many_seals_leave_few_packs(store: Store) -> None:
+    before = None
+    for first in range(0, 20, 2):
+        stages = write_stages(store, range(first, first + 2))
+        before = answers(store)
+        seal(store, stages)
+        assert answers(store) == before
+
+    assert len(sealed_names(store)) == 4  # three full ones of 6, and one of 2
+    assert len(store.manifest().stages) == 20
+
+
+def test_a_second_seal_has_nothing_to_do(store: Store) -> None:
+    stages = write_stages(store, range(4))
+    seal(store, stages)
+    files = {path: path.stat().st_mtime_ns for path in store.root.glob(f"{SEALED}/**/*")}
+
+    assert seal(store, stages) == 0
+
+    assert {path: path.stat().st_mtime_ns for path in store.root.glob(f"{SEALED}/**/*")} == files
+
+
+def test_what_an_old_attempt_writes_after_the_seal_does_not_count(store: Store) -> None:
+    stages = write_stages(store, range(3))
+    before = answers(store)
+    seal(store, stages)
+
+    for number in range(3):
+        write_stage(store, number, loss=99.0)
+
+    assert answers(store) == before
+    seal(store, write_stages(store, range(3, 5)))
+    assert not live_files(store)
+
+
+@pytest.mark.parametrize("harm", ["gone", "damaged", "empty"])
+def test_a_stage_without_intact_rows_is_not_sealed(store: Store, harm: str) -> None:
+    stages = write_stages(store, range(3))
+    path = store.live_path("retrains", live_name(key(2), 1))
+    if harm == "gone":
+        path.unlink()
+    elif harm == "damaged":
+        path.write_bytes(path.read_bytes()[:-9])
+    else:
+        store.write_rows("retrains", live_name(key(2), 1), [])
+
+    assert seal(store, stages) == 2
+
+    assert key(2) not in store.manifest().stages
+    assert store.read("epochs", [key(2)]).num_rows == 25
+
+
+def test_of_two_seals_at_the_same_time_one_counts(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stages = write_stages(store, range(6))
+    before = answers(store)
+    commit = seal_module.commit
+
+    def late_commit(root: Path, new: manifest.Manifest) -> bool:
+        monkeypatch.setattr(seal_module, "commit", commit)
+        others = {name: stage for name, stage in stages.items() if name < key(4)}
+        assert seal(store, others) == 4
+        return commit(root, new)
+
+    monkeypatch.setattr(seal_module, "commit", late_commit)
+
+    assert seal(store, stages) == 0
+
+    assert answers(store) == before
+    assert len(store.manifest().stages) == 4
+    assert seal(store, stages) == 2
+    assert answers(store) == before
+    assert sealed_names(store) == {pack.name for pack in store.manifest().packs}
+
+
+def test_a_manifest_whose_number_was_claimed_and_removed_does_not_come_back(store: Store) -> None:
+    stages = write_stages(store, range(4))
+    stale = store.manifest()
+    for number in range(4):
+        seal(store, {key(number): stages[key(number)]})
+    before = answers(store)
+
+    assert not manifest.commit(store.root, manifest.Manifest(stale.number + 1))
+
+    assert answers(store) == before
+
+
+def damages(content: bytes) -> Iterator[bytes]:
+    """Damage all over a file, not only where rows are."""
+    for place in range(0, len(content), max(len(content) // 40, 1)):
+        yield content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :]
+    yield content[:-9]
+    yield b""
+
+
+@pytest.mark.parametrize("table", [*TABLES, "manifest"])
+def test_no_damage_to_a_sealed_file_passes_as_an_answer(store: Store, table: str) -> None:
+    stages = write_stages(store, range(6))
+    before = answers(store)
+    seal(store, stages)
+    pattern = "MANIFEST-*.json" if table == "manifest" else f"{table}/*.parquet"
+    (path,) = (store.root / SEALED).glob(pattern)
+    content = path.read_bytes()
+
+    for damaged in damages(content):
+        path.write_bytes(damaged)
+        with pytest.raises(DamagedFile, match="store check"):
+            answers(store)
+        assert path.read_bytes() == damaged
+
+    path.write_bytes(content)
+    assert answers(store) == before
+
+
+def test_a_missing_sealed_file_is_named(store: Store) -> None:
+    seal(store, write_stages(store, range(3)))
+    (path,) = (store.root / SEALED / "genotypes").iterdir()
+    path.unlink()
+
+    with pytest.raises(DamagedFile, match=rf"{path} is missing"):
+        store.read("genotypes")
+    assert store.read("epochs").num_rows == 50
+
+
+def test_only_what_a_question_needs_is_compared(store: Store) -> None:
+    """Damage to the alphas of a search does not stop those who ask for its losses."""
+    numbers = random.Random(0)
+    rows = [
+        {"stage_key": key(0), "epoch": epoch, "train_loss": 0.5, "alphas": alphas, "gates": alphas}
+        for epoch in range(400)
+        for alphas in ([numbers.random() for _ in range(196)],)
+    ]
+    stages = {key(0): write_stage(store, 0)}
+    store.write_rows("epochs", live_name(key(0), 1), rows)
+    seal(store, stages)
+    (path,) = (store.root / SEALED / "epochs").iterdir()
+    group = pq.read_metadata(path).row_group(0)
+    chunks = [group.column(place) for place in range(group.num_columns)]
+    (alphas,) = [chunk for chunk in chunks if chunk.path_in_schema == "alphas.list.element"]
+    content = bytearray(path.read_bytes())
+    content[alphas.data_page_offset + alphas.total_compressed_size // 2] ^= 1
+    path.write_bytes(content)
+
+    with pytest.raises(DamagedFile):
+        store.read("epochs", columns=["alphas"])
+    assert store.read("epochs", columns=["train_loss"]).num_rows == 400
+
+
+def test_programs_that_know_no_sealed_files_refuse_the_store(store: Store) -> None:
+    header = (store.root / "STORE.json").read_text()
+    seal(store, {})
+    assert (store.root / "STORE.json").read_text() == header
+
+    seal(store, write_stages(store, range(2)))
+
+    assert '"schema_major": 2' in (store.root / "STORE.json").read_text()
+    assert Store.open(store.root) == store
