@@ -24,6 +24,7 @@ from cli import (
     stop,
     store,
     sweep,
+    watch,
 )
 from fairdarts.errors import FairDartsError
 from orchestrate.errors import OrchestrateError
@@ -41,6 +42,7 @@ app = typer.Typer(
 sweep.app.command()(settings.settings)
 sweep.app.command()(attempts.why)
 sweep.app.command()(attempts.logs)
+sweep.app.command()(watch.watch)
 sweep.app.command()(stop.stop)
 sweep.app.command()(clean.clean)
 app.add_typer(sweep.app, name="sweep")

@@ -5,7 +5,7 @@ Both read the store, as `fairdarts sweep status` does, so all three agree.
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.console import Console, Group
@@ -74,23 +74,42 @@ def status_table(
     """
     counts = ", ".join(f"{n} {name}" for name, n in count(statuses).items())
     parts: list[Text | Table] = [Text(f"{counted(len(statuses), 'trial')}: {counts}")]
-    running = [s for s in once_a_stage(statuses) if s.status == Status.RUNNING]
-    if running:
-        table = Table(box=None, pad_edge=False)
-        for name in ("running", "stage", "epoch", "last", "left in stage", "by"):
-            table.add_column(name, justify="right" if name == "epoch" else "left")
-        for status in running[:max_rows]:
-            cells = (status.trial.label, status.stage.kind, *_progress_cells(store, status))
-            # As `Text`, because rich would read brackets in a label as markup.
-            table.add_row(*(Text(clean_text(cell)) for cell in cells))
-        if max_rows is not None and len(running) > max_rows:
-            table.add_row(f"... and {len(running) - max_rows} more")
+    running = [status for status in statuses if status.status == Status.RUNNING]
+    shown = once_a_stage(running)[:max_rows]
+    at = {s.stage.key: p for s in shown if (p := progress(store, s)) is not None}
+    if (table := running_table(statuses, at, max_rows)) is not None:
         parts.append(table)
     problems = [status for status in statuses if has_problem(status)]
     parts += [Text(problem_line(status, is_live)) for status in problems[:max_rows]]
     if max_rows is not None and len(problems) > max_rows:
         parts.append(Text(f"... and {len(problems) - max_rows} more"))
     return Group(*parts)
+
+
+def running_table(
+    statuses: list[TrialStatus], at: Mapping[str, Progress], max_rows: int | None = None
+) -> Table | None:
+    """Make a table of the running trials, a row for each stage; None if there are none.
+
+    Args:
+        statuses: The trials.
+        at: How far stages are, by key.
+        max_rows: Show at most this many; None: all.
+    """
+    running = [s for s in once_a_stage(statuses) if s.status == Status.RUNNING]
+    if not running:
+        return None
+    table = Table(box=None, pad_edge=False)
+    for name in ("running", "stage", "epoch", "last", "left in stage", "by"):
+        table.add_column(name, justify="right" if name == "epoch" else "left")
+    for status in running[:max_rows]:
+        there = _progress_cells(status, at.get(status.stage.key))
+        cells = (status.trial.label, status.stage.kind, *there, status.state.holder)
+        # As `Text`, because rich would read brackets in a label as markup.
+        table.add_row(*(Text(clean_text(cell)) for cell in cells))
+    if max_rows is not None and len(running) > max_rows:
+        table.add_row(f"... and {len(running) - max_rows} more")
+    return table
 
 
 def once_a_stage(statuses: list[TrialStatus]) -> list[TrialStatus]:
@@ -143,11 +162,10 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def _progress_cells(store: Store, status: TrialStatus) -> tuple[str, str, str, str]:
-    at = progress(store, status)
+def _progress_cells(status: TrialStatus, at: Progress | None) -> tuple[str, str, str]:
     if at is None:
-        return "", "", "", status.state.holder
-    return f"{at.epochs_done}/{at.num_epochs}", at.metric, _left(status, at), status.state.holder
+        return "", "", ""
+    return f"{at.epochs_done}/{at.num_epochs}", at.metric, _left(status, at)
 
 
 def _left(status: TrialStatus, at: Progress) -> str:

@@ -63,9 +63,11 @@ class Driver:
 
     @property
     def since(self) -> datetime:
-        """When it started."""
-        began_s = AttemptPaths(self.folder).lease.stat().st_mtime
-        return datetime.fromtimestamp(began_s, UTC)
+        """When it started; now, if it has just ended."""
+        with contextlib.suppress(FileNotFoundError):
+            began_s = AttemptPaths(self.folder).lease.stat().st_mtime
+            return datetime.fromtimestamp(began_s, UTC)
+        return datetime.now(UTC)
 
     def trials(self, store: Store) -> list[TrialSpec]:
         """What it runs; nothing if its plan is damaged."""

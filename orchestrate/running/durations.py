@@ -25,8 +25,12 @@ class Durations:
         """Seconds that a stage takes; 0 for one that does not train."""
         return work(stage) * self._pace.get(stage.kind, 1.0)
 
+    def knows(self, stage: StageSpec) -> bool:
+        """Whether the pace of its kind was measured, or it does not train."""
+        return not work(stage) or stage.kind in self._pace
+
     def measure(self, stage: StageSpec) -> bool:
-        """Take the pace of its kind from a finished stage, if there was none yet.
+        """Take the pace of its kind from the epochs of a stage, if there was none yet.
 
         Returns:
             Whether it was taken, so that estimates have changed.
