@@ -201,7 +201,7 @@ class Agenda:
 
     def give_back_all(self) -> None:
         """Release every stage that this run computes, because its processes are about to end."""
-        for key in self._started:
+        for key in list(self._started):  # Maybe in another thread.
             give_back(self._paths(self._stages[key]).folder, self._run)
 
     def _consider(self, key: str) -> None:

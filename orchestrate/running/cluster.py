@@ -9,13 +9,14 @@ import signal
 import socket
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from orchestrate.errors import ClusterError, RayFailed, first_line
 from orchestrate.planning.resources import num_cpus
+from orchestrate.running.head import watched_head
 from orchestrate.stages.holder import Holder, end_process
 
 # Set before Ray is imported, because Ray reads some of them then. Most of them switch off what this
@@ -43,11 +44,14 @@ MAX_SOCKET_BYTES = 103
 
 
 @contextmanager
-def cluster(address: str | None) -> Iterator[list[dict[str, float]]]:
+def cluster(
+    address: str | None, tidy: Callable[[], None] = lambda: None
+) -> Iterator[list[dict[str, float]]]:
     """Start Ray on this machine, or join a running cluster, until the block ends.
 
     Args:
         address: `host:port` of a cluster's head; None: start Ray here, without its dashboard.
+        tidy: Called before this process ends because the head is gone, see `watched_head`.
     Yields:
         For each live node, how much it has of each resource: `CPU`, `GPU`, ...
     Raises:
@@ -55,10 +59,13 @@ def cluster(address: str | None) -> Iterator[list[dict[str, float]]]:
     """
     with contextlib.ExitStack() as stack:
         how: dict[str, Any] = {}
+        logs = ""
         if address is None:
             folder = stack.enter_context(_own_folder())
             how = {"num_cpus": num_cpus(), "include_dashboard": False, "_temp_dir": folder}
+            logs = f" Ray's logs are in {folder}."
         stack.enter_context(_joined(address, how))
+        stack.enter_context(watched_head(address is None, tidy, logs))
         yield alive_nodes()
 
 

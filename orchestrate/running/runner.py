@@ -6,6 +6,7 @@ crash the user runs the sweep again, and every stage continues from its own file
 
 import contextlib
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 
@@ -119,7 +120,11 @@ def _run_on_ray(
     say: Callable[[str], None],
 ) -> None:
     resources = submission.resources
-    with cluster(address) as nodes:
+    with (
+        tempfile.TemporaryDirectory(prefix="fairdarts-tune-") as scratch,
+        cluster(address, lambda: _tidy(agenda, scratch)) as nodes,
+        ray_faults(),
+    ):
         room = Room(nodes, stage_shares(resources, nodes), resources.max_concurrent)
         # Only now, because Ray reads its settings when it is imported.
         from ray.exceptions import RayError
@@ -127,9 +132,8 @@ def _run_on_ray(
         from orchestrate.running.feed import StageFeed, run_feed
 
         if address is not None:
-            with ray_faults():
-                for warning in check_nodes(store, submission.trials):
-                    say(f"warning: {warning}")
+            for warning in check_nodes(store, submission.trials):
+                say(f"warning: {warning}")
 
         silences = Silences(run, end_on_its_node)
 
@@ -141,19 +145,23 @@ def _run_on_ray(
                     room.nodes = alive_nodes() or room.nodes
 
         try:
-            with ray_faults(), tempfile.TemporaryDirectory(prefix="fairdarts-tune-") as scratch:
-                run_feed(
-                    StageFeed(Handout(store, agenda, room, look_at_all)),
-                    store.root,
-                    room,
-                    run=run,
-                    umask=_umask(),
-                    scratch=scratch,
-                    fresh_processes=resources.fresh_process,
-                    stall_after=resources.stall_after,
-                )
+            run_feed(
+                StageFeed(Handout(store, agenda, room, look_at_all)),
+                store.root,
+                room,
+                run=run,
+                umask=_umask(),
+                scratch=scratch,
+                fresh_processes=resources.fresh_process,
+                stall_after=resources.stall_after,
+            )
         finally:
             agenda.give_back_all()  # Of an interrupted run: nobody should wait for it.
+
+
+def _tidy(agenda: Agenda, scratch: str) -> None:
+    agenda.give_back_all()
+    shutil.rmtree(scratch, ignore_errors=True)
 
 
 def run_here(

@@ -320,6 +320,26 @@ def test_a_run_that_another_process_stops_ends_by_itself_and_the_next_one_has_th
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("part", ["gcs_server", "raylet"])
+def test_a_run_whose_ray_is_killed_says_so_and_gives_everything_back(
+    part: str, store: Store, drivers: Drivers, trials: list[TrialSpec]
+) -> None:
+    submitted(store, trials)
+    driver = drivers.start(store)
+    wait_until(lambda: len(store.read("epochs")) >= 1, "the first epoch")
+    started = psutil.Process(driver.pid).children(recursive=True)
+    (head,) = (process for process in started if process.name() == part)
+    head.kill()
+    wait_until(lambda: driver.poll() is not None, "the driver to end")
+    assert driver.returncode == 1
+    last = drivers.output.read_text().splitlines()[-1]
+    assert last.startswith(f"error: the process {part} of Ray is gone; all finished epochs are")
+    assert not any(process.is_running() for process in started)
+    assert "running" not in count(sweep_status(store, trials))
+    assert not list(store.root.glob("stages/*/*/*/attempts/a*/heartbeat"))
+
+
+@pytest.mark.slow
 def test_processes_that_decode_images_change_no_number_and_end_with_their_trial(
     tmp_path: Path, store: Store, drivers: Drivers
 ) -> None:

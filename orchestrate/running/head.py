@@ -1,0 +1,101 @@
+"""Watches what a run cannot do without, of Ray, and ends this process in good order if it is gone.
+
+Ray itself would wait for a minute and then abort the process, with its stages still taken; or, if
+only its `raylet` is gone, wait for ever.
+"""
+
+import os
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import psutil
+
+PROBE_S = 1.0
+TIMEOUT_S = 5.0
+PATIENCE_S = 40.0
+"""Whoever runs a cluster may start its head again; Ray itself waits for a minute."""
+PARTS = ("gcs_server", "raylet")
+"""Processes of a Ray of our own, without which it does nothing. Nobody starts them again."""
+NOT_FINISHED = 1
+"""Exit code of a run with unfinished trials."""
+
+
+@contextmanager
+def watched_head(is_own: bool, tidy: Callable[[], None], where: str = "") -> Iterator[None]:
+    """Inside, this process ends if the head of its cluster is gone. Ray must be running.
+
+    Nothing less ends it: its main thread may hang in Ray.
+
+    Args:
+        is_own: Whether this process has started the cluster: then its other processes end, too.
+        tidy: Called before the end.
+        where: Appended to the sentence that says what happened.
+    """
+    watch = _dead_part if is_own else _silent_head
+    stop = threading.Event()
+
+    def end_if_lost() -> None:
+        lost = watch(stop)
+        if not lost:
+            return
+        try:
+            if is_own:
+                _end_children()
+            tidy()
+            sentence = (
+                f"error: {lost} is gone; all finished epochs are kept: run the same command again."
+            )
+            with suppress(OSError):  # The terminal may be gone.
+                print(f"{sentence}{where}", file=sys.stderr, flush=True)
+        finally:
+            os._exit(NOT_FINISHED)
+
+    threading.Thread(target=end_if_lost, daemon=True).start()
+    try:
+        yield
+    finally:
+        stop.set()
+
+
+def _dead_part(stop: threading.Event) -> str:
+    """Wait until a part of our own Ray dies; "" if told to stop before."""
+    children = psutil.Process().children(recursive=True)
+    parts = {name: child for child in children if (name := child.name()) in PARTS}
+    while not stop.wait(PROBE_S):
+        for name, part in parts.items():
+            if not part.is_running() or part.status() == psutil.STATUS_ZOMBIE:
+                return f"the process {name} of Ray"
+    return ""
+
+
+def _silent_head(stop: threading.Event) -> str:
+    """Wait until the head of a cluster answers no more; "" if told to stop before."""
+    import ray
+
+    address = ray.get_runtime_context().gcs_address
+    silent_s = 0.0  # Added up, because this process may have been stopped in between.
+    while silent_s < PATIENCE_S:
+        if stop.wait(PROBE_S):
+            return ""
+        silent_s = 0.0 if _answers(address) else silent_s + PROBE_S
+    return f"the head of the Ray cluster (gcs_server at {address})"
+
+
+def _answers(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=TIMEOUT_S).close()
+    except OSError:
+        return False
+    return True
+
+
+def _end_children() -> None:
+    children = psutil.Process().children(recursive=True)
+    for child in children:
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
+    psutil.wait_procs(children, timeout=TIMEOUT_S)
