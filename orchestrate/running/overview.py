@@ -103,7 +103,7 @@ class Watcher:
         """Measure the pace of each kind on one stage, preferably one that is done."""
         for status in statuses:
             for stage in status.trial.stages:
-                if stage == status.stage and not status.finished:
+                if stage.key == status.stage.key and not status.finished:
                     break
                 if not self._durations.knows(stage):
                     self._durations.measure(stage)

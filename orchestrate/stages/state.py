@@ -65,6 +65,8 @@ def stage_state(stage_dir: Path) -> StageState:
     paths = StagePaths(stage_dir)
     if (sealed := paths.sealed()) is not None:
         return sealed_state(paths, sealed)
+    if not stage_dir.exists():  # Thousands may not have begun: look at one thing only.
+        return StageState(Status.PENDING, 0, 0)
     numbers = paths.attempt_numbers()
     newest = max(numbers, default=0)
     log = paths.attempt(newest).log if newest else None

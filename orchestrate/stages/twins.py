@@ -52,8 +52,6 @@ def wait_for(first: StageSpec, stage: StageSpec, store: Store) -> None:
 def state_of(stage: StageSpec, store: Store) -> StageState:
     """The state of a stage. If it waits for a running twin, it has the twin's state."""
     paths = StagePaths(store.stage_dir(stage.kind, stage.key))
-    if not paths.folder.exists():  # Of thousands that have not begun, look at one thing only.
-        return StageState(Status.PENDING, 0, 0)
     state = stage_state(paths.folder)
     first = parsed(paths.waits_for, StageSpec.from_dict)
     if first is None or state.status not in (Status.PENDING, Status.LOST):
