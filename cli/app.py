@@ -15,6 +15,7 @@ from cli import (
     derive,
     doctor,
     export,
+    judge,
     query,
     results,
     sample,
@@ -52,6 +53,9 @@ results.app.command()(compare.compare)
 results.app.command()(compare.best)
 results.app.command()(compare.diff)
 results.app.command()(compact.compact)
+results.app.command()(judge.power)
+results.app.command()(judge.corr)
+results.app.command()(judge.checklist)
 app.add_typer(results.app, name="results")
 arch.app.command()(export.export)
 app.add_typer(store.app, name="store")

@@ -39,7 +39,7 @@ def sql(
     The tables are trials, outcomes, attempts, epochs, alphas, genotypes, retrains and reference.
     docs/tables.md has their columns and some questions with their SQL. A query only reads these
     tables: it reaches no file, no network and no setting. Only the tables that it names are read
-    from the store.
+    from the store. Without a query there is a prompt, or queries are read from a pipe.
 
     Examples:
 
@@ -52,14 +52,23 @@ def sql(
     from results.query.sql import query as answer
     from results.store.store import Store
 
-    if (query is None) == (file is None):
+    if query is not None and file is not None:
         raise QueryError('give one query: `results sql "SELECT ..."`, or `--file FILE`.')
     check_file(format_, output)
-    text = _read(file) if file is not None else str(query)
-    opened = Store.open(store)
-    with working("answering the query"):
-        rows = answer(chosen(opened, None, all_submissions, where), text, timeout)
-    print_rows(rows, format_, output)
+    text = _read(file) if file is not None else query
+    tables = chosen(Store.open(store), None, all_submissions, where)
+
+    def print_answer(text: str) -> None:
+        with working("answering the query"):
+            rows = answer(tables, text, timeout)
+        print_rows(rows, format_, output)
+
+    if text is None:
+        from cli.prompt import prompt
+
+        prompt(print_answer)
+    else:
+        print_answer(text)
 
 
 def _read(file: Path) -> str:

@@ -94,11 +94,14 @@ def check_file(format_: TableFormat, output: Path | None) -> None:
         check_output(output)
 
 
-def print_rows(table: "pa.Table", format_: TableFormat, output: Path | None) -> None:
-    """Print rows, or write them to a file."""
+def print_rows(
+    table: "pa.Table", format_: TableFormat, output: Path | None, cut: bool = True
+) -> None:
+    """Print rows, or write them to a file; text for people has long cells cut."""
     from results.report.rows import render_rows
 
-    write(render_rows(table, format_.value, terminal_width() if output is None else None), output)
+    width = terminal_width() if output is None else None
+    write(render_rows(table, format_.value, width, cut), output)
 
 
 def write(content: bytes, output: Path | None) -> None:

@@ -1,10 +1,13 @@
 """The table that compares methods: one row for each group of trials that differ only in seeds."""
 
+import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from results.query.labels import tell_apart
 from results.query.stats import (
     interquartile_mean,
+    mean_std,
     mean_std_over_searches,
     means_of_searches,
     spread_within_searches,
@@ -17,11 +20,24 @@ if TYPE_CHECKING:
     import pandas as pd
 
 At = Literal["last", "val"]
+Trial = Mapping[str, Any]
+"""Some columns of a row of `outcomes`."""
 AT: dict[str, str] = {"last": "test_top1_pct", "val": "val_test_top1_pct"}
 """Of which epoch the test accuracy counts: the last one, or the best on held-out training images.
 (The best on test images would be biased upwards, so it is not offered.)"""
 GROUP = ["sweep", "group_id"]
 DESCRIPTION = ["method", "group_label", "space", "dataset", "recipe"]
+KEYS = [
+    "trial_id",
+    "outcome",
+    "reason",
+    "search_key",
+    "sample_key",
+    "retrain_key",
+    "trained_as",
+    "num_damaged",
+]
+"""Columns of `outcomes` that say how a trial ended, and what it shares with others."""
 COUNTS = {outcome: f"num_{outcome}" for outcome in TrialOutcome}
 """For each outcome the column that counts it; these columns add up to `planned`."""
 MEASURES = {
@@ -88,32 +104,46 @@ def aggregate(outcomes: "pd.DataFrame", at: At = "last") -> "pd.DataFrame":
     outcomes = tell_apart(outcomes)
     gates = {name: one for name, one in GATES.items() if one[0] in outcomes}
     measures = MEASURES | {"top1_pct": (AT[at], 1.0)} | gates
-    rows = [_group_row(group, measures, at) for _, group in outcomes.groupby(GROUP, sort=False)]
+    groups: dict[tuple[Any, ...], list[Trial]] = {}
+    for trial in _trials(outcomes, [column for column, _ in measures.values()]):
+        groups.setdefault(tuple(trial[name] for name in GROUP), []).append(trial)
+    rows = [_group_row(group, measures, at) for group in groups.values()]
     of_gates = [f"{measure}_{part}" for measure in gates for part in ("mean", "std")]
     frame = pd.DataFrame(rows, columns=[*COLUMNS[:-1], *of_gates, COLUMNS[-1]])
     return frame.astype(dict.fromkeys([*MEASURE_COLUMNS, *SPREADS, *of_gates], "float64"))
 
 
+def _trials(outcomes: "pd.DataFrame", measured: list[str]) -> "list[Trial]":
+    """The columns that are needed of each trial, with None for what is missing.
+
+    Plain rows, because filtering a wide frame for each of a thousand groups would take minutes.
+    """
+    some = outcomes[list(dict.fromkeys([*GROUP, *DESCRIPTION, *KEYS, *measured]))]
+    rows = some.astype(object).where(some.notna(), None).to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in rows]
+
+
 def _group_row(
-    group: "pd.DataFrame", measures: dict[str, tuple[str, float]], at: At
+    group: list[Trial], measures: dict[str, tuple[str, float]], at: At
 ) -> dict[str, Any]:
-    ok = group[group["outcome"] == TrialOutcome.OK]
-    counts = {column: int((group["outcome"] == end).sum()) for end, column in COUNTS.items()}
+    ok = _ok(group)
+    counts = {
+        column: sum(trial["outcome"] == end for trial in group) for end, column in COUNTS.items()
+    }
     values_of: dict[str, float | None] = {}
     for measure, (column, factor) in measures.items():
         measured = _measured(group, measure, column)
-        values = (measured[column].astype("float64") * factor).tolist()
-        summary = mean_std_over_searches(values, genotype_from(measured).tolist())
+        values = [value * factor for value in _values(measured, column)]
+        summary = mean_std_over_searches(values, map(_genotype_from, measured))
         values_of |= {f"{measure}_mean": summary.mean, f"{measure}_std": summary.std}
-    first = group.iloc[0]
     return {
-        **{name: first[name] for name in (*GROUP, *DESCRIPTION)},
-        "n": genotype_from(ok).nunique(),
-        "planned_searches": genotype_from(group).nunique(),
+        **{name: group[0][name] for name in (*GROUP, *DESCRIPTION)},
+        "n": len({_genotype_from(trial) for trial in ok}),
+        "planned_searches": len({_genotype_from(trial) for trial in group}),
         "planned": len(group),
         **counts,
         "complete": len(ok) == len(group),
-        "num_trainings": _trainings(ok).nunique(),
+        "num_trainings": len({_training(trial) for trial in ok} - {None}),
         **values_of,
         **_spreads(ok, AT[at]),
         "at": at,
@@ -121,63 +151,75 @@ def _group_row(
     }
 
 
-def _measured(group: "pd.DataFrame", measure: str, column: str) -> "pd.DataFrame":
+def _ok(group: list[Trial]) -> list[Trial]:
+    return [trial for trial in group if trial["outcome"] == TrialOutcome.OK]
+
+
+def _values(trials: list[Trial], column: str) -> list[float]:
+    """Values of a column, NaN where there is none."""
+    return [math.nan if (value := trial[column]) is None else float(value) for trial in trials]
+
+
+def _measured(group: list[Trial], measure: str, column: str) -> list[Trial]:
     """The trials whose values count."""
     if measure in GATES:  # Of the search, which has them even if no network came of it.
-        return group[group[column].notna()]
-    ok = group[group["outcome"] == TrialOutcome.OK]
+        return [trial for trial in group if trial[column] is not None]
     # A copied result is a result, but its training took no time.
-    return ok[ok["trained_as"].isna()] if measure == "retrain_s" else ok
+    timed = measure == "retrain_s"
+    return [trial for trial in _ok(group) if not (timed and trial["trained_as"])]
 
 
-def _spreads(ok: "pd.DataFrame", column: str) -> dict[str, float | int | None]:
-    values = ok[column].astype("float64").tolist()
-    searches = genotype_from(ok).tolist()
-    interval = t_interval(mean_std_over_searches(values, searches))
+def _spreads(ok: list[Trial], column: str) -> dict[str, float | int | None]:
+    means = means_of_searches(_values(ok, column), map(_genotype_from, ok)).values()
+    interval = t_interval(mean_std(means))
     # A training that several searches share tells once how much trainings differ.
-    distinct = ok[~_trainings(ok).duplicated()]
+    distinct = list({_training(trial): trial for trial in reversed(ok)}.values())
     num_repeated, retrain_std = spread_within_searches(
-        distinct[column].astype("float64").tolist(), genotype_from(distinct).tolist()
+        _values(distinct, column), map(_genotype_from, distinct)
     )
     return {
         "top1_pct_low": interval and interval.low,
         "top1_pct_high": interval and interval.high,
-        "top1_pct_iqm": interquartile_mean(means_of_searches(values, searches).values()),
+        "top1_pct_iqm": interquartile_mean(means),
         "top1_pct_retrain_std": retrain_std,
         "num_repeated": num_repeated,
     }
 
 
-def genotype_from(trials: "pd.DataFrame") -> "pd.Series[str]":
+def _genotype_from(trial: Trial) -> str:
     """What counts as independent: one search, or one sampled or given genotype."""
-    return trials["search_key"].fillna(trials["sample_key"])
+    return str(trial["search_key"] or trial["sample_key"])
 
 
-def _trainings(trials: "pd.DataFrame") -> "pd.Series[str]":
-    """The stage that trained each trial's network, which may be that of another trial."""
-    return trials["trained_as"].fillna(trials["retrain_key"])
+def _training(trial: Trial) -> str | None:
+    """The stage that trained the trial's network, which may be that of another trial."""
+    key: str | None = trial["trained_as"] or trial["retrain_key"]
+    return key
 
 
-def _notes(group: "pd.DataFrame") -> tuple[str, ...]:
+def _notes(group: list[Trial]) -> tuple[str, ...]:
     """One for each outcome other than ok and its reasons, one on copies, one on damaged images."""
     notes = []
     for outcome in (TrialOutcome.FAILED, TrialOutcome.INVALID, TrialOutcome.UNFINISHED):
-        trials = group[group["outcome"] == outcome]
-        for reason, same in trials.groupby(trials["reason"].fillna(""), sort=False):
-            why = f" ({clean_text(str(reason), MAX_REASON_BYTES)})" if reason else ""
-            notes.append(f"{len(same)} {outcome}{why}, such as trial {same['trial_id'].iloc[0]}")
-    ok = group[group["outcome"] == TrialOutcome.OK]
-    copied = ok[ok["trained_as"].notna()]
-    if len(copied):
-        one = copied.iloc[0]
+        by_reason: dict[str, list[Trial]] = {}
+        for trial in group:
+            if trial["outcome"] == outcome:
+                by_reason.setdefault(trial["reason"] or "", []).append(trial)
+        for reason, same in sorted(by_reason.items()):
+            why = f" ({clean_text(reason, MAX_REASON_BYTES)})" if reason else ""
+            notes.append(f"{len(same)} {outcome}{why}, such as trial {same[0]['trial_id']}")
+    ok = _ok(group)
+    copied = [trial for trial in ok if trial["trained_as"]]
+    if copied:
+        trainings = {_training(trial) for trial in ok}
         notes.append(
             f"{len(copied)} of {len(ok)} ok trials came to the genotype of another trial and have "
-            f"its result, such as trial {one['trial_id']} that of {one['trained_as']}; the ok "
-            f"trials hold {_trainings(ok).nunique()} distinct trainings"
+            f"its result, such as trial {copied[0]['trial_id']} that of {copied[0]['trained_as']}; "
+            f"the ok trials hold {len(trainings)} distinct trainings"
         )
-    damaged = group[group["num_damaged"].fillna(0) > 0]
-    if len(damaged):
-        most = damaged.sort_values("num_damaged", ascending=False).iloc[0]
+    damaged = [trial for trial in group if trial["num_damaged"]]
+    if damaged:
+        most = max(damaged, key=lambda trial: trial["num_damaged"])
         notes.append(
             f"{len(damaged)} of {len(group)} left out damaged images (up to "
             f"{most['num_damaged']}, named in the logs of trial {most['trial_id']})"

@@ -2,8 +2,15 @@
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
+from results.errors import QueryError
+from results.query.aggregate import aggregate
 from results.query.stats import CONFIDENCE, t_quantile
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
 
 POWER = 0.8
 MAX_SEEDS = 100_000
@@ -54,3 +61,57 @@ def seeds_needed(difference: float, std: float, power: float = POWER) -> int | N
 def pairs_needed(level: float = 1 - CONFIDENCE) -> int:
     """Pairs below which the exact paired test cannot reach a level, however large a difference."""
     return math.ceil(1 - math.log2(level))
+
+
+def power_table(
+    difference: float,
+    power: float,
+    stds: Sequence[float] = (),
+    outcomes: "pd.DataFrame | None" = None,
+) -> "pa.Table":
+    """How many seeds a difference takes.
+
+    Args:
+        difference: True difference of the means, in points.
+        power: Chance of seeing it that is wanted.
+        stds: Spread of each arm; one for both.
+        outcomes: Used without `stds`: a row for the spread of each group of trials.
+    Returns:
+        A row for each spread: `seeds` is needed in each arm (null: more than `MAX_SEEDS`).
+        `pairs` is what an exact paired test needs at least, however large the difference.
+    Raises:
+        QueryError: If a number makes no sense, or no group has a spread.
+    """
+    import pyarrow as pa
+
+    if not (difference and math.isfinite(difference)) or not 0 < power < 1:
+        raise QueryError(
+            f"difference (={difference:g}) must not be 0, and power (={power:g}) must lie between "
+            "0 and 1."
+        )
+    if any(not 0 < std < math.inf for std in stds):
+        raise QueryError(f"std (={', '.join(f'{std:g}' for std in stds)}) must be above 0.")
+    spreads: list[dict[str, Any]] = []
+    if stds:
+        spreads.append({"spread_of": "given", "n": None, "std": pooled_std(stds)})
+    else:
+        spreads = _spreads(outcomes)
+    rows = [
+        spread
+        | {"difference": difference, "power": power}
+        | {"seeds": seeds_needed(difference, spread["std"], power), "pairs": pairs_needed()}
+        for spread in spreads
+    ]
+    return pa.Table.from_pylist(rows)
+
+
+def _spreads(outcomes: "pd.DataFrame | None") -> list[dict[str, Any]]:
+    groups = [] if outcomes is None else aggregate(outcomes).to_dict("records")
+    spreads = [
+        {"spread_of": row["group_label"], "n": row["n"], "std": row["top1_pct_std"]}
+        for row in groups
+        if row["top1_pct_std"] > 0
+    ]
+    if not spreads:
+        raise QueryError("no method has a spread, which takes two seeds: give one with --std.")
+    return spreads

@@ -96,10 +96,8 @@ def means_of_searches(
         values: One value for each trial.
         searches: For each trial, what its genotype comes from, such as the key of its search.
     """
-    return {
-        search: math.fsum(retrained) / len(retrained)
-        for search, retrained in _by_search(values, searches).items()
-    }
+    means = {search: mean_std(some).mean for search, some in _by_search(values, searches).items()}
+    return {search: mean for search, mean in means.items() if mean is not None}
 
 
 def mean_std_over_searches(values: Iterable[float], searches: Iterable[Hashable]) -> MeanStd:

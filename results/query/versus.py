@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from results.errors import QueryError
-from results.query.aggregate import AT, At, genotype_from
+from results.query.aggregate import AT, At
 from results.query.comparison import compare, holm
 from results.query.ids import looks_like_id
 from results.query.labels import tell_apart
@@ -55,7 +55,7 @@ def values_of(trials: "pd.DataFrame", at: At = "last") -> Values:
     Samples have no seed in common with searches, so their keys are their own.
     """
     ok = trials[(trials["outcome"] == TrialOutcome.OK) & trials[AT[at]].notna()]
-    searches = genotype_from(ok)
+    searches = ok["search_key"].fillna(ok["sample_key"])
     means = means_of_searches(ok[AT[at]].astype("float64").tolist(), searches.tolist())
     firsts = ok[~searches.duplicated()]
     seeds = firsts["search_seed"].tolist()

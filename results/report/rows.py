@@ -17,7 +17,9 @@ MAX_CELL = 60
 """Longer cells are cut in text; the other formats have them whole."""
 
 
-def render_rows(table: "pa.Table", format: RowFormat = "text", width: int | None = None) -> bytes:
+def render_rows(
+    table: "pa.Table", format: RowFormat = "text", width: int | None = None, cut: bool = True
+) -> bytes:
     """Format a table.
 
     Args:
@@ -26,12 +28,14 @@ def render_rows(table: "pa.Table", format: RowFormat = "text", width: int | None
             one object for each row, with null for NaN. `text` and `latex` round to six digits
             and cut long cells.
         width: Columns of the terminal, for `text`: a wider table is split. None: no limit.
+        cut: Whether long cells are cut.
     """
+    short = _short if cut else _rounded
     formats: dict[str, Callable[[], bytes]] = {
-        "text": lambda: _lines(aligned(_cells(table, _short), width)),
+        "text": lambda: _lines(aligned(_cells(table, short), width)),
         "markdown": lambda: _lines(_markdown(table)),
         "csv": lambda: _csv(table),
-        "latex": lambda: _lines(_latex(table)),
+        "latex": lambda: _lines(_latex(_cells(table, short))),
         "json": lambda: _json(table),
         "parquet": lambda: _parquet(table),
     }
@@ -61,8 +65,12 @@ def _plain_text(value: Any) -> str:
 
 
 def _short(value: Any) -> str:
-    text = f"{value:.6g}" if isinstance(value, float) else _text(value)
-    return f"{text[: MAX_CELL - 1]}…" if len(text) > MAX_CELL else text or "-"
+    text = _rounded(value)
+    return f"{text[: MAX_CELL - 1]}…" if len(text) > MAX_CELL else text
+
+
+def _rounded(value: Any) -> str:
+    return (f"{value:.6g}" if isinstance(value, float) else _text(value)) or "-"
 
 
 def _markdown(table: "pa.Table") -> list[str]:
@@ -70,8 +78,8 @@ def _markdown(table: "pa.Table") -> list[str]:
     return [f"| {' | '.join(line)} |" for line in (header, ["---"] * len(header), *rows)]
 
 
-def _latex(table: "pa.Table") -> list[str]:
-    header, *rows = [[*map(escape_latex, line)] for line in _cells(table, _short)]
+def _latex(cells: list[list[str]]) -> list[str]:
+    header, *rows = [[*map(escape_latex, line)] for line in cells]
     return [
         "% needs \\usepackage{booktabs}",
         f"\\begin{{tabular}}{{{'l' * len(header)}}}",

@@ -1,15 +1,18 @@
 """`results sql` and `results export` as a person calls them."""
 
+import io
 import json
 import shlex
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from in_process import exit_code
 from small_sweep import Trial, submit, write_example
 
 from cli.app import BAD_INPUT
+from cli.tables import TableFormat
 from results.report.questions import QUESTIONS
 from results.store.store import Store
 
@@ -54,7 +57,6 @@ def test_a_query_may_stand_in_a_file_and_its_answer_go_to_one(run: Run, tmp_path
     ("arguments", "message"),
     [
         (["COPY trials TO 'x.csv'"], "error: sql must be a query"),
-        ([], "error: give one query"),
         (["SELECT 1", "--file", "x"], "error: give one query"),
         (["--file", "missing.sql"], "error: missing.sql: No such file"),
         (["SELECT 1", "--format", "parquet"], "error: --format parquet is for a file"),
@@ -65,6 +67,68 @@ def test_a_wrong_call_is_one_sentence(run: Run, arguments: list[str], message: s
     code, out, err = run("results", "sql", *arguments)
     assert (code, out, err.count("\n")) == (BAD_INPUT, "", 1)
     assert message in err
+
+
+class Terminal(io.StringIO):
+    """Standard input of somebody who types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_prompt_answers_until_it_is_left(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = "SELECT count(*) AS n\nFROM trials;\nSELECT topp FROM trials;\nSELECT 7 AS x;\nquit\n"
+    monkeypatch.setattr("sys.stdin", Terminal(typed))
+    code, out, err = run("results", "sql")
+    assert code == 0
+    assert "sql> ...> n\n6\nsql> sql> x\n7\nsql> " in out
+    assert err.startswith("error: Binder Error") and err.count("\n") == 1
+
+
+def test_queries_of_a_pipe_are_answered_up_to_a_wrong_one(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("SELECT 1 AS a;\nSELECT x;\nSELECT 2 AS b;\n"))
+    code, out, err = run("results", "sql")
+    assert (code, out) == (BAD_INPUT, "a\n1\n")
+    assert err.startswith("error: Binder Error")
+
+
+def test_a_condition_chooses_the_trials_of_every_verb(run: Run) -> None:
+    where = ("--where", "method = 'random'", "--format", "json")
+    _, out, _ = run("results", "table", *where)
+    assert [row["method"] for row in json.loads(out)] == ["random"]
+    _, out, _ = run("results", "sql", "SELECT count(*) AS n FROM retrains", *where)
+    assert json.loads(out) == [{"n": 1}]
+    code, _, err = run("results", "best", "--where", "method = 'nothing'")
+    assert code == BAD_INPUT
+    assert "leaves none of 6 trials" in err
+
+
+VERBS = (
+    ("table",),
+    ("table", "--preset", "table3", "--versus", "random"),
+    ("compare", "fairdarts", "random"),
+    ("best", "--by", "test"),
+    ("power", "0.13"),
+    ("checklist",),
+    ("sql", "FROM outcomes"),
+)
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=" ".join)
+def test_every_verb_prints_latex_json_and_parquet(
+    run: Run, tmp_path: Path, verb: tuple[str, ...]
+) -> None:
+    for format_ in (TableFormat.LATEX, TableFormat.JSON, TableFormat.PARQUET):
+        file = tmp_path / f"table.{format_}"
+        code, out, err = run("results", *verb, "--format", format_.value, "-o", file)
+        assert (code, out) == (0, ""), err
+        assert file.stat().st_size
+    table = pq.read_table(tmp_path / "table.parquet")
+    rows = json.loads((tmp_path / "table.json").read_text())
+    assert table.num_rows == len(rows)
+    assert set(table.column_names) == set(rows[0])
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.text)

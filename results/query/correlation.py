@@ -1,0 +1,91 @@
+"""Does a search's own accuracy tell how good its network will be? Kendall's tau."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from results.errors import QueryError
+from results.query.outcomes import to_pandas
+from results.query.sql import query
+from results.query.stats import CONFIDENCE
+from results.query.tables import Tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+SEARCHES = """
+    SELECT search_key, any_value(dataset) AS dataset, recipe, any_value(group_label) AS label,
+        any_value(score) AS search_top1_pct, avg(test_top1_pct) AS test_top1_pct
+    FROM outcomes JOIN (
+        SELECT stage_key, arg_max(arch_top1_pct, epoch) AS score FROM epochs GROUP BY stage_key
+    ) ON stage_key = search_key
+    WHERE outcome = 'ok' AND isfinite(score) AND isfinite(test_top1_pct)
+    GROUP BY search_key, recipe ORDER BY search_key
+"""
+"""Of each search and recipe its own accuracy in the last epoch, and that of its network."""
+MIN_INTERVAL = 8
+"""From this many searches tau has an interval: below, the approximation does not hold."""
+
+
+class Tau(NamedTuple):
+    """Rank correlation of pairs of values."""
+
+    n: int
+    tau: float | None
+    """Kendall's tau-b; None if all values on one side are equal, or there are fewer than two."""
+    low: float | None
+    high: float | None
+    p: float | None
+    """Two-sided, of no correlation; exact without ties."""
+
+
+def kendall(first: Sequence[float], second: Sequence[float]) -> Tau:
+    """Compute tau-b with a 95 % interval.
+
+    Source:
+        The interval is that of Fieller, Hartley & Pearson (Biometrika 44, 1957): atanh(tau) is
+        about normal with variance 0.437 / (n - 4).
+    """
+    from scipy.stats import kendalltau, norm
+
+    n = len(first)
+    if n < 2 or len(set(first)) < 2 or len(set(second)) < 2:
+        return Tau(n, None, None, None, None)
+    found = kendalltau(first, second)
+    tau, p = float(found.statistic), float(found.pvalue)
+    if n < MIN_INTERVAL or abs(tau) > 1 - 1e-12:
+        return Tau(n, tau, None, None, p)
+    half = float(norm.ppf((1 + CONFIDENCE) / 2)) * math.sqrt(0.437 / (n - 4))
+    z = math.atanh(tau)
+    return Tau(n, tau, math.tanh(z - half), math.tanh(z + half), p)
+
+
+def correlations(tables: Tables) -> "pa.Table":
+    """Correlate the search's own accuracy with the test accuracy of the network it came to.
+
+    Args:
+        tables: The trials; a search that was retrained several times counts once, with the mean.
+    Returns:
+        For each data set and recipe a row for all methods together, and one for each of them.
+    Raises:
+        QueryError: If no search has both accuracies.
+    """
+    import pyarrow as pa
+
+    searches = to_pandas(query(tables, SEARCHES))
+    if not len(searches):
+        raise QueryError("no finished trial has both a search's accuracy and that of its network.")
+    rows: list[dict[str, Any]] = []
+    for (dataset, recipe), block in searches.groupby(["dataset", "recipe"], sort=False):
+        where = {"dataset": dataset, "recipe": recipe}
+        methods = list(block.groupby("label", sort=False))
+        if len(methods) > 1:
+            rows.append(where | {"method": "all methods"} | _of(block))
+        rows += [where | {"method": label} | _of(of_one) for label, of_one in methods]
+    return pa.Table.from_pylist(rows)
+
+
+def _of(searches: "pd.DataFrame") -> dict[str, float | int | None]:
+    columns = (searches[name].tolist() for name in ("search_top1_pct", "test_top1_pct"))
+    return kendall(*columns)._asdict()

@@ -1,0 +1,108 @@
+"""Correlation of accuracies, and the checklist."""
+
+import json
+import math
+
+import pytest
+from scipy import stats
+from small_sweep import Trial, attempt, finish, submit
+
+from results.errors import QueryError
+from results.query.checklist import checklist
+from results.query.correlation import correlations, kendall
+from results.query.outcomes import trial_outcomes
+from results.query.power import power_table
+from results.query.tables import Tables
+from results.store.layout import live_name
+from results.store.store import Store
+
+
+@pytest.fixture
+def searched(store: Store) -> Store:
+    """Nine searches whose own accuracy grows with that of their network, but for one."""
+    trials = [Trial("fairdarts", seed) for seed in range(9)] + [Trial("random", 0)]
+    submit(store, "exp", 1, trials)
+    for trial in trials:
+        finish(store, trial, 97.0 + trial.seed / 10)
+    for seed in range(9):
+        rows = [
+            {"stage_key": trials[seed].search_key, "kind": "search", "epoch": epoch}
+            | {"arch_top1_pct": 90.0 + (epoch * seed if seed < 8 else -1)}
+            for epoch in range(2)
+        ]
+        store.write_rows("epochs", live_name(trials[seed].search_key, 1), rows)
+    return store
+
+
+def test_the_last_epoch_of_the_search_is_correlated_with_the_network(searched: Store) -> None:
+    (row,) = correlations(Tables(searched)).to_pylist()
+
+    ours, theirs = [*range(8), -1], range(9)
+    assert (row["method"], row["n"]) == ("fairdarts", 9)
+    assert row["tau"] == pytest.approx(stats.kendalltau(ours, theirs).statistic)
+    half = stats.norm.ppf(0.975) * math.sqrt(0.437 / 5)
+    assert math.atanh(row["high"]) - math.atanh(row["tau"]) == pytest.approx(half)
+    assert row["low"] < row["tau"] < row["high"]
+
+
+def test_a_correlation_that_cannot_be_computed_is_missing() -> None:
+    assert kendall([1.0, 1.0], [1.0, 2.0]) == (2, None, None, None, None)
+    assert kendall([1.0, 2.0], [1.0, 2.0])[:4] == (2, 1.0, None, None)
+
+
+def test_without_accuracies_of_searches_there_is_nothing_to_correlate(example: Store) -> None:
+    with pytest.raises(QueryError, match="no finished trial has both"):
+        correlations(Tables(example))
+
+
+def test_the_checklist_answers_from_the_store(searched: Store) -> None:
+    versions = json.dumps({"commit": "c0ffee", "torch": "2.10"})
+    for stage in (Trial("fairdarts", 0).search_key, Trial("fairdarts", 1).search_key):
+        attempt(searched, stage, "search", "ok", versions_json=versions, device="cpu", wall_s=3600)
+
+    table = checklist(Tables(searched)).to_pylist()
+    answers = {row["point"]: (row["answer"], row["evidence"]) for row in table}
+
+    assert answers["Is the code that was run known?"] == ("yes", "one commit: c0ffee")
+    assert answers["Is there a comparison with random networks?"][0] == "yes"
+    assert answers["Are there ablations?"][0] == "no"
+    answer, evidence = answers["Is every method run several times?"]
+    assert (answer, evidence.split(";")[0]) == (
+        "partly",
+        "1 to 9 searches or samples of each of 2 methods",
+    )
+    assert "search 2.00 h" in answers["Is the time of all of it known?"][1]
+    assert answers["Is it said how settings were tuned?"][0] == "not in the store"
+
+
+def test_an_empty_store_has_a_checklist_too(store: Store) -> None:
+    assert set(checklist(Tables(store))["answer"].to_pylist()) <= {
+        "yes",
+        "partly",
+        "no",
+        "not in the store",
+    }
+
+
+def test_seeds_are_counted_for_the_spread_of_each_method(searched: Store) -> None:
+    (row,) = power_table(0.13, 0.8, outcomes=trial_outcomes(searched)).to_pylist()
+
+    assert (row["spread_of"], row["n"]) == ("fairdarts", 9)
+    assert row["std"] == pytest.approx(math.sqrt(7.5) / 10)
+    assert (row["seeds"], row["pairs"]) == (71, 6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((0.0, 0.8, [0.1]), "must not be 0"),
+        ((0.1, 1.0, [0.1]), "between 0 and 1"),
+        ((0.1, 0.8, [0.0]), "above 0"),
+        ((0.1, 0.8), "no method has a spread"),
+    ],
+)
+def test_a_question_about_seeds_without_an_answer_is_refused(
+    arguments: tuple, message: str
+) -> None:
+    with pytest.raises(QueryError, match=message):
+        power_table(*arguments)
