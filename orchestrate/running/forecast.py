@@ -8,9 +8,10 @@ batches, and the memory of a full batch is extrapolated from the two peaks.
 
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -47,6 +48,26 @@ MEMORY_SETTINGS = {
     "recompute",
 }
 """Settings of a search that can change how much memory it needs."""
+RETRAIN_MEMORY_SETTINGS = {
+    "stem",
+    "init_channels",
+    "num_cells",
+    "width",
+    "squeeze_excite",
+    "activation",
+    "dropout",
+    "batch_size",
+    "optimizer",
+    "momentum",
+    "auxiliary_weight",
+    "drop_path",
+    "drop_path_mode",
+    "ema_decay",
+    "channels_last",
+    "precision",
+    "compile",
+}
+"""Those of a retraining."""
 
 
 @dataclass(frozen=True)
@@ -87,45 +108,108 @@ def forecasts(trials: list[TrialSpec], on_gpu: bool) -> Iterator[Forecast]:
     """
     by_size: dict[str, list[TrialSpec]] = {}
     for trial in trials:
-        by_size.setdefault(_size(trial), []).append(trial)
+        by_size.setdefault(f"{_search_size(trial)} {_retrain_size(trial)}", []).append(trial)
+    peaks = _Peaks(on_gpu)
     for same in by_size.values():
-        yield _forecast(same, on_gpu)
+        first = same[0]
+        search = peaks.of_search(first) if first.stage("search") else None
+        yield Forecast(first.label, len(same), search, peaks.of_retraining(first))
 
 
-def _size(trial: TrialSpec) -> str:
-    """All settings that the memory of a trial depends on, as text to compare."""
-    search, config = trial.stage("search"), trial.stages[-1].config
-    settings = search.config["search"] if search else {}
-    of_search = {name: settings[name] for name in sorted(MEMORY_SETTINGS & settings.keys())}
-    of_retraining = {k: v for k, v in config["retrain"].items() if k != "seed"}
-    return repr((of_search, of_retraining, config["data"]))
+def gpu_peaks(trials: list[TrialSpec], kind: str) -> list[int]:
+    """The memory of a GPU that each stage of a kind will need, in bytes, the largest first.
+
+    Args:
+        trials: The plan of a sweep. A stage that trials share counts once.
+        kind: `search` or `retrain`.
+    Raises:
+        DataError: If a data set cannot be used.
+    """
+    peaks = _Peaks(on_gpu=True)
+    of = {"search": peaks.of_search, "retrain": peaks.of_retraining}[kind]
+    owners = {stage.key: trial for trial in trials if (stage := trial.stage(kind))}
+    return sorted(map(of, owners.values()), reverse=True)
 
 
-def _forecast(trials: list[TrialSpec], on_gpu: bool) -> Forecast:
-    trial = trials[0]
-    config = trial.stages[-1].config
-    data = {name: value for name, value in config["data"].items() if name in DATA}
-    images = load_train(DataConfig.build(data, "data"))
-    # An `ImageSet` keeps all its images in memory; other images stay in their files.
-    held = images.images.untyped_storage().nbytes() if isinstance(images, ImageSet) else 0
-    network = (images.num_classes, images.image_size)
-    typical: AnyGenotype = published("FairDARTS_b").genotype
-    search_peak = None
-    if (search := trial.stage("search")) is not None:
-        settings = SearchConfig.build(search.config["search"], "search")
-        space = get_space(settings.space)
-        if isinstance(space, LayerSpace):
-            typical = LayerGenotype.uniform("E6K5", settings.num_layers)
-        count = search_bytes if on_gpu else _search_bytes_of_process
-        search_peak = held + count(settings, *network)
-    retraining = RetrainConfig.build(config["retrain"], "retrain")
-    count_retraining = retrain_bytes if on_gpu else _retrain_bytes_of_process
-    return Forecast(
-        label=trial.label,
-        num_trials=len(trials),
-        search=search_peak,
-        retrain=held + count_retraining(typical, retraining, *network),
-    )
+class _Peaks:
+    """Peaks of the stages of trials; those of one size are counted or measured once."""
+
+    def __init__(self, on_gpu: bool) -> None:
+        self._on_gpu = on_gpu
+        self._known: dict[str, int] = {}
+        self._data: dict[str, tuple[int, int, int]] = {}
+
+    def of_search(self, trial: TrialSpec) -> int:
+        count = search_bytes if self._on_gpu else _search_bytes_of_process
+        held, *network = self._images(trial, "search")
+        return held + self._once(
+            _search_size(trial), lambda: count(_search_config(trial), *network)
+        )
+
+    def of_retraining(self, trial: TrialSpec) -> int:
+        count = retrain_bytes if self._on_gpu else _retrain_bytes_of_process
+        config = RetrainConfig.build(_settings(trial, "retrain"), "retrain")
+        held, *network = self._images(trial, "retrain")
+        return held + self._once(
+            _retrain_size(trial), lambda: count(_typical_genotype(trial), config, *network)
+        )
+
+    def _once(self, size: str, count: Callable[[], int]) -> int:
+        if size not in self._known:
+            self._known[size] = count()
+        return self._known[size]
+
+    def _images(self, trial: TrialSpec, kind: str) -> tuple[int, int, int]:
+        """Bytes of a stage's images that are kept in memory, number of classes, and size."""
+        data = _data_settings(trial, kind)
+        if repr(data) not in self._data:
+            images = load_train(DataConfig.build(data, "data"))
+            # An `ImageSet` keeps all its images in memory; other images stay in their files.
+            held = images.images.untyped_storage().nbytes() if isinstance(images, ImageSet) else 0
+            self._data[repr(data)] = (held, images.num_classes, images.image_size)
+        return self._data[repr(data)]
+
+
+def _search_size(trial: TrialSpec) -> str:
+    """All settings that the memory of a trial's search depends on, as text to compare."""
+    if trial.stage("search") is None:
+        return ""
+    settings = _chosen(_settings(trial, "search"), MEMORY_SETTINGS)
+    return repr((settings, _data_settings(trial, "search")))
+
+
+def _retrain_size(trial: TrialSpec) -> str:
+    """Likewise of its retraining, with a typical genotype."""
+    settings = _chosen(_settings(trial, "retrain"), RETRAIN_MEMORY_SETTINGS)
+    return repr((settings, _data_settings(trial, "retrain"), _typical_genotype(trial)))
+
+
+def _settings(trial: TrialSpec, kind: str, section: str = "") -> dict[str, Any]:
+    """Settings of one section of a trial's stage, by default that of its kind."""
+    stage = trial.stage(kind)
+    assert stage is not None
+    settings: dict[str, Any] = stage.config[section or kind]
+    return settings
+
+
+def _data_settings(trial: TrialSpec, kind: str) -> dict[str, Any]:
+    return _chosen(_settings(trial, kind, "data"), DATA)
+
+
+def _chosen(settings: dict[str, Any], names: Set[str]) -> dict[str, Any]:
+    return {name: settings[name] for name in sorted(names & settings.keys())}
+
+
+def _search_config(trial: TrialSpec) -> SearchConfig:
+    return SearchConfig.build(_settings(trial, "search"), "search")
+
+
+def _typical_genotype(trial: TrialSpec) -> AnyGenotype:
+    if trial.stage("search"):
+        settings = _search_config(trial)
+        if isinstance(get_space(settings.space), LayerSpace):
+            return LayerGenotype.uniform("E6K5", settings.num_layers)
+    return published("FairDARTS_b").genotype
 
 
 def _search_bytes_of_process(config: SearchConfig, num_classes: int, image_size: int) -> int:

@@ -17,6 +17,7 @@ from fairdarts.errors import DataError
 from orchestrate.errors import ClusterError, first_line
 from orchestrate.planning.images import data_settings
 from orchestrate.planning.plan import TrialSpec
+from orchestrate.stages import nvml
 from orchestrate.stages.runtime import versions
 from results.errors import ResultsError, StoreError
 from results.store.files import write_whole
@@ -39,18 +40,28 @@ class Node:
     """Seconds since the epoch."""
     has_token: bool
     """Whether the cluster asks everyone who connects for a token."""
+    gpu_bytes: int | None = None
+    """Memory of its smallest GPU; None: it has none, or does not know."""
     fault: str = ""
     """Why it cannot compute trials; nothing if it can."""
 
 
-def check_nodes(store: Store, trials: list[TrialSpec]) -> list[str]:
+@dataclass(frozen=True)
+class Examined:
+    """What is known of a cluster whose nodes all can compute."""
+
+    warnings: list[str]
+    """What will work but should be known."""
+    gpu_bytes: int | None
+    """Memory of the smallest GPU; None: there is none, or nobody knows."""
+
+
+def check_nodes(store: Store, trials: list[TrialSpec]) -> Examined:
     """Ask every node of the cluster that this process has joined.
 
     Args:
         store: Every node must see it, under the same path, and be able to write to it.
         trials: Every node must have their images.
-    Returns:
-        Warnings: what will work but should be known.
     Raises:
         ClusterError: If a node could not compute the trials; it names each with its reason.
     """
@@ -59,12 +70,12 @@ def check_nodes(store: Store, trials: list[TrialSpec]) -> list[str]:
 
     # Sent by value: on a node without this package it must still be able to say so.
     @ray.remote(num_cpus=0)
-    def ask(root: str, mark: str, data: list[dict[str, Any]]) -> Any:
+    def ask(root: str, mark: str, data: list[dict[str, Any]], num_gpus: int) -> Any:
         try:
             from orchestrate.running.preflight import this_node
         except ImportError as error:
             return f"fairdarts cannot be imported there ({error}): install it on every node"
-        return this_node(root, mark, data)
+        return this_node(root, mark, data, num_gpus)
 
     alive = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
     began = time.time()
@@ -72,7 +83,7 @@ def check_nodes(store: Store, trials: list[TrialSpec]) -> list[str]:
         answers = {
             f"{node['NodeManagerHostname']} (node {node['NodeID'][:8]})": ask.options(
                 scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-            ).remote(str(store.root), mark, _data_of(trials))
+            ).remote(str(store.root), mark, _data_of(trials), int(node["Resources"].get("GPU", 0)))
             for node in alive
         }
         found = {name: _answer(reference) for name, reference in answers.items()}
@@ -84,16 +95,18 @@ def check_nodes(store: Store, trials: list[TrialSpec]) -> list[str]:
             f"{len(faults)} of the cluster's {len(alive)} nodes cannot compute these trials: "
             f"{'; '.join(faults)}. Mend them, or take them out of the cluster."
         )
-    return _warnings(nodes, began)
+    memories = [node.gpu_bytes for node in nodes.values() if node.gpu_bytes is not None]
+    return Examined(_warnings(nodes, began), min(memories, default=None))
 
 
-def this_node(root: str, mark: str, data: list[dict[str, Any]]) -> Node:
+def this_node(root: str, mark: str, data: list[dict[str, Any]], num_gpus: int = 0) -> Node:
     """What this machine can say of itself.
 
     Args:
         root: Path of the store.
         mark: Name of a file that the driver has just put there.
         data: The `data` sections of stages, with their fingerprints.
+        num_gpus: How many of its GPUs trials get.
     """
     fault = ""
     try:
@@ -108,7 +121,7 @@ def this_node(root: str, mark: str, data: list[dict[str, Any]]) -> Node:
     except (ResultsError, DataError, OSError) as error:
         fault = first_line(error).rstrip(".")
     has_token = os.environ.get("RAY_AUTH_MODE", "") == "token"
-    return Node(versions(), time.time(), has_token, fault)
+    return Node(versions(), time.time(), has_token, nvml.smallest_memory(num_gpus), fault)
 
 
 @contextmanager

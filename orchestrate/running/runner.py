@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from orchestrate.planning.resources import (
     QUICK_SHARE,
+    Node,
     Room,
     gpu_names,
     stage_shares,
@@ -22,6 +23,7 @@ from orchestrate.running.agenda import Agenda
 from orchestrate.running.backend import Backend
 from orchestrate.running.cluster import alive_nodes, cluster, end_on_its_node, ray_faults
 from orchestrate.running.drivers import announced
+from orchestrate.running.fractions import check_fractions
 from orchestrate.running.handout import Handout
 from orchestrate.running.preflight import check_nodes
 from orchestrate.running.processes import run_processes
@@ -33,6 +35,7 @@ from orchestrate.running.trial import run_stage
 from orchestrate.running.waiting import Waiting
 from orchestrate.running.worker import Place
 from orchestrate.stages.holder import end_process
+from orchestrate.stages.nvml import smallest_memory
 from orchestrate.stages.runtime import Runtime
 from results.store.store import Store
 
@@ -64,7 +67,8 @@ def run_sweep(
         The status of every trial at the end, and why the run ended early if it did.
     Raises:
         ClusterError: If Ray cannot be started or joined, no node is large enough for a stage, or
-            a node of the cluster could not compute one, see `preflight`.
+            a node of the cluster could not compute one, see `preflight`; or if more stages are to
+            share a GPU than fit into its memory.
     """
     with announced(store, submission) as driver:
         agenda = Agenda(
@@ -96,6 +100,7 @@ def _run_on_processes(
 ) -> None:
     resources, machine = submission.resources, this_machine()
     room = Room([machine], stage_shares(resources, [machine]), resources.max_concurrent)
+    check_fractions(submission.trials, room.shares, _smallest_gpu([machine]))
     silences = Silences(run, end_process)
 
     def look_at_all() -> None:
@@ -131,9 +136,13 @@ def _run_on_ray(
 
         from orchestrate.running.feed import StageFeed, run_feed
 
+        gpu_bytes = _smallest_gpu(nodes)
         if address is not None:
-            for warning in check_nodes(store, submission.trials):
+            examined = check_nodes(store, submission.trials)
+            gpu_bytes = examined.gpu_bytes
+            for warning in examined.warnings:
                 say(f"warning: {warning}")
+        check_fractions(submission.trials, room.shares, gpu_bytes)
 
         silences = Silences(run, end_on_its_node)
 
@@ -188,6 +197,11 @@ def run_here(
             agenda.ended(task.stage.key)
             stopping.look()
     return sweep_status(store, submission.trials)
+
+
+def _smallest_gpu(nodes: list[Node]) -> int | None:
+    """Memory of the smallest GPU of this machine, the only node."""
+    return smallest_memory(int(sum(node.get("GPU", 0) for node in nodes)))
 
 
 def _umask() -> int:

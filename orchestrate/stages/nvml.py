@@ -22,6 +22,17 @@ def memories() -> list[int]:
     return _asked(ask) or []
 
 
+def smallest_memory(num_gpus: int) -> int | None:
+    """Bytes of memory of the smallest GPU that trials get; None: there is none, or nobody knows.
+
+    Args:
+        num_gpus: How many of this machine's GPUs trials get. The driver cannot know which, so they
+            are taken to be the largest: a small one may only draw the screen.
+    """
+    largest = sorted(memories(), reverse=True)[:num_gpus]
+    return largest[-1] if largest else None
+
+
 def energy_j() -> float | None:
     """Energy that CUDA's current GPU has used since its driver was loaded, in joules.
 

@@ -22,7 +22,7 @@ def main() -> None:
     nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     nodes.add_node(num_cpus=1)
     ray.init(address=nodes.address, log_to_driver=False, logging_level="error")
-    print("warnings", check_nodes(store, trials))
+    print("warnings", check_nodes(store, trials).warnings)
     shutil.rmtree(folder)
     try:
         check_nodes(store, trials)

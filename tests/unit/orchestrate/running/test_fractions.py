@@ -1,0 +1,64 @@
+"""Fractions of a GPU, checked against what their stages will need of its memory."""
+
+import pytest
+from tiny_sweeps import tiny_trials
+
+from orchestrate.errors import ClusterError
+from orchestrate.planning.resources import Share
+from orchestrate.running.fractions import (
+    CUDA_BYTES,
+    check_fractions,
+    check_peaks,
+    fraction,
+    most_that_fit,
+)
+from orchestrate.stages.nvml import smallest_memory
+
+GIB = 2**30
+FOUR = [6 * GIB, 5 * GIB, 5 * GIB, 5 * GIB]
+
+
+def test_a_fraction_that_does_not_fit_is_refused_with_the_one_that_does() -> None:
+    with pytest.raises(ClusterError) as refusal:
+        check_peaks("search", FOUR, 0.25, 16 * GIB)
+    assert str(refusal.value) == (
+        "0.25 of a GPU for a search (resources.search.gpus, or resources.gpus_per_trial) puts 4 "
+        "searches on one, which need 23.0 GiB of its 16.0 GiB of memory: set "
+        "resources.search.gpus=0.5, or search.recompute=true."
+    )
+    check_peaks("search", FOUR, 0.5, 16 * GIB)
+    check_peaks("search", FOUR, 0.25, 24 * GIB)
+    check_peaks("search", FOUR[:2], 0.25, 16 * GIB)  # two are never four at once
+    with pytest.raises(ClusterError, match=r"one alone needs 6\.5 GiB: take a larger GPU"):
+        check_peaks("retrain", FOUR, 0.25, 6 * GIB)
+
+
+def test_a_sweep_is_checked_by_kind_and_a_shared_stage_counts_once() -> None:
+    # Four trials with one search; its tensors need megabytes, CUDA half a GiB.
+    trials = tiny_trials(matrix={"retrain.seed": [0, 1, 2, 3]})
+    shares = {"search": Share(1, 0.25), "retrain": Share(1, 1.0)}
+    with pytest.raises(ClusterError, match=r"puts 1 search on one, which needs 0\.5 GiB"):
+        check_fractions(trials, shares, CUDA_BYTES)
+
+
+def test_whole_gpus_and_those_that_nobody_knows_are_not_checked() -> None:
+    trials = tiny_trials()
+    check_fractions(trials, {"search": Share(1, 1.0), "retrain": Share(1, 0.0)}, 1)
+    check_fractions(trials, {"search": Share(1, 0.25), "retrain": Share(1, 0.25)}, None)
+
+
+def test_the_largest_stages_may_meet_on_one_gpu() -> None:
+    assert most_that_fit([8 * GIB, 2 * GIB, GIB], 12 * GIB) == 2
+    assert most_that_fit([8 * GIB, 2 * GIB, GIB], 8 * GIB) == 0
+    assert most_that_fit([GIB], 80 * GIB) == 1
+
+
+def test_a_fraction_lets_as_many_stages_share_a_gpu_as_it_stands_for() -> None:
+    parts = {number: fraction(number) for number in range(1, 50)}
+    assert [parts[number] for number in (1, 2, 3, 4, 6)] == ["1", "0.5", "0.33", "0.25", "0.16"]
+    for number, part in parts.items():
+        assert Share(1, float(part)).fits({"CPU": 99, "GPU": 1}) == number
+
+
+def test_no_gpu_has_no_memory() -> None:
+    assert smallest_memory(0) is None
