@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: quickstart test test-slow test-gpu bench bench-gpu docs lint types format clean
+.PHONY: quickstart test test-slow test-gpu chaos bench bench-gpu docs lint types format clean
 
 quickstart: $(VENV)/installed
 	$(BIN)/fairdarts sweep run quickstart
@@ -16,6 +16,12 @@ test: $(VENV)/installed-dev
 test-slow: $(VENV)/installed-dev
 	$(BIN)/pytest -m slow
 	$(BIN)/pytest -m "gpu and not slow" tests/gpu --device cpu
+
+# Kills, pairs of drivers, damage, full disks and wrong clocks: make chaos CHAOS="--kills 20 --seed 7"
+chaos: $(VENV)/installed-dev
+	$(BIN)/pytest -s -m "" --timeout 0 $(CHAOS) tests/chaos \
+		tests/unit/orchestrate/running/test_every_write.py \
+		tests/unit/orchestrate/running/test_store_check.py
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks.remake docs/performance.md

@@ -17,8 +17,14 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--device cpu` tries the tests for a GPU themselves where there is none."""
+    """`--device cpu` tries the tests for a GPU themselves where there is none.
+
+    The others are for `make chaos`.
+    """
     parser.addoption("--device", default="cuda", help="of the tests marked `gpu`: cuda or cpu")
+    parser.addoption("--kills", type=int, default=100, help="of processes, in tests/chaos")
+    parser.addoption("--pairs", type=int, default=50, help="of drivers at once, in tests/chaos")
+    parser.addoption("--seed", type=int, help="of all chance in tests/chaos; default: the time")
 
 
 @pytest.fixture(scope="session")

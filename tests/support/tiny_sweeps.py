@@ -40,10 +40,10 @@ def key_of(trial: TrialSpec, kind: str) -> str:
     return stage.key
 
 
-def wait_until(condition: Callable[[], bool], what: str) -> None:
+def wait_until(condition: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
     """Return as soon as `condition` holds; fail if it does not within the deadline."""
-    deadline = time.monotonic() + DEADLINE_S
+    deadline = time.monotonic() + deadline_s
     pause = threading.Event()
     while not condition():
-        assert time.monotonic() < deadline, f"waited {DEADLINE_S:g} s in vain for {what}"
+        assert time.monotonic() < deadline, f"waited {deadline_s:g} s in vain for {what}"
         pause.wait(0.02)
