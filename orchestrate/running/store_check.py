@@ -7,6 +7,7 @@ or is computed again, when its sweep runs.
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from orchestrate.stages.paths import StagePaths
 from orchestrate.stages.state import Done, Failure, stage_state
 from orchestrate.statuses import Status
 from results.errors import DamagedFile
+from results.statuses import AttemptStatus
 from results.store.codec import decode
 from results.store.files import parsed, write_json
 from results.store.layout import PLAN_TABLE, ROWS_OF, live_name, plan_name
@@ -118,14 +120,33 @@ def _of_rows(store: Store, paths: StagePaths) -> Iterator[Fault]:
     if paths.done.exists() and done is None:
         yield Fault(paths.done, DAMAGED, AGAIN)
     for number in paths.attempt_numbers():
+        is_needed = done is not None and done.attempt == number
         for table in ROWS_OF[kind]:
             path = store.live_path(table, live_name(key, number))
-            is_needed = done is not None and done.attempt == number
             if (is_needed or path.exists()) and (fault := _fault_of_table(table, path)):
                 yield Fault(path, fault, AGAIN)
         path = store.live_path("attempts", live_name(key, number))
-        if path.exists() and (fault := _fault_of_table("attempts", path)):
-            yield Fault(path, fault, "what it said of that attempt is lost")
+        if (is_needed or path.exists()) and (fault := _fault_of_table("attempts", path)):
+            if is_needed:  # Without it the tables would not know that the stage is done.
+                restore = partial(_write_attempt, store, paths, number)
+                yield Fault(path, fault, "restored, without what only the row said", restore)
+            else:
+                yield Fault(path, fault, "what it said of that attempt is lost")
+
+
+def _write_attempt(store: Store, paths: StagePaths, number: int) -> None:
+    """Write the row of an attempt that finished its stage again, as far as other files know it."""
+    attempt, key = paths.attempt(number), paths.folder.name
+    began = attempt.lease if attempt.lease.exists() else attempt.folder
+    row = {
+        "stage_key": key,
+        "attempt": number,
+        "kind": paths.folder.parents[1].name,
+        "status": AttemptStatus.OK,
+        "started_at": datetime.fromtimestamp(began.stat().st_mtime, UTC),
+        "ended_at": datetime.fromtimestamp(paths.done.stat().st_mtime, UTC),
+    }
+    store.write_rows("attempts", live_name(key, number), [row])
 
 
 def _fault_of_table(table: str, path: Path) -> str | None:

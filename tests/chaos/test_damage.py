@@ -9,8 +9,9 @@ import pytest
 from attacked import SWEEP, Undisturbed, assert_as_if_nothing_had_happened
 
 from orchestrate.planning.submission import load_submission
+from orchestrate.running.faults import repair
 from orchestrate.running.runner import run_here
-from orchestrate.running.store_check import repair, store_faults
+from orchestrate.running.store_check import store_faults
 from results.store.store import Store
 
 MOST_FILES = 4

@@ -15,6 +15,7 @@ from orchestrate.running.runner import run_here
 from orchestrate.running.status import sweep_status
 from orchestrate.running.store_check import store_faults
 from orchestrate.stages.paths import StagePaths
+from results.query.outcomes import trial_outcomes
 from results.store.store import Store
 
 Damage = Callable[[Path], object]
@@ -138,6 +139,18 @@ def test_lost_rows_of_a_finished_stage_come_back_without_computing(
     paths = StagePaths(store.stage_dir("retrain", key))
     log = paths.attempt(2).log.read_text()
     assert "resuming after epoch 1" in log and "epoch 1 " not in log.partition("resuming")[2][20:]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_tables_know_a_finished_stage_whose_attempts_were_lost(
+    store: Store, trials: list[TrialSpec], damage: str
+) -> None:
+    key = key_of(trials[0], "retrain")
+    DAMAGES[damage](store.live_path("attempts", f"{key}.a0001"))
+    (fault,) = store_faults(store)
+    repair(store, fault)
+    assert trial_outcomes(store)["outcome"].tolist() == ["ok", "ok"]
+    assert list(store_faults(store)) == []
 
 
 def test_a_mark_of_failure_that_is_damaged_still_counts_until_it_is_moved_away(
