@@ -18,6 +18,7 @@ from cli import (
     judge,
     query,
     results,
+    retry,
     sample,
     settings,
     show,
@@ -43,6 +44,7 @@ app = typer.Typer(
 sweep.app.command()(settings.settings)
 sweep.app.command()(attempts.why)
 sweep.app.command()(attempts.logs)
+sweep.app.command()(retry.retry)
 sweep.app.command()(watch.watch)
 sweep.app.command()(stop.stop)
 sweep.app.command()(clean.clean)

@@ -2,8 +2,8 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -31,6 +31,9 @@ MaxFailuresOption = Annotated[
         help="Stop the run as soon as N stages have failed in it; default: go on.",
     ),
 ]
+MaxAttemptsOption = Annotated[
+    int | None, typer.Option(min=1, help="Replaces resources.max_attempts of the sweep.")
+]
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class RunOptions:
     backend: Backend
     address: str | None
     max_failures: int | None
-    retry_failed: bool = False
+    retry: Collection[str] = ()
 
     def __str__(self) -> str:
         """The options as a user writes them, apart from what the command itself says."""
@@ -109,10 +112,18 @@ def _advance(store: "Store", submission: "Submission", options: RunOptions, agai
             submission,
             backend=options.backend,
             address=options.address,
-            retry_failed=options.retry_failed,
+            retry=options.retry,
             max_failures=options.max_failures,
             say=lambda line: console.print(line, markup=False, soft_wrap=True),
         )
+
+
+def with_max_attempts(submission: "Submission", max_attempts: int | None) -> "Submission":
+    """The same submission with other resources.max_attempts; None: with its own."""
+    if max_attempts is None:
+        return submission
+    resources = submission.resources.model_copy(update={"max_attempts": max_attempts})
+    return replace(submission, resources=resources)
 
 
 def with_current_images(store: "Store", submission: "Submission") -> "Submission":

@@ -210,9 +210,10 @@ def _advance(command: str, trial: "TrialSpec", threads: int, results: "Store") -
     if not status.finished:
         results.check_writable()
         with interruptible("the same command"), live_view(results, submission, rich_console()):
+            from orchestrate.running.retry import EVERY_KIND
             from orchestrate.running.runner import run_here
 
-            (status,) = run_here(results, submission, retry_failed=True)
+            (status,) = run_here(results, submission, retry=EVERY_KIND)
     if has_problem(status):
         print(problem_line(status))
     elif status.status == Status.RUNNING:

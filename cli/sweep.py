@@ -23,6 +23,7 @@ from cli.planned import origin, planned
 from cli.progress import working
 from cli.run_report import cost_text
 from cli.running import (
+    MaxAttemptsOption,
     MaxFailuresOption,
     RunOptions,
     check_backend,
@@ -32,6 +33,7 @@ from cli.running import (
     run_submission,
     summary,
     with_current_images,
+    with_max_attempts,
 )
 from orchestrate.running.backend import Backend
 from orchestrate.statuses import Status
@@ -192,9 +194,7 @@ def resume(
     store: StoreOption = DEFAULT_STORE,
     backend: BackendOption = Backend.RAY,
     address: AddressOption = None,
-    max_attempts: Annotated[
-        int | None, typer.Option(min=1, help="Replaces resources.max_attempts of the sweep.")
-    ] = None,
+    max_attempts: MaxAttemptsOption = None,
     max_failures: MaxFailuresOption = None,
 ) -> None:
     """Continue a sweep and retry failed trials.
@@ -209,19 +209,16 @@ def resume(
         fairdarts sweep resume quickstart
         fairdarts sweep resume quickstart --max-attempts 5
     """
-    from dataclasses import replace
-
+    from orchestrate.running.retry import EVERY_KIND
     from results.store.store import Store
 
     check_backend(backend, address)
     results = Store.open(store)
     with notes_aside(format_):
         submission = with_current_images(results, newest_submission(results, sweep))
-    if max_attempts is not None:
-        resources = submission.resources.model_copy(update={"max_attempts": max_attempts})
-        submission = replace(submission, resources=resources)
+    submission = with_max_attempts(submission, max_attempts)
     again = f"fairdarts sweep resume {sweep}"
-    options = RunOptions(backend, address, max_failures, retry_failed=True)
+    options = RunOptions(backend, address, max_failures, retry=EVERY_KIND)
     run_submission(results, submission, options, again, format_)
 
 

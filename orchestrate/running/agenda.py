@@ -67,7 +67,7 @@ class Agenda:
         trials: The plan.
         run: Id of the run, see `Holder.run`.
         max_attempts: How often a stage may fail in all.
-        retry_failed: Try failed stages once more, if they have attempts left.
+        retry: Kinds of failures after which a stage is tried once more, if it has attempts left.
         max_failures: Start nothing more as soon as this many stages have failed; None: go on.
     """
 
@@ -78,13 +78,13 @@ class Agenda:
         *,
         run: str = "",
         max_attempts: int = 1,
-        retry_failed: bool = False,
+        retry: Collection[str] = (),
         max_failures: int | None = None,
     ) -> None:
         self._store = store
         self._run = run
         self._max_attempts = max_attempts
-        self._retry_failed = retry_failed
+        self._retry = frozenset(retry)
         self._max_failures = max_failures
         self._is_stopping = False
         self._left_out: set[str] = set()
@@ -228,7 +228,8 @@ class Agenda:
             return False
         if state.status == Status.FAILED:
             has_attempts = state.num_failures < self._max_attempts
-            return self._retry_failed and has_attempts and stage.key not in self._retried
+            is_worth_it = state.failure_kind in self._retry and stage.key not in self._retried
+            return has_attempts and is_worth_it
         return state.status in (Status.PENDING, Status.LOST)
 
     def _task(self, key: str) -> Task | None:

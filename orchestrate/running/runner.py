@@ -8,7 +8,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from orchestrate.planning.resources import (
     QUICK_SHARE,
@@ -46,7 +46,7 @@ def run_sweep(
     *,
     backend: Backend = Backend.RAY,
     address: str | None = None,
-    retry_failed: bool = False,
+    retry: Collection[str] = (),
     max_failures: int | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> RunEnd:
@@ -60,7 +60,7 @@ def run_sweep(
         submission: What to run.
         backend: What starts the processes that compute.
         address: Head of a Ray cluster to join; None: compute on this machine.
-        retry_failed: Try failed stages once more, if they have attempts left.
+        retry: Kinds of failures after which a stage is tried once more, if it has attempts left.
         max_failures: Stop the run as soon as this many stages have failed in it; None: go on.
         say: Takes a sentence for the user, such as whom this run waits for.
     Returns:
@@ -76,7 +76,7 @@ def run_sweep(
             submission.trials,
             run=driver.run,
             max_attempts=submission.resources.max_attempts,
-            retry_failed=retry_failed,
+            retry=retry,
             max_failures=max_failures,
         )
         stopping = Stopping(driver, agenda, say)
@@ -174,7 +174,7 @@ def _tidy(agenda: Agenda, scratch: str) -> None:
 
 
 def run_here(
-    store: Store, submission: Submission, *, retry_failed: bool = False
+    store: Store, submission: Submission, *, retry: Collection[str] = ()
 ) -> list[TrialStatus]:
     """Do the same as `run_sweep` in this process, one stage after the other, without Ray.
 
@@ -188,7 +188,7 @@ def run_here(
             submission.trials,
             run=driver.run,
             max_attempts=resources.max_attempts,
-            retry_failed=retry_failed,
+            retry=retry,
         )
         stopping = Stopping(driver, agenda, lambda line: None)
         while task := agenda.next():

@@ -7,6 +7,7 @@ import sys
 
 from orchestrate.planning.submission import load_submission
 from orchestrate.running.backend import Backend
+from orchestrate.running.retry import EVERY_KIND
 from orchestrate.running.runner import run_sweep
 from results.store.store import Store
 
@@ -14,8 +15,8 @@ from results.store.store import Store
 def main() -> None:
     store = Store.open(sys.argv[1])
     submission = load_submission(store, sys.argv[2])
-    backend, is_retry = Backend(sys.argv[3]), "retry" in sys.argv[4:]
-    end = run_sweep(store, submission, backend=backend, retry_failed=is_retry)
+    backend, retry = Backend(sys.argv[3]), EVERY_KIND if "retry" in sys.argv[4:] else ()
+    end = run_sweep(store, submission, backend=backend, retry=retry)
     print(" ".join(status.status for status in end.statuses))
 
 

@@ -8,6 +8,7 @@ from tiny_sweeps import key_of, tiny_trials
 from orchestrate.errors import Stopped
 from orchestrate.planning.plan import StageSpec, TrialSpec
 from orchestrate.running.agenda import MAX_RESTARTS, Agenda
+from orchestrate.running.retry import EVERY_KIND
 from orchestrate.stages.lease import Attempt
 from orchestrate.stages.state import stage_state
 from orchestrate.statuses import Outcome, Status
@@ -183,8 +184,8 @@ def test_a_failed_stage_is_tried_again_once_if_that_is_asked_for(store: Store) -
     search = trial.stages[0]
     take(store, search).fail("exception", ValueError("no luck"))
     assert Agenda(store, [trial], max_attempts=3).is_finished
-    assert Agenda(store, [trial], max_attempts=1, retry_failed=True).is_finished
-    agenda = Agenda(store, [trial], max_attempts=3, retry_failed=True)
+    assert Agenda(store, [trial], max_attempts=1, retry=EVERY_KIND).is_finished
+    agenda = Agenda(store, [trial], max_attempts=3, retry=EVERY_KIND)
     assert given_out(agenda) == ["search"]
     take(store, search).fail("exception", ValueError("no luck"))
     agenda.ended(search.key)

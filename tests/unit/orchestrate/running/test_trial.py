@@ -1,7 +1,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from orchestrate.planning.images import with_current_images
 from orchestrate.planning.plan import TrialSpec, given_trial, search_only_trial
 from orchestrate.planning.settings import resolve
 from orchestrate.planning.submission import submit
+from orchestrate.running.retry import EVERY_KIND
 from orchestrate.running.runner import run_here
 from orchestrate.running.status import trial_status
 from orchestrate.running.trial import failure_kind
@@ -455,15 +456,15 @@ def test_running_here_ends_with_a_status_for_every_trial_and_retries_only_on_req
     resources = tiny_sweep("resources.max_attempts=3").resources
     submission = submit(store, "tiny", [bad, good], resources)
 
-    def run(retry_failed: bool = False) -> tuple[list[str], int]:
-        statuses = run_here(store, submission, retry_failed=retry_failed)
+    def run(retry: Collection[str] = ()) -> tuple[list[str], int]:
+        statuses = run_here(store, submission, retry=retry)
         return [status.status for status in statuses], statuses[0].state.num_failures
 
     assert run() == (["failed", "done"], 1)
     assert run() == (["failed", "done"], 1)
-    assert run(retry_failed=True) == (["failed", "done"], 2)
-    assert run(retry_failed=True) == (["failed", "done"], 3)
-    assert run(retry_failed=True) == (["failed", "done"], 3)  # Out of attempts.
+    assert run(EVERY_KIND) == (["failed", "done"], 2)
+    assert run(EVERY_KIND) == (["failed", "done"], 3)
+    assert run(EVERY_KIND) == (["failed", "done"], 3)  # Out of attempts.
     outcomes = trial_outcomes(store)
     assert outcomes["outcome"].tolist() == ["failed", "ok"]
     assert "DataError" in outcomes["reason"][0]
