@@ -13,31 +13,41 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from fairdarts.operations.functional import depthwise_conv, every_second_pixel
+from fairdarts.operations.functional import depthwise_conv, even_and_odd_pixels
 from fairdarts.spaces import SKIP
 
 # A symbolic tracer (torch.fx) records calls of these instead of following them.
 torch.fx.wrap("depthwise_conv")
-torch.fx.wrap("every_second_pixel")
+torch.fx.wrap("even_and_odd_pixels")
 
 
 class ReLUConvBN(nn.Sequential):
-    """ReLU, 1x1 convolution, batch norm: fits the channels of a cell's input to the cell."""
+    """ReLU, 1x1 convolution, batch norm: fits the channels of a cell's input to the cell.
 
-    def __init__(self, in_channels: int, out_channels: int, affine: bool) -> None:
+    `rectified`: the input already is, since two cells share the ReLU.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, affine: bool, rectified: bool = False
+    ) -> None:
         super().__init__(
-            nn.ReLU(),
+            nn.Identity() if rectified else nn.ReLU(),
             nn.Conv2d(in_channels, out_channels, 1, bias=False),
             nn.BatchNorm2d(out_channels, affine=affine),
         )
 
 
 class FactorizedReduce(nn.Module):
-    """Halve H and W: half of the channels are 1x1 convolutions of even pixels, half of odd ones."""
+    """Halve H and W: half of the channels are 1x1 convolutions of even pixels, half of odd ones.
 
-    def __init__(self, in_channels: int, out_channels: int, affine: bool) -> None:
+    `rectified`: see `ReLUConvBN`.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, affine: bool, rectified: bool = False
+    ) -> None:
         super().__init__()
-        self.relu = nn.ReLU()
+        self.relu = nn.Identity() if rectified else nn.ReLU()
         half = out_channels // 2
         self.conv_even = nn.Conv2d(in_channels, half, 1, bias=False)
         self.conv_odd = nn.Conv2d(in_channels, out_channels - half, 1, bias=False)
@@ -48,9 +58,9 @@ class FactorizedReduce(nn.Module):
         x = self.relu(x)
         # The sums of two strided convolutions, computed otherwise: in channels-last memory, with
         # fewer than 16 channels, those corrupt memory on a CPU (oneDNN issue 6035).
-        even = self.conv_even(every_second_pixel(x, 0))
-        odd = self.conv_odd(every_second_pixel(x, 1))
-        reduced: Tensor = self.norm(torch.cat([even, odd], dim=1))
+        even, odd = even_and_odd_pixels(x)
+        halves = [self.conv_even(even), self.conv_odd(odd)]
+        reduced: Tensor = self.norm(torch.cat(halves, dim=1))
         return reduced
 
 

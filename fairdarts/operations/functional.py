@@ -51,6 +51,15 @@ def every_second_pixel(x: Tensor, first: int) -> Tensor:
     return pixels
 
 
+def even_and_odd_pixels(x: Tensor) -> tuple[Tensor, Tensor]:
+    """What `every_second_pixel` gives from 0 and from 1 on; the gradients of both meet in one."""
+    if is_scripting():
+        even, odd = x[:, :, ::2, ::2], x[:, :, 1::2, 1::2]
+    else:
+        even, odd = _EvenAndOddPixels.apply(x)
+    return even, odd
+
+
 def concatenate(features: list[Tensor]) -> Tensor:
     """Features (B, C, H, W) of one shape in one tensor (B, sum of C, H, W)."""
     if is_scripting() or features[0].device.type != "cpu":
@@ -98,13 +107,26 @@ class _EverySecondPixel(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, first: int) -> Tensor:
         ctx.save_for_backward(x)
         ctx.first = first
-        pixels = x[:, :, first::2, first::2]
-        return torch.empty_like(pixels, memory_format=_memory_format(x)).copy_(pixels)
+        return _every_second_pixel(x, first)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
         (x,) = ctx.saved_tensors
         return _spread(grads[0], x, ctx.first), None
+
+
+class _EvenAndOddPixels(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+        ctx.save_for_backward(x)
+        return _every_second_pixel(x, 0), _every_second_pixel(x, 1)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        spread = _spread(grads[0], x)
+        spread[:, :, 1::2, 1::2] = grads[1]
+        return spread
 
 
 class _DenseGradient(torch.autograd.Function):
@@ -123,6 +145,11 @@ class _DenseGradient(torch.autograd.Function):
 def _memory_format(x: Tensor) -> torch.memory_format:
     last = x.is_contiguous(memory_format=torch.channels_last)
     return torch.channels_last if last else torch.contiguous_format
+
+
+def _every_second_pixel(x: Tensor, first: int) -> Tensor:
+    pixels = x[:, :, first::2, first::2]
+    return torch.empty_like(pixels, memory_format=_memory_format(x)).copy_(pixels)
 
 
 def _spread(grad: Tensor, x: Tensor, first: int = 0) -> Tensor:

@@ -35,8 +35,8 @@ class SearchCell(nn.Module):
         self.num_nodes = space.num_nodes
         # The output of cell k-2 is twice as large where cell k-1 was a reduction cell.
         fit_older = FactorizedReduce if halve_older else ReLUConvBN
-        self.fit_older = fit_older(in_channels[0], channels, affine=False)
-        self.fit_newer = ReLUConvBN(in_channels[1], channels, affine=False)
+        self.fit_older = fit_older(in_channels[0], channels, affine=False, rectified=True)
+        self.fit_newer = ReLUConvBN(in_channels[1], channels, affine=False, rectified=True)
         self.mixed_ops = nn.ModuleList(
             MixedOps(space, channels, len(edges), stride=2 if reduction and source < 2 else 1)
             for source, edges in enumerate(space.edges_from)
@@ -53,8 +53,8 @@ class SearchCell(nn.Module):
         """Add up the mixed operations on the way into each node.
 
         Args:
-            older: Output of cell k-2.
-            newer: Output of cell k-1.
+            older: Output of cell k-2, rectified.
+            newer: Output of cell k-1, rectified.
             gates: For each node but the last, the gates (edges, O) of the edges that leave it.
             perturbation: What disturbs the operations.
         Returns:
@@ -108,9 +108,14 @@ class CellSupernet(Supernet):
             kind: [torch.stack([rows[edge] for edge in edges]) for edges in self.edges_from]
             for kind, rows in ((kind, gate.unbind()) for kind, gate in gates.items())
         }
-        older = newer = self.stem(images)
+        output = self.stem(images)
+        older: Tensor | None = None
         for kind, cell in zip(self.cell_kinds, self.cells, strict=True):
             compute = partial(recomputed, cell) if self.recompute else cell
-            older, newer = newer, compute(older, newer, by_source[kind], perturbation)
-        logits: Tensor = self.classifier(newer.mean(dim=(2, 3)))
+            newer = output.relu()  # once, although two cells read it
+            output = compute(
+                newer if older is None else older, newer, by_source[kind], perturbation
+            )
+            older = newer
+        logits: Tensor = self.classifier(output.mean(dim=(2, 3)))
         return logits

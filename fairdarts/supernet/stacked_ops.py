@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from fairdarts.kernels.engine import serves_products
 from fairdarts.kernels.products import grouped_1x1
-from fairdarts.operations.functional import depthwise_conv, every_second_pixel
+from fairdarts.operations.functional import depthwise_conv, even_and_odd_pixels
 from fairdarts.operations.norm import Channels, Norm
 from fairdarts.spaces import SKIP
 
@@ -90,8 +90,7 @@ class StackedReduce(nn.Module):
 
     def forward(self, x: Tensor, part: Channels, scale: Tensor | None = None) -> Tensor:
         """Shapes as in `StackedConv`; C, H and W must be even."""
-        even = torch.split(every_second_pixel(x, 0), self.channels, dim=1)
-        odd = torch.split(every_second_pixel(x, 1), self.channels, dim=1)
+        even, odd = (torch.split(half, self.channels, dim=1) for half in even_and_odd_pixels(x))
         # Two groups for each edge: even pixels give half of its channels, odd ones the other half.
         pixels = [half for edge in zip(even, odd, strict=True) for half in edge]
         x = _grouped_1x1(torch.cat(pixels, dim=1), self.pointwise[part], len(pixels))
@@ -102,8 +101,8 @@ class StackedReduce(nn.Module):
         """The same of all edges from what they all read, (B, C, H, W), which is not repeated."""
         weights = self.pointwise.view(-1, 2, self.channels // 2, self.channels, 1, 1)
         halves = [
-            grouped_1x1(every_second_pixel(x, first), weights[:, first].flatten(0, 1), groups=1)
-            for first in (0, 1)
+            grouped_1x1(pixels, weights[:, first].flatten(0, 1), groups=1)
+            for first, pixels in enumerate(even_and_odd_pixels(x))
         ]
         # By rows of pixels, so that the result is channels last: (B, H, W, E, C / 2) each.
         rows = [torch.unflatten(half.permute(0, 2, 3, 1), 3, (len(weights), -1)) for half in halves]

@@ -34,12 +34,15 @@ def states(config: SearchConfig, device: torch.device = CPU) -> tuple[SearchStat
     return fast, plain
 
 
-def batches(size: int, num: int, seed: int = 0, device: torch.device = CPU) -> Iterator[Batch]:
+def batches(
+    size: int, num: int, seed: int = 0, device: torch.device = CPU, batch_size: int = 4
+) -> Iterator[Batch]:
     """The same numbers on every device."""
     draw = torch.Generator().manual_seed(seed)
     for _ in range(num):
-        images = torch.randn(4, 3, size, size, dtype=torch.float64, generator=draw)
-        yield images.to(device), torch.randint(10, (4,), generator=draw).to(device)
+        images = torch.randn(batch_size, 3, size, size, dtype=torch.float64, generator=draw)
+        labels = torch.randint(10, (batch_size,), generator=draw)
+        yield images.to(device), labels.to(device)
 
 
 def in_format(batch: Batch, config: SearchConfig) -> Batch:
@@ -52,7 +55,7 @@ def assert_same_steps(
 ) -> None:
     """Both take `num` steps: their losses agree, and every tensor of the fast one moves."""
     before = copy.deepcopy(fast.supernet.state_dict())
-    drawn = (batches(size, num, seed, fast.device) for seed in (0, 1))
+    drawn = (batches(size, num, seed, fast.device, config.batch_size) for seed in (0, 1))
     for train, val in zip(*drawn, strict=True):
         weight_metrics, arch_metrics = search_step(
             fast, in_format(train, config), in_format(val, config), config

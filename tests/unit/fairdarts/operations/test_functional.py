@@ -5,7 +5,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from fairdarts.operations.functional import depthwise_conv, every_second_pixel
+from fairdarts.operations.functional import (
+    depthwise_conv,
+    even_and_odd_pixels,
+    every_second_pixel,
+)
 
 SIZES = [(1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (7, 7), (8, 8), (12, 12), (1, 5), (6, 3), (9, 4)]
 KERNELS = list(product((3, 5), (1, 2), (1, 2)))
@@ -165,4 +169,21 @@ def test_every_second_pixel_is_a_slice_in_the_same_memory_format(
     (gradient,) = torch.autograd.grad(pixels, x, direction)
     assert torch.equal(gradient, torch.autograd.grad(expected, x, direction)[0])
     assert pixels.is_contiguous(memory_format=memory_format)
+    assert gradient.is_contiguous(memory_format=memory_format)
+
+
+@each_format
+@pytest.mark.parametrize("image", [(2, 2), (8, 6)])
+def test_even_and_odd_pixels_and_their_gradient_are_those_of_slices(
+    image: tuple[int, int], memory_format: torch.memory_format
+) -> None:
+    x, _ = tensors(3, image, memory_format=memory_format)
+    halves = even_and_odd_pixels(x)
+    expected = x[:, :, ::2, ::2], x[:, :, 1::2, 1::2]
+    directions = [direction_of(half) for half in halves]
+    (gradient,) = torch.autograd.grad(halves, x, directions)
+    assert torch.equal(gradient, torch.autograd.grad(expected, x, directions)[0])
+    for half, slice_ in zip(halves, expected, strict=True):
+        assert torch.equal(half, slice_)
+        assert half.is_contiguous(memory_format=memory_format)
     assert gradient.is_contiguous(memory_format=memory_format)
