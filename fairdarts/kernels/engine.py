@@ -16,6 +16,10 @@ from fairdarts.kernels.candidates import CONVOLUTIONS, IDENTITY, POOLS
 CHANNELS = (16, 32, 64, 128)
 """Of an edge: products of tiles want 16 or more, a power of two; those of 256 would not fit."""
 DTYPES = (torch.float32, torch.bfloat16, torch.float64)
+TILE = 2048
+"""Features that a program computes: 8 for each of 256 threads; with 16, kernels spill registers."""
+MOST_TILES = 65_535
+"""CUDA's limit of the last axis of a grid."""
 LEAST_CAPABILITY = (8, 0)
 """CUDA's number of the first GPUs with bfloat16 (A100); the kernels are compiled for no others."""
 
@@ -48,7 +52,9 @@ def autocast_type(x: Tensor) -> torch.dtype:
 
 def channels_last(x: Tensor) -> Tensor:
     """Features (B, C, H, W) as rows of pixels, copied where they are not; see `serves_products`."""
-    return x if x.is_meta else x.contiguous(memory_format=torch.channels_last)
+    if x.is_meta:  # all that is known there is whether there are gaps between them
+        return x.contiguous() if x.untyped_storage().nbytes() > x.nbytes else x
+    return x.contiguous(memory_format=torch.channels_last)
 
 
 def serves_products(x: Tensor) -> bool:
@@ -84,5 +90,6 @@ def serves_kernels(x: Tensor, operations: Sequence[str], num_edges: int, stride:
         return False
     batch, channels, height, width = x.shape
     pixels_out = batch * -(-height // stride) * -(-width // stride)
-    # Batch norm needs two values; offsets into the features of an edge are 32 bits.
-    return channels in CHANNELS and pixels_out > 1 and num_edges * x.numel() < 2**31
+    # Offsets into the features of all edges are 32 bits.
+    fits = num_edges * x.numel() < 2**31 and x.numel() <= MOST_TILES * TILE
+    return channels in CHANNELS and fits and pixels_out > 1  # batch norm needs two values

@@ -2,7 +2,8 @@
 
 Shapes, in all modules of the kernels: P pixels of all images (B * H * W), C channels of an edge,
 E edges, CT = E * C stacked channels; features are rows of pixels, (P, C) or (P, CT). A program
-computes a tile of pixels of one edge.
+computes a tile of pixels of one edge. Tiles are the last axis of a grid: a GPU starts the programs
+of the first axis one after the other, so that those which read the same features meet in its cache.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,8 +15,8 @@ import torch
 import triton.language as tl
 from torch import Tensor
 
-TILE = 2048
-"""Features of a tile: 8 for each thread of `NUM_WARPS` warps; with 16, kernels spill registers."""
+from fairdarts.kernels.engine import TILE
+
 NUM_WARPS = 8
 MOST_CHUNKS = 128
 """Programs for each candidate that add up the gradient of 1x1 weights, each over several tiles."""
@@ -35,7 +36,7 @@ class Launch:
 
     @property
     def traffic_bytes(self) -> int:
-        """Size of all tensors that are given, each of which is read or written once or more."""
+        """Size of all tensors that are given: each is read or written once, or again from cache."""
         leaves = (leaf for arg in self.args for leaf in (arg if isinstance(arg, tuple) else (arg,)))
         return sum(leaf.nbytes for leaf in leaves if isinstance(leaf, Tensor))
 

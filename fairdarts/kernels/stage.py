@@ -30,7 +30,7 @@ def _stage(
     PIX: tl.constexpr, SHARED: tl.constexpr, AFFINE: tl.constexpr, ACC: tl.constexpr,
     DOT: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    t, e = tl.program_id(0), tl.program_id(1)
+    e, t = tl.program_id(1), tl.program_id(2)
     OH: tl.constexpr = (H - 1) // STRIDE + 1
     OW: tl.constexpr = (W - 1) // STRIDE + 1
     c = tl.arange(0, C)
@@ -63,15 +63,15 @@ def _stage(
     stored = acc.to(z.dtype.element_ty)
     tl.store(z + rows, stored, mask=inside[:, None])
     tile_statistics(
-        stored.to(ACC), inside, parts + t * 2 * total + channel + cz, P, total, PIX, ACC
+        stored.to(ACC), inside, parts + t * 2 * total + channel + cz, P, t, total, PIX, ACC
     )
 
 
 @triton.jit
-def tile_statistics(z, inside, parts, P, total, PIX: tl.constexpr, ACC: tl.constexpr):
-    """Write the mean of a tile, and its squared distances from that mean, which do not cancel."""
+def tile_statistics(z, inside, parts, P, t, total, PIX: tl.constexpr, ACC: tl.constexpr):
+    """Write the mean of tile t, and its squared distances from that mean, which do not cancel."""
     z = tl.where(inside[:, None], z, 0.0)
-    mean = tl.sum(z, 0) / tl.minimum(P - tl.program_id(0) * PIX, PIX).to(ACC)
+    mean = tl.sum(z, 0) / tl.minimum(P - t * PIX, PIX).to(ACC)
     distance = tl.where(inside[:, None], z - mean[None, :], 0.0)
     tl.store(parts, mean)
     tl.store(parts + total, tl.sum(distance * distance, 0))
@@ -84,7 +84,7 @@ def stage_forward(
     SHARED: tl.constexpr, AFFINE: tl.constexpr, ACC: tl.constexpr,
     DOT: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """Grid (tiles, E, candidates): convolve the features of one edge with one candidate.
+    """Grid (candidates, E, tiles): convolve the features of one edge with one candidate.
 
     Args:
         x: (P', C), which all read (SHARED), or those of each candidate, `x_step` apart: (P', CT).
@@ -95,7 +95,7 @@ def stage_forward(
         mid: Likewise those of the depthwise convolutions; None: nowhere.
         parts: Likewise mean and squared distances of each tile, (tiles, 2, total).
     """
-    n = tl.program_id(2)
+    n = tl.program_id(0)
     weights = choose(pointwise, n)
     dilation = 1 + n // 2
     depthwise += (n // 2 * 34 + n % 2 * 25) * CT

@@ -63,13 +63,10 @@ class SearchCell(nn.Module):
         nodes = {0: self.fit_older(older), 1: self.fit_newer(newer)}
         # Edges leave a node only for later ones: when its turn comes, its sum is complete.
         for source, mixed_ops in enumerate(self.mixed_ops):
-            mixed = mixed_ops(nodes[source], gates[source], perturbation)
-            for destination, features in zip(self.destinations[source], mixed, strict=True):
-                if destination in nodes:
-                    # In place: each edge's features are a tensor that nothing else reads.
-                    nodes[destination].add_(features)
-                else:
-                    nodes[destination] = features
+            ends = self.destinations[source]
+            so_far = [nodes[end] for end in ends] if source > 0 else None
+            sums = mixed_ops(nodes[source], gates[source], perturbation, so_far)
+            nodes.update(zip(ends, sums, strict=True))
         return concatenate([nodes[NUM_INPUTS + node] for node in range(self.num_nodes)])
 
 

@@ -13,6 +13,7 @@ def mixed_by_kernels(
     operations: tuple[str, ...],
     modules: dict[str, nn.Module],
     stride: int,
+    sums: list[Tensor] | None,
 ) -> list[Tensor]:
     """What `MixedOps.forward` computes; see `fairdarts.kernels.engine` for when.
 
@@ -22,6 +23,7 @@ def mixed_by_kernels(
         operations: Names of the candidates, in the order of the gates.
         modules: Those that the kernels know, by name.
         stride: Of all of them.
+        sums: See `MixedOps.forward`.
     """
     from fairdarts.kernels.node import mixed_operations  # where there is Triton
 
@@ -50,4 +52,4 @@ def mixed_by_kernels(
         variances=tuple(norm.running_var for norm in all_norms),
         momentum=all_norms[0].momentum,
     )
-    return list(mixed_operations(x, gates, candidates))
+    return list(mixed_operations(x, gates, candidates, sums))

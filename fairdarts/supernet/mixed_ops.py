@@ -42,16 +42,34 @@ class MixedOps(nn.Module):
         self.operations = space.operations
 
     def forward(
-        self, x: Tensor, gates: Tensor, perturbation: Perturbation | None = None
+        self,
+        x: Tensor,
+        gates: Tensor,
+        perturbation: Perturbation | None = None,
+        sums: list[Tensor] | None = None,
     ) -> list[Tensor]:
-        """Features (B, C, H, W) and gates (E, O) to the mixed features of each edge.
+        """Mix the candidates on each edge, and add them to what the edges' ends have so far.
 
+        Args:
+            x: Features (B, C, H, W).
+            gates: (E, O).
+            perturbation: What may change the features of operations.
+            sums: E tensors of the shape of the results, to be added; they may be overwritten.
         Returns:
             E tensors (B, C, H / stride, W / stride): sum over o of gate[e, o] * operation o of x,
-            whose features the perturbation may change.
+            added to `sums`.
         """
         if self._on_kernels(x, perturbation):
-            return self._by_kernels(x, gates)
+            return self._by_kernels(x, gates, sums)
+        mixed = self._by_torch(x, gates, perturbation)
+        if sums is None:
+            return mixed
+        # In place: the sum so far is a tensor that nothing else reads.
+        return [total.add_(features) for total, features in zip(sums, mixed, strict=True)]
+
+    def _by_torch(
+        self, x: Tensor, gates: Tensor, perturbation: Perturbation | None
+    ) -> list[Tensor]:
         # The sum of Eq. 6, sum over o of gate[e, o] * o(x), in two parts. Operations without
         # weights (`shared`) give the same features on every edge, unless a perturbation touches
         # them: one matrix product of gates and features sums these for all edges (`gated_sums`).
@@ -83,10 +101,10 @@ class MixedOps(nn.Module):
         known = self.training and not disturbed
         return known and serves_kernels(x, self.operations, self.num_edges, self.stride)
 
-    def _by_kernels(self, x: Tensor, gates: Tensor) -> list[Tensor]:
+    def _by_kernels(self, x: Tensor, gates: Tensor, sums: list[Tensor] | None) -> list[Tensor]:
         modules = dict(self.shared.items()) | dict(self.separate.items())
         reduce = modules.pop(SKIP, None) if self.stride == 2 else None
-        mixed = mixed_by_kernels(x, gates, self.operations, modules, self.stride)
+        mixed = mixed_by_kernels(x, gates, self.operations, modules, self.stride, sums)
         if isinstance(reduce, StackedReduce):  # the one candidate that only reduction cells have
             gate = gates[:, self.operations.index(SKIP)]
             scale = gate[:, None].expand(-1, self.channels).flatten()

@@ -33,7 +33,7 @@ on_each_device = pytest.mark.parametrize(
 )
 
 # Tiles of 128 pixels at 16 channels: one that is not full, two, odd sizes.
-ONE_TILE = Node(S1, 16, 1, 1, 2, (5, 7))
+ONE_TILE = Node(S1, 16, 1, 1, 2, (5, 7), adds=True)
 REDUCTION = Node(S1, 16, 2, 2, 3, (6, 4))
 NODES = {
     "two tiles, one not full": Node(S1, 16, 1, 1, 1, (12, 12)),
@@ -41,8 +41,9 @@ NODES = {
     "one image, odd sizes, stride 2, no skip": Node(S1_NO_SKIP, 32, 1, 2, 1, (5, 3)),
 }
 LARGER = {
+    "a reduction, added": Node(S1, 16, 2, 2, 3, (6, 4), adds=True),
     "64 channels": Node(S1, 64, 2, 1, 2, (6, 6)),
-    "128 channels, four edges": Node(S1, 128, 4, 1, 2, (4, 4)),
+    "128 channels, four edges, added": Node(S1, 128, 4, 1, 2, (4, 4), adds=True),
 }
 
 

@@ -1,6 +1,7 @@
 """The mixed operations of one node by the kernels and by torch, for the tests of the kernels."""
 
 import copy
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -21,13 +22,15 @@ class Node:
     stride: int
     batch: int
     size: tuple[int, int]
+    adds: bool = False
+    """Whether the ends of the edges have features already, to which the mixed ones are added."""
 
     def results(
         self,
         dtype: torch.dtype,
         device: str,
         by_torch: bool,
-        needs: tuple[str, ...] = ("x", "gates", "weights"),
+        needs: tuple[str, ...] = ("x", "gates", "weights", "sums"),
     ) -> dict[str, Tensor]:
         """Outputs, the gradients that are needed, and running statistics, as float64 on the CPU."""
         draw = torch.Generator().manual_seed(0)
@@ -48,11 +51,15 @@ class Node:
         }
         for name, weight in module.named_parameters():
             leaves[name] = weight.requires_grad_("weights" in needs)
-        if by_torch:
-            with torch_only():
-                outputs = module(x, gates)
-        else:
-            outputs = module(x, gates)
+        sums = None
+        if self.adds:
+            shape = [-(-length // self.stride) for length in self.size]
+            for edge in range(self.edges):
+                total = random(self.batch, self.channels, *shape)
+                leaves[f"sum {edge}"] = total.requires_grad_("sums" in needs)
+            sums = [leaves[f"sum {edge}"].clone() for edge in range(self.edges)]
+        with torch_only() if by_torch else nullcontext():
+            outputs = module(x, gates, sums=sums)
         slopes = [random(*output.shape) for output in outputs]
         wanted = {name: leaf for name, leaf in leaves.items() if leaf.requires_grad}
         gradients = torch.autograd.grad(outputs, list(wanted.values()), slopes)

@@ -28,16 +28,13 @@ pytestmark = [
 NAMES = {torch.float32: "*fp32", torch.bfloat16: "*bf16", torch.int8: "*i8"}
 MOST_SPILLED_BYTES = 16
 """A number or two of each thread, outside of the innermost loop; features would be hundreds."""
-# Channels, height and stride of the nodes of the paper's search; 4 edges.
-NODES = [(16, 32, 1), (32, 32, 2), (32, 16, 1), (64, 16, 2), (64, 8, 1)]
+# Channels, height and stride of the nodes of the paper's search, and of one with twice its width.
+NODES = [(16, 32, 1), (32, 32, 2), (32, 16, 1), (64, 16, 2), (64, 8, 1), (128, 8, 1)]
 
 
 @pytest.mark.parametrize("capability", [80, 90])
-@pytest.mark.parametrize(
-    ("node", "dtype"),
-    [*((node, torch.float32) for node in NODES), (NODES[0], torch.bfloat16)],
-    ids=str,
-)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("node", NODES, ids=str)
 def test_kernels_compile_without_spilled_features_and_without_tf32(
     node: tuple[int, int, int], dtype: torch.dtype, capability: int, tmp_path: Path
 ) -> None:
@@ -54,8 +51,9 @@ def test_kernels_compile_without_spilled_features_and_without_tf32(
             check=True,
         ).stderr
         registers = _match(r"Used (\d+) registers", report)[0]
-        print(f"sm_{capability} {node} {dtype} {launch.kernel.__name__}: {registers} registers")
         spilled = int(_match(r"(\d+) bytes spill stores", report)[0])
+        what = f"sm_{capability} {node} {dtype} {launch.kernel.__name__}"
+        print(f"{what}: {registers} registers, {spilled} bytes spilled")
         assert spilled <= MOST_SPILLED_BYTES, launch.kernel.__name__
         compiled.append(launch.kernel.__name__)
         if dtype == torch.float32:
@@ -74,9 +72,10 @@ def _launches(node: tuple[int, int, int], dtype: torch.dtype) -> Iterator[Any]:
     gates = torch.empty(4, len(S1.operations), device="meta", requires_grad=True)
     recorded: list[Any] = []
     with launches(recorded.append):
-        for frozen in (False, True):
+        for frozen, sums in ((False, [torch.empty_like(x[..., ::stride, ::stride])] * 4), (True, None)):
             module.requires_grad_(not frozen)
-            torch.autograd.backward(sum(map(Tensor.sum, module(x, gates)), gates.sum()))
+            mixed = module(x, gates, sums=sums)
+            torch.autograd.backward(sum(map(Tensor.sum, mixed), gates.sum()))
     kinds = {(one.kernel.__name__, str(_signature(one))): one for one in recorded}
     yield from kinds.values()
 

@@ -1,0 +1,55 @@
+"""Numbers and constants that all launches of a node share."""
+
+import torch
+from torch import Tensor
+
+from fairdarts.kernels.candidates import Candidates
+from fairdarts.kernels.launch import (
+    factor_type,
+    num_tiles,
+    products_precision,
+    sum_type,
+    tile_pixels,
+)
+
+FIRST_TAPS, SECOND_TAPS = 2 * (25 + 9), 25 + 9
+"""Of the depthwise convolutions of the first and of the second stage."""
+ROWS = 64
+"""Rows of partial sums that a program reads at once."""
+MOST_CHUNKS = 128
+"""Programs for each candidate that add up the gradient of 1x1 weights, each over several tiles."""
+
+
+class Sizes:
+    """Of features (B, C, H, W), gates (E, O) and candidates; shapes as in `launch`."""
+
+    def __init__(self, x: Tensor, gates: Tensor, candidates: Candidates) -> None:
+        batch, self.channels, height, width = x.shape
+        stride = candidates.stride
+        self.edges = len(gates)
+        self.stacked = self.edges * self.channels
+        height_out, width_out = -(-height // stride), -(-width // stride)
+        self.output = (batch, self.channels, height_out, width_out)
+        self.pixels = batch * height * width
+        self.pixels_out = batch * height_out * width_out
+        self.tiles = num_tiles(self.pixels, self.channels)
+        self.tiles_out = num_tiles(self.pixels_out, self.channels)
+        chunks = min(self.tiles_out, max(1, MOST_CHUNKS // self.edges))
+        self.tiles_of_chunk = -(-self.tiles_out // chunks)
+        self.chunks = -(-self.tiles_out // self.tiles_of_chunk)
+        self.first_norms = 4 * self.stacked  # channels of batch norms; those of the pools follow
+        self.first_total = self.first_norms + 2 * self.channels
+        self.second_total = 2 * self.stacked
+        self.device = x.device
+        self.sum_dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
+        self.sum_type = sum_type(x.dtype)
+        self.has_identity = candidates.columns[6] >= 0
+        self.tile = {"C": self.channels, "PIX": tile_pixels(self.channels), "ACC": self.sum_type}
+        self.dots = {"DOT": factor_type(x.dtype), "PRECISION": products_precision()}
+        self.image = {"H": height, "W": width, "STRIDE": stride}
+        self.image_out = {"H": height_out, "W": width_out}
+        self.gated = {"COLUMNS": candidates.columns, "NUM_GATES": gates.shape[1]}
+
+    def sums(self, *shape: int) -> Tensor:
+        """An empty tensor for sums over features."""
+        return torch.empty(shape, dtype=self.sum_dtype, device=self.device)
