@@ -15,7 +15,7 @@ from fairdarts.config_data import DataConfig as DataConfig
 from fairdarts.config_sample import SampleConfig as SampleConfig
 from fairdarts.cures import PERTURBATIONS, STOPPING_RULES
 from fairdarts.presets import RECIPES
-from fairdarts.spaces import SKIP, SPACES, CellSpace, LayerSpace
+from fairdarts.spaces import S1, SKIP, SPACES, CellSpace, LayerSpace
 from fairdarts.vocabulary import (
     DeriveRule,
     DropPathMode,
@@ -26,6 +26,9 @@ from fairdarts.vocabulary import (
     ZeroOneForm,
 )
 
+KERNEL_CHANNELS = (16, 32, 64, 128)
+"""Channels of the cells that `fairdarts.kernels` computes: products of tiles want 16 or more, a
+power of two; tiles of 256 would not fit."""
 LARGEST_FACTOR = 1e20
 """Of learning rates and weight decays: optimisers refuse products that no 32-bit float can hold."""
 
@@ -108,6 +111,9 @@ class SearchConfig(Config):
     cuda_graph: bool | None = None
     """Whether to replay the search step as one CUDA graph; left out: wherever that is possible,
     which is on CUDA without a perturbation."""
+    kernels: bool | None = None
+    """Whether a GPU computes mixed operations with the package's own kernels (S1 only); left out:
+    wherever that is possible; false: torch computes everything, as on a CPU."""
     seed: int = Field(default=0, ge=0, lt=2**31)
     """Seed of the search: initial weights and alphas, order and augmentation of the images."""
 
@@ -128,6 +134,8 @@ class SearchConfig(Config):
     @model_validator(mode="after")
     def _settings_fit(self) -> Self:
         self._check_space()
+        if self.kernels:
+            self._check_kernels()
         if 2 * self.micro_batches > self.batch_size:
             raise ValueError(
                 f"micro_batches (={self.micro_batches}) must leave two images or more in each part "
@@ -163,6 +171,22 @@ class SearchConfig(Config):
                     "other random numbers the second time."
                 )
         return self
+
+    def _check_kernels(self) -> None:
+        """What is known without a device; `fairdarts.kernels.engine` knows the rest."""
+        space = SPACES[self.space]
+        fault = None
+        if not isinstance(space, CellSpace) or {*space.operations, SKIP} != {*S1.operations}:
+            fault = f"they compute the candidates of space = {S1.name} alone"
+        elif not self.channels_last:
+            fault = "they need channels_last = true"
+        elif not {factor * self.init_channels for factor in (1, 2, 4)} <= {*KERNEL_CHANNELS}:
+            fault = f"they compute cells of {', '.join(map(str, KERNEL_CHANNELS))} channels alone"
+        if fault is not None:
+            raise ValueError(
+                f"kernels = true cannot be used with these settings: {fault}. Without it, kernels "
+                "are used where they can be."
+            )
 
     def _check_space(self) -> None:
         space = SPACES[self.space]

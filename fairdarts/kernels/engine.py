@@ -11,10 +11,9 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from fairdarts.config import KERNEL_CHANNELS
 from fairdarts.kernels.candidates import CONVOLUTIONS, IDENTITY, POOLS
 
-CHANNELS = (16, 32, 64, 128)
-"""Of an edge: products of tiles want 16 or more, a power of two; those of 256 would not fit."""
 DTYPES = (torch.float32, torch.bfloat16, torch.float64)
 TILE = 2048
 """Features that a program computes: 8 for each of 256 threads; with 16, kernels spill registers."""
@@ -34,13 +33,28 @@ _torch_only = False
 
 @contextmanager
 def torch_only() -> Iterator[None]:
-    """Inside, torch computes everything: for second gradients, which the kernels do not have."""
+    """Inside, torch computes everything: for second gradients, which the kernels do not have, and
+    where the setting `search.kernels` is false."""
     global _torch_only
     before, _torch_only = _torch_only, True
     try:
         yield
     finally:
         _torch_only = before
+
+
+def kernels_fault(device: torch.device) -> str | None:
+    """Why a device cannot run our kernels; None if it can."""
+    if not HAS_TRITON:
+        return "Triton is missing, which comes with torch for CUDA on Linux alone"
+    if device.type == "cuda":
+        if torch.version.cuda is None:
+            return "this GPU is none of NVIDIA's"
+        if torch.cuda.get_device_capability(device) < LEAST_CAPABILITY:
+            return "this GPU's compute capability is less than 8.0"
+    elif device.type == "cpu" and not INTERPRETED:
+        return "the device is a CPU"
+    return None
 
 
 def autocast_type(x: Tensor) -> torch.dtype:
@@ -82,14 +96,10 @@ def serves_kernels(x: Tensor, operations: Sequence[str], num_edges: int, stride:
     """
     if {*operations} - {IDENTITY} != {*CONVOLUTIONS, *POOLS}:
         return False
-    if not HAS_TRITON or not serves_products(x) or x.dtype not in DTYPES:
-        return False
-    if x.device.type == "cuda" and (
-        torch.version.cuda is None or torch.cuda.get_device_capability(x.device) < LEAST_CAPABILITY
-    ):
+    if not serves_products(x) or x.dtype not in DTYPES or kernels_fault(x.device) is not None:
         return False
     batch, channels, height, width = x.shape
     pixels_out = batch * -(-height // stride) * -(-width // stride)
     # Offsets into the features of all edges are 32 bits.
     fits = num_edges * x.numel() < 2**31 and x.numel() <= MOST_TILES * TILE
-    return channels in CHANNELS and fits and pixels_out > 1  # batch norm needs two values
+    return channels in KERNEL_CHANNELS and fits and pixels_out > 1  # batch norm needs two values

@@ -14,6 +14,7 @@ from fairdarts.data.delivery import Stream, open_stream
 from fairdarts.data.images import Images, halves
 from fairdarts.errors import ConfigError
 from fairdarts.image_size import size_fault
+from fairdarts.kernels.engine import kernels_fault
 from fairdarts.search.objectives import ARCH_METRICS, WEIGHT_METRICS
 from fairdarts.search.state import SearchState
 from fairdarts.search.step import search_step
@@ -70,13 +71,16 @@ def search(
         loader_workers: Processes that decode stored images, for each half.
     Raises:
         CheckpointError: If the checkpoint belongs to another configuration.
-        ConfigError: If the images have a size that the supernet does not take.
+        ConfigError: If the images have a size that the supernet does not take, or `kernels` is true
+            and the device cannot run them.
     """
     side = images.image_size
     if isinstance(get_space(config.space), CellSpace) and (
         fault := size_fault(side, side, "cifar", auxiliary=False)
     ):
         raise ConfigError(f"search: {fault}.")
+    if config.kernels and (fault := kernels_fault(device)):
+        raise ConfigError(f"search.kernels = true cannot be used here: {fault}.")
     state = SearchState(config, images.num_classes, device)
     if checkpoint is not None:
         state.restore(checkpoint)

@@ -1,11 +1,13 @@
 """One step of the search: the two levels of Fair DARTS and DARTS (Eq. 4 and 8)."""
 
+from contextlib import nullcontext
 from functools import partial
 
 from torch import Tensor, nn
 
 from fairdarts.config import SearchConfig
 from fairdarts.data.stream import Batch
+from fairdarts.kernels.engine import torch_only
 from fairdarts.search.objectives import alpha_objective, weight_objective
 from fairdarts.search.second_order import step_alphas_ahead
 from fairdarts.search.single_level import step_both
@@ -29,14 +31,15 @@ def search_step(
         Scalars on the device, in the order of `WEIGHT_METRICS` and of `ARCH_METRICS`; `state` is
         changed in place.
     """
-    if config.optimization == "single_level":
-        return step_both(state, train, config, perturbation)
-    if config.order == 2:
-        arch_metrics = step_alphas_ahead(state, train, val, config, perturbation)
-    else:
-        arch_metrics = step_alphas(state, val, config, perturbation)  # upper level
-    weight_metrics = step_weights(state, train, config, perturbation)  # lower level
-    return weight_metrics, arch_metrics
+    with torch_only() if config.kernels is False else nullcontext():
+        if config.optimization == "single_level":
+            return step_both(state, train, config, perturbation)
+        if config.order == 2:
+            arch_metrics = step_alphas_ahead(state, train, val, config, perturbation)
+        else:
+            arch_metrics = step_alphas(state, val, config, perturbation)  # upper level
+        weight_metrics = step_weights(state, train, config, perturbation)  # lower level
+        return weight_metrics, arch_metrics
 
 
 def step_alphas(

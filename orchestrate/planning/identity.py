@@ -17,6 +17,7 @@ NOT_IN_KEY = {
     "data.train_split": "says what the files are called; the fingerprint says what is in them",
     "data.test_split": "the same",
     "search.recompute": "trades time for memory; on a CPU the numbers are bit for bit the same",
+    "search.kernels": "like the device, it says who computes the same sums",
     "retrain.cuda_graph": "replays the same operations, which draw the same random numbers",
     "retrain.recipe": "only a name for values that the other fields of a retraining have",
 }

@@ -46,6 +46,7 @@ MEMORY_SETTINGS = {
     "channels_last",
     "precision",
     "recompute",
+    "kernels",
 }
 """Settings of a search that can change how much memory it needs."""
 RETRAIN_MEMORY_SETTINGS = {

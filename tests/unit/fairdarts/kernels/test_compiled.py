@@ -72,7 +72,10 @@ def _launches(node: tuple[int, int, int], dtype: torch.dtype) -> Iterator[Any]:
     gates = torch.empty(4, len(S1.operations), device="meta", requires_grad=True)
     recorded: list[Any] = []
     with launches(recorded.append):
-        for frozen, sums in ((False, [torch.empty_like(x[..., ::stride, ::stride])] * 4), (True, None)):
+        for frozen, sums in (
+            (False, [torch.empty_like(x[..., ::stride, ::stride])] * 4),
+            (True, None),
+        ):
             module.requires_grad_(not frozen)
             mixed = module(x, gates, sums=sums)
             torch.autograd.backward(sum(map(Tensor.sum, mixed), gates.sum()))

@@ -204,6 +204,12 @@ def test_metrics_of_a_step_hold_no_graph(changes: dict[str, object]) -> None:
         ({"order": 2, "precision": "bfloat16"}, "order 2 needs precision = float32 and no"),
         ({"perturbation": "drop_path"}, r"perturbation_strength \(=1.0\) must be below 1 for drop"),
         ({"perturbation": "skip_noise", "recompute": True}, "recompute cannot be used"),
+        ({"kernels": True}, "they compute cells of 16, 32, 64, 128 channels alone"),
+        ({"kernels": True, "init_channels": 64}, "they compute cells of 16, 32, 64, 128 channels"),
+        (
+            {"kernels": True, "init_channels": 16, "channels_last": False},
+            "they need channels_last = true",
+        ),
     ],
     ids=str,
 )
@@ -212,6 +218,12 @@ def test_settings_that_do_not_fit_are_refused_in_a_sentence(
 ) -> None:
     with pytest.raises(ConfigError, match=fault):
         tiny_config(**changes)
+
+
+def test_kernels_are_refused_in_a_sentence_where_they_cannot_run() -> None:
+    fault = r"search.kernels = true cannot be used here: (the device is a CPU|Triton is missing)"
+    with pytest.raises(ConfigError, match=fault):
+        run(tiny_config(kernels=True, init_channels=16))
 
 
 @pytest.mark.parametrize("step", [step_alphas, step_weights])

@@ -238,6 +238,11 @@ def test_a_graph_where_possible_has_the_key_of_results_without_one() -> None:
     assert keys({}) == keys({"retrain.cuda_graph": True}) == keys({"retrain.cuda_graph": False})
 
 
+def test_a_search_by_kernels_has_the_key_of_one_without_them() -> None:
+    assert SearchConfig().kernels is None
+    assert keys({}) == keys({"search.kernels": False}) == keys({"search.kernels": True})
+
+
 def test_only_the_full_name_of_a_setting_takes_it_out_of_the_key() -> None:
     assert "data.source" in NOT_IN_KEY
     assert stage_key("search", {"data": {"source": "a"}}, None) == stage_key(
