@@ -83,7 +83,14 @@ def launched(work: Work) -> list[tuple[str, Work, int]]:
     return [
         (
             one.kernel.fn.__name__,
-            partial(launch, one.kernel, one.grid, *one.args, **one.constants),
+            partial(
+                launch,
+                one.kernel,
+                one.grid,
+                *one.args,
+                num_warps=one.num_warps,
+                **one.constants,
+            ),
             one.traffic_bytes,
         )
         for one in found

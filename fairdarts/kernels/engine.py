@@ -16,7 +16,7 @@ from fairdarts.kernels.candidates import CONVOLUTIONS, IDENTITY, POOLS
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float64)
 TILE = 2048
-"""Features that a program computes: 8 for each of 256 threads; with 16, kernels spill registers."""
+"""Features that a program computes; with twice as many, kernels spill registers."""
 MOST_TILES = 65_535
 """CUDA's limit of the last axis of a grid."""
 LEAST_CAPABILITY = (8, 0)

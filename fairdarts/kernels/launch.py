@@ -18,6 +18,7 @@ from torch import Tensor
 from fairdarts.kernels.engine import TILE
 
 NUM_WARPS = 8
+"""Of a program; `engine.TILE` is 8 features for each of its threads."""
 MOST_CHUNKS = 128
 """Programs for each candidate that add up the gradient of 1x1 weights, each over several tiles."""
 
@@ -33,6 +34,7 @@ class Launch:
     grid: tuple[int, ...]
     args: tuple[Any, ...]
     constants: dict[str, Any]
+    num_warps: int
 
     @property
     def traffic_bytes(self) -> int:
@@ -51,20 +53,23 @@ def launches(listener: Listener) -> Iterator[None]:
         _listeners.remove(listener)
 
 
-def launch(kernel: Any, grid: tuple[int, ...], *args: Any, **constants: Any) -> None:
+def launch(
+    kernel: Any, grid: tuple[int, ...], *args: Any, num_warps: int = NUM_WARPS, **constants: Any
+) -> None:
     """Run a kernel; on `meta` tensors, which have no values, only say that it would run.
 
     Args:
         kernel: A function of `triton.jit`.
         grid: Number of programs along each axis.
         args: Its arguments; the first is a tensor or a tuple of them.
+        num_warps: Warps of a program; more of them need fewer registers each.
         constants: Its constants by name.
     """
     for listener in _listeners:
-        listener(Launch(kernel, grid, args, constants))
+        listener(Launch(kernel, grid, args, constants, num_warps))
     first = args[0][0] if isinstance(args[0], tuple) else args[0]
     if not first.is_meta:
-        kernel[grid](*args, **constants, num_warps=NUM_WARPS)
+        kernel[grid](*args, **constants, num_warps=num_warps)
 
 
 def tile_pixels(channels: int) -> int:

@@ -106,8 +106,6 @@ def _compiled(launch: Any, capability: int) -> Any:
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
-    from fairdarts.kernels.launch import NUM_WARPS
-
     types, constants = _signature(launch)
     aligned = [["tt.divisibility", 16]]
     attributes: dict[tuple[int, ...], Any] = {}
@@ -117,7 +115,7 @@ def _compiled(launch: Any, capability: int) -> Any:
         elif isinstance(argument, Tensor) or (argument is not None and argument % 16 == 0):
             attributes[place,] = aligned
     source = ASTSource(launch.kernel, types, constants, attributes)
-    options = {"num_warps": NUM_WARPS}
+    options = {"num_warps": launch.num_warps}
     return triton.compile(source, target=GPUTarget("cuda", capability, 32), options=options)
 
 
