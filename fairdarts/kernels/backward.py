@@ -12,7 +12,7 @@ from torch import Tensor
 
 from fairdarts.kernels import inputs, mix, norms, projections
 from fairdarts.kernels.forward import Pooled, Stage, final, of_convolutions
-from fairdarts.kernels.launch import NUM_WARPS, launch
+from fairdarts.kernels.launch import launch
 from fairdarts.kernels.sizes import FIRST_TAPS, ROWS, SECOND_TAPS, Sizes
 from fairdarts.kernels.taps import add_taps
 
@@ -139,7 +139,7 @@ def input_gradient(
            parts and parts.first_taps, slopes.gated, kept.pooled.winners, kept.pooled.features,
            kept.first.mean, kept.first.rstd, kept.gates, slopes.totals, size.pixels,
            size.pixels_out, size.stacked, size.first_norms, size.edges, FIRST_TAPS,
-           num_warps=2 * NUM_WARPS, **size.gated, **size.tile, **size.image)  # fmt: skip
+           **size.gated, **size.tile, **size.image)  # fmt: skip
     return grad_x
 
 

@@ -82,7 +82,8 @@ def first_stage(
     mid = torch.empty_like(z) if keeps_mid else None
     launch(stage.stage_forward, (4, size.edges, tiles), x, None, None, taps, pointwise, z, mid,
            parts[..., : size.first_norms], p, 0, 0, c, ct, size.first_total, SHARED=True,
-           AFFINE=False, **size.tile, **size.dots, **size.image)  # fmt: skip
+           AFFINE=False, num_warps=size.warps_of_stage, **size.tile, **size.dots,
+           **size.image)  # fmt: skip
     statistics = _statistics(parts, candidates, slice(0, 6), 4, size)
     return pooled, Stage(z, mid, *statistics)
 
@@ -101,8 +102,8 @@ def second_stage(
     mid = None if first.mid is None else torch.empty_like(z)
     launch(stage.stage_forward, (2, size.edges, tiles), first.z[:2], first.mean, first.rstd,
            taps[FIRST_TAPS:], pointwise, z, mid, parts, p, p * ct, ct, ct, ct, size.second_total,
-           SHARED=False, AFFINE=True, STRIDE=1, **size.tile, **size.dots,
-           **size.image_out)  # fmt: skip
+           SHARED=False, AFFINE=True, STRIDE=1, num_warps=size.warps_of_stage, **size.tile,
+           **size.dots, **size.image_out)  # fmt: skip
     return Stage(z, mid, *_statistics(parts, candidates, slice(6, 8), 2, size))
 
 

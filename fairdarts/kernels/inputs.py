@@ -40,8 +40,7 @@ def depthwise_backward(
     hat = tl.load(x + of_candidate + rows, mask=inside[:, None], other=0.0).to(ACC)
     norm = n * norm_step + c
     hat = (hat - tl.load(mean + norm)[None, :]) * tl.load(rstd + norm)[None, :]
-    positive = inside[:, None] & (hat > 0)
-    features = tl.where(positive, hat, 0.0)
+    features = tl.where(inside[:, None] & (hat > 0), hat, 0.0)
     b, h, w = p // (H * W), p // W % H, p % W
     part = parts
     if parts is not None:
@@ -54,10 +53,10 @@ def depthwise_backward(
     else:
         acc = gathered(acc, grad, features, taps + 25 * CT, part, b, h, w, inside, c, CT, 1,
                        H, W, 3, 1, ACC)  # fmt: skip
-    acc = tl.where(positive, acc, 0.0)
+    acc = tl.where(features > 0, acc, 0.0)
     sums += (t * 4 + n) * CT + c
     tl.store(sums, tl.sum(acc, 0))
-    tl.store(sums + 2 * CT, tl.sum(acc * hat, 0))
+    tl.store(sums + 2 * CT, tl.sum(acc * features, 0))
     tl.store(grad_x + of_candidate + rows, acc.to(grad_x.dtype.element_ty), mask=inside[:, None])
 
 
@@ -94,8 +93,7 @@ def input_gradient(
     rows = (p * C)[:, None] + c[None, :]
     b, h, w = p // (H * W), p // W % H, p % W
     features = tl.load(x + rows, mask=inside[:, None], other=0.0).to(ACC)
-    positive = features > 0
-    features = tl.where(positive, features, 0.0)
+    features = tl.where(features > 0, features, 0.0)
     acc = tl.zeros((PIX, C), ACC)
     five = grads
     for pair in tl.range(2):  # of 5 x 5 and 3 x 3, without dilation and with dilation 2
@@ -111,7 +109,7 @@ def input_gradient(
             acc = gathered(acc, three, features, threes, part_3, b, h, w, inside, e * C + c, CT,
                            1 + pair, OH, OW, 3, STRIDE, ACC)  # fmt: skip
         five = three + P_OUT * CT
-    acc = tl.where(positive, acc, 0.0)
+    acc = tl.where(features > 0, acc, 0.0)
     acc = _through_pools(acc, gated, winners, pooled, mean + first + c, rstd + first + c, gates,
                          sums, b, h, w, inside, c, P_OUT, E, H, W, C, STRIDE, COLUMNS, NUM_GATES,
                          ACC)  # fmt: skip

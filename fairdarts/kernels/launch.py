@@ -17,8 +17,8 @@ from torch import Tensor
 
 from fairdarts.kernels.engine import TILE
 
-NUM_WARPS = 8
-"""Of a program; `engine.TILE` is 8 features for each of its threads."""
+NUM_WARPS = 16
+"""Of a program: 4 features for each of its threads; with more, some kernels spill registers."""
 MOST_CHUNKS = 128
 """Programs for each candidate that add up the gradient of 1x1 weights, each over several tiles."""
 
@@ -62,7 +62,7 @@ def launch(
         kernel: A function of `triton.jit`.
         grid: Number of programs along each axis.
         args: Its arguments; the first is a tensor or a tuple of them.
-        num_warps: Warps of a program; more of them need fewer registers each.
+        num_warps: Of a program.
         constants: Its constants by name.
     """
     for listener in _listeners:

@@ -1,10 +1,13 @@
 """Numbers and constants that all launches of a node share."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from fairdarts.kernels.candidates import Candidates
 from fairdarts.kernels.launch import (
+    NUM_WARPS,
     factor_type,
     num_tiles,
     products_precision,
@@ -44,11 +47,17 @@ class Sizes:
         self.sum_dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
         self.sum_type = sum_type(x.dtype)
         self.has_identity = candidates.columns[6] >= 0
-        self.tile = {"C": self.channels, "PIX": tile_pixels(self.channels), "ACC": self.sum_type}
-        self.dots = {"DOT": factor_type(x.dtype), "PRECISION": products_precision()}
-        self.image = {"H": height, "W": width, "STRIDE": stride}
-        self.image_out = {"H": height_out, "W": width_out}
-        self.gated = {"COLUMNS": candidates.columns, "NUM_GATES": gates.shape[1]}
+        self.tile: dict[str, Any] = {
+            "C": self.channels,
+            "PIX": tile_pixels(self.channels),
+            "ACC": self.sum_type,
+        }
+        # A product with 128 x 128 weights, which the threads of a program hold between them.
+        self.warps_of_stage = 2 * NUM_WARPS if self.channels == 128 else NUM_WARPS
+        self.dots: dict[str, Any] = {"DOT": factor_type(x.dtype), "PRECISION": products_precision()}
+        self.image: dict[str, Any] = {"H": height, "W": width, "STRIDE": stride}
+        self.image_out: dict[str, Any] = {"H": height_out, "W": width_out}
+        self.gated: dict[str, Any] = {"COLUMNS": candidates.columns, "NUM_GATES": gates.shape[1]}
 
     def sums(self, *shape: int) -> Tensor:
         """An empty tensor for sums over features."""

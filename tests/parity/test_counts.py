@@ -78,12 +78,3 @@ def test_step_of_a_gpu_at_the_papers_size_launches_and_moves_little() -> None:
     assert counts.kernels + counts.update_kernels / 16 <= 4_000
     assert counts.traffic_bytes <= 70e9
     assert counts.peak_bytes <= 8e9
-
-
-@pytest.mark.skipif(not HAS_TRITON, reason="Triton comes with torch for CUDA on Linux only")
-def test_kernels_that_are_turned_off_leave_a_step_to_torch() -> None:
-    config = search_config(batch_size=4, num_cells=3)
-    off = config.model_copy(update={"kernels": False})
-    by_torch = fast_counts(config)
-    assert fast_counts(off, kernels=True) == by_torch
-    assert fast_counts(config, kernels=True).kernels < by_torch.kernels
