@@ -42,7 +42,8 @@ def doctor(
         str | None,
         typer.Option(
             metavar="SWEEP",
-            help="Measure how much memory the trials of this sweep need: its name, or a TOML file.",
+            help="Measure how much memory the trials of this sweep need, and how many should share "
+            "a GPU: its name, or a TOML file.",
         ),
     ] = None,
     scale: ScaleOption = "paper",
@@ -55,7 +56,9 @@ def doctor(
 ) -> None:
     """Check this machine, the cluster and data sets.
 
-    With --sweep also checks whether the trials of a sweep have the memory that they need. Every
+    With --sweep also checks whether the trials of a sweep have the memory that they need. If they
+    get a GPU, some seconds of each kind of stage are measured on it, and the fraction of a GPU is
+    recommended that keeps it busy and has the memory; without a GPU here, what memory allows. Every
     fault is printed with its remedy; the exit code is 1 if there is one. For a data set (--data),
     what a sweep would refuse or warn of at the default settings is advice. As JSON: a list of what,
     ok, value and remedy, with the figures of the value, such as free_gib.
@@ -262,14 +265,20 @@ def _memory(
     import psutil
     import torch
 
-    from orchestrate.planning.resources import Room, stage_shares, this_machine
+    from cli.doctor_gpu import shares_elsewhere, shares_here
+    from orchestrate.planning.resources import TRAINING_KINDS, Room, stage_shares, this_machine
     from orchestrate.planning.sweep_file import load_sweep
     from orchestrate.running.forecast import forecasts
 
     loaded = load_sweep(sweep, assignments, scale)
-    shares = stage_shares(loaded.resources, [this_machine()])
-    at_once = Room([this_machine()], shares, loaded.resources.max_concurrent).at_once
+    machine = this_machine()
     trials = planned(loaded, Fingerprinter(store))
+    on_gpus = [kind for kind in TRAINING_KINDS if loaded.resources.of(kind).gpus]
+    if on_gpus and not machine["GPU"]:  # The sweep is for other machines.
+        yield from shares_elsewhere(trials, on_gpus)
+        return
+    shares = stage_shares(loaded.resources, [machine])
+    at_once = Room([machine], shares, loaded.resources.max_concurrent).at_once
     for on_gpu in sorted({bool(share.gpus) for share in shares.values()}):
         if on_gpu:
             available = torch.cuda.get_device_properties(0).total_memory
@@ -285,6 +294,8 @@ def _memory(
         }
         for forecast in forecasts(trials, on_gpu):
             yield _finding(forecast, sharing, available, where)
+        if on_gpu:
+            yield from shares_here(trials, shares, machine, available)
 
 
 def _finding(forecast: "Forecast", sharing: dict[str, int], available: int, where: str) -> Finding:

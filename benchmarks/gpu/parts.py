@@ -32,7 +32,7 @@ def all_parts() -> list[Part]:
         Part("pieces", "benchmarks.gpu.pieces:measure", 60),
         Part("precisions", "benchmarks.gpu.steps:measure_precisions", 50),
         Part("retraining", "benchmarks.gpu.retraining:measure", 50),
-        Part("sharing", "benchmarks.gpu.sharing:measure", 45),
+        Part("sharing", "benchmarks.gpu.sharing:measure", 75),
         Part("s2", "benchmarks.gpu.layer_steps:measure", 50),
         Part("small-batch", "benchmarks.gpu.steps:measure_small_batch", 40),
         Part("compiled", "benchmarks.gpu.retraining:measure_compiled", 100),

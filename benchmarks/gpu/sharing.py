@@ -1,12 +1,17 @@
-"""One, two and four searches that share the device, a process each, as Ray packs them."""
+"""One, two and four searches that share the device, a process each, as Ray packs them.
+
+First as processes share a GPU by themselves, in turn; then under MPS, if it can be had.
+"""
 
 import multiprocessing
+import os
 import time
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 
 import torch
 
+from benchmarks.gpu.mps import Mps, NoMps, mps
 from benchmarks.gpu.readings import Reading, Report, Setup
 from benchmarks.gpu.steps import ours, ready
 from benchmarks.search_speed import config_of
@@ -16,29 +21,46 @@ from fairdarts.training.precision import float32_products
 
 def measure(setup: Setup, report: Report) -> None:
     """Report images a second of all of them together."""
-    alone: float | None = None
+    alone = _measure_numbers(setup, report)
+    if setup.device != "cuda":
+        return
+    try:
+        with mps() as daemon:
+            _measure_numbers(setup, report, alone, daemon)
+    except (NoMps, RuntimeError) as error:
+        report(Reading("searches under MPS", note=str(error)))
+
+
+def _measure_numbers(
+    setup: Setup, report: Report, alone: float | None = None, daemon: Mps | None = None
+) -> float | None:
+    """Images a second of the first number of searches, which is one."""
+    first: float | None = None
     for num_searches in setup.sizes.searches:
-        seconds = together(setup, num_searches)
+        seconds = together(setup, num_searches, daemon.environment if daemon else {})
+        if daemon and not daemon.has_served():
+            raise NoMps("the daemon runs, but the searches did not come to it")
         num_steps = setup.sizes.shared_steps
         num_images = num_searches * num_steps * setup.sizes.batch_size
         rate = num_images / max(seconds)
+        first = first or rate
         note = f"{1e3 * max(seconds) / num_steps:.1f} ms a step of each"
-        if alone is None:
-            alone = rate
-        else:
-            note += f", {rate / alone:.2f} times what one does"
+        if alone or rate != first:
+            note += f", {rate / (alone or first):.2f} times what one does by itself"
         what = "1 search" if num_searches == 1 else f"{num_searches} searches at once"
-        report(Reading(what, rate, "images/s", note))
+        report(Reading(f"{what}, MPS" if daemon else what, rate, "images/s", note))
+    return first
 
 
-def together(setup: Setup, num_searches: int) -> list[float]:
+def together(setup: Setup, num_searches: int, environment: dict[str, str]) -> list[float]:
     """Seconds that each of some searches took for its steps, all started at the same time."""
     # Forked: this process has not touched the device, and has imported everything.
     context = multiprocessing.get_context("fork")
     start = context.Barrier(num_searches)
     pipes = [context.Pipe(duplex=False) for _ in range(num_searches)]
     processes = [
-        context.Process(target=_search, args=(setup, start, sender)) for _, sender in pipes
+        context.Process(target=_search, args=(setup, environment, start, sender))
+        for _, sender in pipes
     ]
     for process in processes:
         process.start()
@@ -54,7 +76,8 @@ def together(setup: Setup, num_searches: int) -> list[float]:
             process.join()
 
 
-def _search(setup: Setup, start: Barrier, sender: Connection) -> None:
+def _search(setup: Setup, environment: dict[str, str], start: Barrier, sender: Connection) -> None:
+    os.environ.update(environment)  # CUDA reads it when this process first touches the device
     device, sizes = torch.device(setup.device), setup.sizes
     config = config_of(sizes.batch_size, cuda_graph=device.type == "cuda", **sizes.search)
     try:

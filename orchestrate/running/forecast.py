@@ -6,12 +6,13 @@ That cannot be counted, so it is measured: a new process takes training steps wi
 batches, and the memory of a full batch is extrapolated from the two peaks.
 """
 
+import functools
 import multiprocessing
 import signal
 from collections.abc import Callable, Iterator, Set
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -30,6 +31,7 @@ from fairdarts.spaces import LayerSpace, get_space
 from orchestrate.planning.plan import TrialSpec
 from orchestrate.stages.runtime import peak_of_process
 
+T = TypeVar("T")
 DATA = set(DataConfig.model_fields)
 MEMORY_SETTINGS = {
     "space",
@@ -110,7 +112,7 @@ def forecasts(trials: list[TrialSpec], on_gpu: bool) -> Iterator[Forecast]:
     by_size: dict[str, list[TrialSpec]] = {}
     for trial in trials:
         by_size.setdefault(f"{_search_size(trial)} {_retrain_size(trial)}", []).append(trial)
-    peaks = _Peaks(on_gpu)
+    peaks = _peaks(on_gpu)
     for same in by_size.values():
         first = same[0]
         search = peaks.of_search(first) if first.stage("search") else None
@@ -126,10 +128,26 @@ def gpu_peaks(trials: list[TrialSpec], kind: str) -> list[int]:
     Raises:
         DataError: If a data set cannot be used.
     """
-    peaks = _Peaks(on_gpu=True)
+    peaks = _peaks(on_gpu=True)
     of = {"search": peaks.of_search, "retrain": peaks.of_retraining}[kind]
     owners = {stage.key: trial for trial in trials if (stage := trial.stage(kind))}
     return sorted(map(of, owners.values()), reverse=True)
+
+
+def sizes_of(
+    trial: TrialSpec, kind: str
+) -> tuple[SearchConfig | RetrainConfig, AnyGenotype, int, int]:
+    """What the size of a trial's stage depends on: settings, a typical genotype, classes, pixels.
+
+    Raises:
+        DataError: If the data set cannot be used.
+    """
+    section: type[SearchConfig | RetrainConfig] = SearchConfig
+    if kind == "retrain":
+        section = RetrainConfig
+    config = section.build(_settings(trial, kind), kind)
+    _, num_classes, image_size = _peaks(on_gpu=True).images(trial, kind)
+    return config, _typical_genotype(trial), num_classes, image_size
 
 
 class _Peaks:
@@ -142,7 +160,7 @@ class _Peaks:
 
     def of_search(self, trial: TrialSpec) -> int:
         count = search_bytes if self._on_gpu else _search_bytes_of_process
-        held, *network = self._images(trial, "search")
+        held, *network = self.images(trial, "search")
         return held + self._once(
             _search_size(trial), lambda: count(_search_config(trial), *network)
         )
@@ -150,7 +168,7 @@ class _Peaks:
     def of_retraining(self, trial: TrialSpec) -> int:
         count = retrain_bytes if self._on_gpu else _retrain_bytes_of_process
         config = RetrainConfig.build(_settings(trial, "retrain"), "retrain")
-        held, *network = self._images(trial, "retrain")
+        held, *network = self.images(trial, "retrain")
         return held + self._once(
             _retrain_size(trial), lambda: count(_typical_genotype(trial), config, *network)
         )
@@ -160,7 +178,7 @@ class _Peaks:
             self._known[size] = count()
         return self._known[size]
 
-    def _images(self, trial: TrialSpec, kind: str) -> tuple[int, int, int]:
+    def images(self, trial: TrialSpec, kind: str) -> tuple[int, int, int]:
         """Bytes of a stage's images that are kept in memory, number of classes, and size."""
         data = _data_settings(trial, kind)
         if repr(data) not in self._data:
@@ -169,6 +187,12 @@ class _Peaks:
             held = images.images.untyped_storage().nbytes() if isinstance(images, ImageSet) else 0
             self._data[repr(data)] = (held, images.num_classes, images.image_size)
         return self._data[repr(data)]
+
+
+@functools.cache
+def _peaks(on_gpu: bool) -> _Peaks:
+    """One for all questions of this process."""
+    return _Peaks(on_gpu)
 
 
 def _search_size(trial: TrialSpec) -> str:
@@ -231,11 +255,12 @@ def _retrain_bytes_of_process(
 
 def _extrapolated(batch_size: int, peak: Callable[..., int], *arguments: object) -> int:
     small, large = MEASURED_BATCHES
-    low, high = (_in_own_process(peak, number, *arguments) for number in MEASURED_BATCHES)
+    low, high = (in_own_process(peak, number, *arguments) for number in MEASURED_BATCHES)
     return low + (high - low) * (batch_size - small) // (large - small)
 
 
-def _in_own_process(function: Callable[..., int], *arguments: object) -> int:
+def in_own_process(function: Callable[..., T], *arguments: object) -> T:
+    """Result of a function that can be pickled, computed in a new process."""
     # "spawn", because a forked process would start with all the memory of this one. The new process
     # ignores Ctrl-C: the terminal sends it to both, and this one handles it.
     context = multiprocessing.get_context("spawn")

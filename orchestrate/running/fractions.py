@@ -1,5 +1,6 @@
 """Whether the stages that share a GPU fit into its memory, told before any of them starts."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 
@@ -81,13 +82,32 @@ def most_that_fit(peaks: Sequence[int], gpu_bytes: int) -> int:
     return len(peaks)
 
 
+def recommended(
+    peaks: Sequence[int], gpu_bytes: int, busy_pct: float | None, most: int | None = None
+) -> int:
+    """How many stages of a kind should share a GPU.
+
+    Args:
+        peaks: What each needs of its memory, the largest first.
+        gpu_bytes: The memory.
+        busy_pct: Share of the time in which one stage keeps the GPU busy; None: not known. Twice
+            as many stages as would fill a GPU take twice as long each.
+        most: How many at most, for another reason.
+    Returns:
+        0 if not even one fits.
+    """
+    limits = [most_that_fit(peaks, gpu_bytes)]
+    if busy_pct:
+        limits.append(max(1, round(100 / busy_pct)))
+    if most is not None:
+        limits.append(max(1, most))
+    return min(limits)
+
+
 def fraction(number: int) -> str:
     """The part of a GPU that lets this many stages share it, with as few digits as possible."""
-    for digits in (2, 3, 4):
-        part = math.floor(10**digits / number) / 10**digits
-        if int(1 / part) == number:
-            break
-    return f"{part:g}"
+    parts = (math.floor(10**digits / number) / 10**digits for digits in itertools.count(2))
+    return f"{next(part for part in parts if part and int(1 / part) == number):g}"
 
 
 def _gib(num_bytes: float) -> str:

@@ -9,6 +9,7 @@ from gpu_parts import FIRST
 
 from benchmarks.gpu import nodes
 from benchmarks.gpu.measure import covered
+from benchmarks.gpu.mps import CONTROL, NoMps, mps
 from benchmarks.gpu.parts import Part, all_parts
 from benchmarks.gpu.processes import run_part
 from benchmarks.gpu.readings import TINY, Reading, Setup
@@ -115,3 +116,12 @@ def test_every_kernel_of_a_node_is_timed_by_itself() -> None:
 def test_the_parts_have_names_of_their_own() -> None:
     names = [part.name for part in all_parts()]
     assert len(set(names)) == len(names)
+
+
+def test_without_mps_the_reason_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(NoMps, match="nvidia-cuda-mps-control is not installed"), mps():
+        pass
+    (tmp_path / CONTROL).symlink_to("/bin/false")
+    with pytest.raises(NoMps, match="nvidia-cuda-mps-control ended at once"), mps():
+        pass

@@ -1,16 +1,21 @@
 """Fractions of a GPU, checked against what their stages will need of its memory."""
 
 import pytest
+import torch
 from tiny_sweeps import tiny_trials
 
+from cli.doctor_gpu import shares_elsewhere
 from orchestrate.errors import ClusterError
 from orchestrate.planning.resources import Share
+from orchestrate.running.busy import training_step
+from orchestrate.running.forecast import sizes_of
 from orchestrate.running.fractions import (
     CUDA_BYTES,
     check_fractions,
     check_peaks,
     fraction,
     most_that_fit,
+    recommended,
 )
 from orchestrate.stages.nvml import smallest_memory
 
@@ -58,6 +63,31 @@ def test_a_fraction_lets_as_many_stages_share_a_gpu_as_it_stands_for() -> None:
     assert [parts[number] for number in (1, 2, 3, 4, 6)] == ["1", "0.5", "0.33", "0.25", "0.16"]
     for number, part in parts.items():
         assert Share(1, float(part)).fits({"CPU": 99, "GPU": 1}) == number
+
+
+def test_as_many_stages_share_a_gpu_as_fill_it_and_fit() -> None:
+    assert recommended(FOUR, 80 * GIB, busy_pct=95) == 1
+    assert recommended(FOUR, 80 * GIB, busy_pct=45) == 2
+    assert recommended(FOUR, 80 * GIB, busy_pct=20) == 4  # the sweep has no more
+    assert recommended(FOUR, 12 * GIB, busy_pct=30) == 2
+    assert recommended(FOUR, 80 * GIB, busy_pct=30, most=2) == 2
+    assert recommended(FOUR, 80 * GIB, busy_pct=None) == 4
+    assert recommended(FOUR, 4 * GIB, busy_pct=30) == 0
+
+
+def test_without_a_gpu_the_memory_of_common_ones_is_told() -> None:
+    found = list(shares_elsewhere(tiny_trials(), ["search"]))
+    assert [finding.what for finding in found] == ["search on GPU"]
+    allowed = "fractions down to 0.1 of 16 GiB, 0.1 of 24 GiB, 0.1 of 40 GiB, 0.1 of 80 GiB"
+    assert allowed in found[0].value
+    assert "can only be measured on one" in found[0].value
+
+
+@pytest.mark.parametrize("kind", ["search", "retrain"])
+def test_what_is_measured_on_a_gpu_are_steps_of_the_trial(kind: str) -> None:
+    (trial,) = tiny_trials()
+    step = training_step(*sizes_of(trial, kind), torch.device("cpu"))
+    assert step() and step()
 
 
 def test_no_gpu_has_no_memory() -> None:
