@@ -90,7 +90,7 @@ def cost_text(store: "Store", submission: "Submission") -> str:
     elapsed = f"{duration(cost.elapsed_s)} from start to end"
     return (
         f"{duration(cost.slot_s)} of computing{gpus}, {elapsed}, "
-        f"{cost.disk_bytes / 1e6:,.1f} MB of checkpoints and logs."
+        f"{cost.disk_bytes / 1e6:,.1f} MB of checkpoints."
     )
 
 

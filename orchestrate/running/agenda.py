@@ -17,7 +17,7 @@ from orchestrate.running.trial import record_crash
 from orchestrate.stages.genotype_rows import derived_genotype
 from orchestrate.stages.lease import give_back
 from orchestrate.stages.paths import StagePaths
-from orchestrate.stages.state import StageState, stage_state
+from orchestrate.stages.state import StageState, sealed_state, stage_state
 from orchestrate.stages.twins import first_alike, training_key, wait_for
 from orchestrate.statuses import Outcome, Status
 from results.statuses import FailureKind
@@ -97,6 +97,7 @@ class Agenda:
             if stage.parent in self._stages:
                 self._children[stage.parent].append(stage.key)
         self._durations = Durations(store)
+        self._sealed = store.manifest().stages
         self._way_s: dict[str, float] = {}
         self._ready: dict[str, list[Entry]] = {kind: [] for kind in STAGE_KINDS}
         self._started: dict[str, _Mark] = {}
@@ -333,6 +334,8 @@ class Agenda:
             heapq.heapify(self._ready[kind])
 
     def _look(self, stage: StageSpec) -> StageState:
+        if stage.key in self._sealed:  # Of a large sweep thousands are looked at when it starts.
+            return sealed_state(self._paths(stage), self._sealed[stage.key])
         return stage_state(self._paths(stage).folder)
 
     def _paths(self, stage: StageSpec) -> StagePaths:

@@ -1,11 +1,14 @@
 """What the trials of a sweep have cost so far, read from the store."""
 
 import contextlib
+import math
+import os
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
-from orchestrate.planning.plan import TrialSpec
+from orchestrate.planning.plan import StageSpec, TrialSpec
+from orchestrate.stages.paths import StagePaths
+from results.store.layout import ROWS_OF
 from results.store.store import Store
 
 
@@ -22,32 +25,42 @@ class SweepCost:
     elapsed_s: float
     """From the start of the first attempt to the end of the last one, with pauses in between."""
     disk_bytes: int
-    """Size of their checkpoints and logs; rows are small."""
+    """Size of their checkpoints; rows and logs are small."""
 
 
 def sweep_cost(store: Store, trials: list[TrialSpec]) -> SweepCost:
     """The cost of some trials; a stage that they share counts once."""
+    import pyarrow.compute as pc
+
     stages = {stage.key: stage for trial in trials for stage in trial.stages}
     columns = ["started_at", "ended_at", "wall_s", "num_gpus", "energy_j"]
-    rows = store.read("attempts", stages, columns).to_pylist()
-    ended = [row for row in rows if row["ended_at"] is not None]
+    rows = store.read("attempts", stages, columns)
+    ended = rows.filter(pc.is_valid(rows["ended_at"]))
     elapsed = timedelta()
-    if ended:
-        elapsed = max(row["ended_at"] for row in ended) - min(row["started_at"] for row in rows)
-    energies = [row["energy_j"] for row in ended if row["energy_j"] is not None]
-    folders = [store.stage_dir(stage.kind, stage.key) for stage in stages.values()]
+    if len(ended):
+        elapsed = pc.max(ended["ended_at"]).as_py() - pc.min(rows["started_at"]).as_py()
+    wall_s = pc.fill_null(ended["wall_s"], 0)
+    energies = ended["energy_j"].drop_null().to_pylist()
     return SweepCost(
-        slot_s=sum(row["wall_s"] or 0 for row in ended),
-        gpu_s=sum((row["wall_s"] or 0) * (row["num_gpus"] or 0) for row in ended),
-        energy_j=sum(energies) if energies else None,
+        # Rounded once, at the end: the sum must not depend on the order of the rows.
+        slot_s=math.fsum(wall_s.to_pylist()),
+        gpu_s=math.fsum(pc.multiply(wall_s, pc.fill_null(ended["num_gpus"], 0)).to_pylist()),
+        energy_j=math.fsum(energies) if energies else None,
         elapsed_s=elapsed.total_seconds(),
-        disk_bytes=sum(map(_size, folders)),
+        disk_bytes=sum(_checkpoint_bytes(store, stage) for stage in stages.values()),
     )
 
 
-def _size(folder: Path) -> int:
+def _checkpoint_bytes(store: Store, stage: StageSpec) -> int:
+    if "epochs" not in ROWS_OF[stage.kind]:  # It has no checkpoints.
+        return 0
     total = 0
-    for path in folder.rglob("*"):
-        with contextlib.suppress(FileNotFoundError):  # A running stage replaces its checkpoints.
-            total += path.lstat().st_size if path.is_file() else 0
+    # `scandir`, because there may be tens of thousands of stages; a running one replaces its files.
+    with (
+        contextlib.suppress(FileNotFoundError),
+        os.scandir(StagePaths(store.stage_dir(stage.kind, stage.key)).checkpoints) as entries,
+    ):
+        for entry in entries:
+            with contextlib.suppress(FileNotFoundError):
+                total += entry.stat().st_size
     return total

@@ -1,16 +1,16 @@
 """Finds damage to sealed files: to the manifest, and to the packs that it names."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 from orchestrate.running.faults import DAMAGED, Fault
 from results.errors import DamagedFile
-from results.store.blocks import check_blocks
 from results.store.files import write_whole
 from results.store.layout import SEALED, manifest_name
 from results.store.manifest import copy_of, decoded, manifest_numbers
 from results.store.seal import unseal
-from results.store.sealed import sealed_path
+from results.store.sealed import sealed_path, sealed_rows
 from results.store.store import Store
 
 UNSEALED = (
@@ -46,13 +46,14 @@ def manifest_faults(store: Store) -> Iterator[Fault]:
 
 def pack_faults(store: Store) -> Iterator[Fault]:
     """Damaged and missing files of packs."""
-    for pack in store.manifest().packs:
-        for table, file in pack.files.items():
+    manifest = store.manifest()
+    for pack in manifest.packs:
+        only = replace(manifest, packs=(pack,))
+        for table in pack.files:
             path = sealed_path(store.root, table, pack.name)
-            restore = partial(unseal, store, pack.name)
             try:
-                check_blocks(path, file.num_bytes, file.sums)
-            except FileNotFoundError:
-                yield Fault(path, "is missing", UNSEALED, restore)
+                if (rows := sealed_rows(store.root, only, table, None)) is not None:
+                    rows.check(None)
             except DamagedFile:
-                yield Fault(path, DAMAGED, UNSEALED, restore)
+                what = DAMAGED if path.exists() else "is missing"
+                yield Fault(path, what, UNSEALED, partial(unseal, store, pack.name))

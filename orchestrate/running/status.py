@@ -9,6 +9,7 @@ from orchestrate.stages.state import StageState
 from orchestrate.stages.twins import state_of
 from orchestrate.statuses import Outcome, Status
 from results.errors import DamagedFile
+from results.store.manifest import Manifest
 from results.store.store import Store
 
 
@@ -52,10 +53,19 @@ class Progress:
     """Seconds since the last epoch; None before the first."""
 
 
-def trial_status(store: Store, trial: TrialSpec) -> TrialStatus:
-    """The status of one trial."""
-    for stage in trial.stages:
-        state = state_of(stage, store)
+def trial_status(store: Store, trial: TrialSpec, manifest: Manifest | None = None) -> TrialStatus:
+    """The status of one trial.
+
+    Args:
+        store: Where results are.
+        trial: Which one.
+        manifest: What is sealed, if the caller asks about many trials; None: read it.
+    """
+    known = (store.manifest() if manifest is None else manifest).stages
+    *earlier, last = trial.stages
+    unsealed = [stage for stage in earlier if stage.key not in known or known[stage.key].invalid]
+    for stage in (*unsealed, last):
+        state = state_of(stage, store, manifest)
         if state.status != Status.DONE:
             return TrialStatus(trial, state.status, stage, state)
         if state.outcome == Outcome.INVALID:
@@ -76,7 +86,8 @@ def sweep_status(
             every few seconds, and a large sweep has thousands of files.
     """
     known = {} if finished is None else finished
-    statuses = [known.get(trial.trial_id) or trial_status(store, trial) for trial in trials]
+    sealed = store.manifest()
+    statuses = [known.get(trial.trial_id) or trial_status(store, trial, sealed) for trial in trials]
     known.update((s.trial.trial_id, s) for s in statuses if s.finished)
     return statuses
 

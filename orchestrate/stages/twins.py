@@ -11,9 +11,10 @@ from pathlib import Path
 from orchestrate.planning.identity import stage_key
 from orchestrate.planning.plan import StageSpec
 from orchestrate.stages.paths import StagePaths
-from orchestrate.stages.state import StageState, stage_state
+from orchestrate.stages.state import StageState, sealed_state, stage_state
 from orchestrate.statuses import Status
 from results.store.files import claim_json, parsed, write_json
+from results.store.manifest import Manifest
 from results.store.store import Store
 
 
@@ -49,10 +50,20 @@ def wait_for(first: StageSpec, stage: StageSpec, store: Store) -> None:
     write_json(StagePaths(store.stage_dir(stage.kind, stage.key)).waits_for, asdict(first))
 
 
-def state_of(stage: StageSpec, store: Store) -> StageState:
-    """The state of a stage. If it waits for a running twin, it has the twin's state."""
+def state_of(stage: StageSpec, store: Store, manifest: Manifest | None = None) -> StageState:
+    """The state of a stage. If it waits for a running twin, it has the twin's state.
+
+    Args:
+        stage: Which one.
+        store: Where it is.
+        manifest: What is sealed, if the caller asks about many stages; None: read it.
+    """
     paths = StagePaths(store.stage_dir(stage.kind, stage.key))
+    if manifest is not None and stage.key in manifest.stages:
+        return sealed_state(paths, manifest.stages[stage.key])
     state = stage_state(paths.folder)
+    if state.status == Status.DONE:
+        return state
     first = parsed(paths.waits_for, StageSpec.from_dict)
     if first is None or state.status not in (Status.PENDING, Status.LOST):
         return state

@@ -5,7 +5,7 @@ Several layers keep a query inside, because each of them has had holes in some v
 1. Only one SELECT is run. (WITH, FROM, VALUES, DESCRIBE, SUMMARIZE are SELECTs for DuckDB.)
 2. External access is off, extensions are neither loaded nor installed, and Python variables are
    not tables. Then the configuration is locked.
-3. The views are Arrow tables in memory. No path of the store is known to DuckDB.
+3. The views are Arrow tables in memory and open files. No path of the store is known to DuckDB.
 
 A query is bounded in memory, threads, time and size of its result.
 """
@@ -18,11 +18,14 @@ from typing import TYPE_CHECKING
 from results.errors import QueryError
 from results.query.tables import TABLES, Tables
 from results.query.views import VIEWS
+from results.schema import EPOCHS
 from results.text import clean_text
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
+
+    from results.store.sealed import SealedRows
 
 MEMORY_GIB = 2.0
 MAX_THREADS = 4
@@ -68,7 +71,9 @@ def query(
     try:
         with duckdb.connect(":memory:", config=_config(memory_gib)) as connection:
             statement = _checked(connection, sql)
-            _load(connection, tables, sql)
+            sealed = _load(connection, tables, sql)
+            if sealed is not None:
+                sealed.check(_columns_read(connection, sql))
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
             return _fetch(connection, statement, timeout_s, memory_gib)
@@ -101,19 +106,56 @@ def _checked(connection: "duckdb.DuckDBPyConnection", sql: str) -> "duckdb.State
     return statement
 
 
-def _load(connection: "duckdb.DuckDBPyConnection", tables: Tables, sql: str) -> None:
+def _load(connection: "duckdb.DuckDBPyConnection", tables: Tables, sql: str) -> "SealedRows | None":
+    """Make the views that a query names; return the sealed rows of them, which are not read yet."""
     # A view that a query can reach stands as a word in it. (DuckDB's own list of the tables of a
     # query needs their columns in some joins, so it cannot be asked before they are read.)
     wanted = {word.lower() for word in re.findall(r"\w+", sql)} & VIEWS.keys()
     unfold = "alphas" in wanted
     for name in TABLES:
-        if name in wanted or (unfold and name == "epochs"):
+        if name in wanted and name != EPOCHS.name:
             connection.register(name, tables.read(name))
+    if not unfold and EPOCHS.name not in wanted:
+        return None
+    sealed = _load_epochs(connection, tables)
     if unfold:
         layouts, positions = tables.layouts
         connection.register("layouts_of_searches", layouts)
         connection.register("positions_of_layouts", positions)
         connection.execute(_UNFOLDED_ALPHAS)
+    return sealed
+
+
+def _load_epochs(connection: "duckdb.DuckDBPyConnection", tables: Tables) -> "SealedRows | None":
+    """Make the view `epochs`, of which DuckDB reads those columns and rows that a query needs."""
+    import pyarrow as pa
+
+    rows = tables.scan(EPOCHS.name)
+    connection.register("live_epochs", rows.live)
+    parts = ["FROM live_epochs"]
+    if rows.sealed is not None:
+        connection.register("sealed_epochs", rows.sealed.dataset())
+        parts.append("FROM sealed_epochs")
+        if (keys := rows.sealed.keys) is not None:
+            connection.register("sealed_stages", pa.table({"stage_key": sorted(keys)}))
+            parts[-1] += " SEMI JOIN sealed_stages USING (stage_key)"
+    connection.execute(f"CREATE VIEW {EPOCHS.name} AS {' UNION ALL '.join(parts)}")
+    return rows.sealed
+
+
+def _columns_read(connection: "duckdb.DuckDBPyConnection", sql: str) -> set[str] | None:
+    """The columns of epochs that a query reads, maybe some more; None: all of them.
+
+    DuckDB is asked for its plan, because the text of a query need not name them: `*`, for example.
+    """
+    import duckdb
+
+    try:
+        plans = connection.execute(f"EXPLAIN (FORMAT json) {sql}").fetchall()
+    except duckdb.Error:  # It is wrong, or a statement without a plan, such as DESCRIBE.
+        return None
+    words = {word for plan in plans for text in plan for word in re.findall(r"\w+", text)}
+    return words & {column.name for column in EPOCHS.columns}
 
 
 def _fetch(

@@ -19,6 +19,8 @@ from results.store.store import Store
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from results.store.sealed import Rows
+
 TABLES = ("trials", "outcomes", "attempts", *sorted(STAGE_TABLES), "reference")
 """Views that are held as tables. `alphas` is unfolded from `epochs` while a query runs."""
 
@@ -84,6 +86,10 @@ class Tables:
             return reference()
         rows = self.store.read(name, self.stage_keys)
         return _with_newest(rows) if name == "attempts" else rows
+
+    def scan(self, name: str) -> "Rows":
+        """Find the rows of one of `STAGE_TABLES` without reading those that are sealed."""
+        return self.store.scan(name, self.stage_keys)
 
     @cached_property
     def layouts(self) -> "tuple[pa.Table, pa.Table]":

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from results.errors import DamagedFile
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
 BLOCK = 64 * 1024
@@ -31,42 +32,46 @@ def block_sums(content: bytes | memoryview) -> list[str]:
 
 
 def check_blocks(
-    path: Path, num_bytes: int, sums: Sequence[str], columns: Collection[str] | None = None
+    file: "pa.NativeFile",
+    path: Path,
+    num_bytes: int,
+    sums: Sequence[str],
+    columns: Collection[str] | None = None,
 ) -> None:
     """Compare a Parquet file with the checksums of its blocks.
 
     Args:
-        path: The file.
+        file: The open file.
+        path: Its path, for the error.
         num_bytes: Its size when it was written.
         sums: What `block_sums` returned for its content.
-        columns: Check only what is needed to read these columns; None: the whole file.
+        columns: Check only its footer and what is needed to read these columns; None: all of it.
     Raises:
-        FileNotFoundError: If there is no such file.
         DamagedFile: If it is not what was written.
     """
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        if size != num_bytes or size < TAIL:
-            raise _damaged(path, f"it has {size} bytes instead of {num_bytes}")
-        _compare(path, sums, [(0, size)] if columns is None else [(size - TAIL, size)])
-        if columns is None:
-            return
-        file.seek(size - TAIL)
-        footer = size - TAIL - int.from_bytes(file.read(4), "little")
-    _compare(path, sums, [(max(footer, 0), size)])
-    import pyarrow.parquet as pq
+    size = file.size()
+    if size != num_bytes or size < TAIL:
+        raise _damaged(path, f"it has {size} bytes instead of {num_bytes}")
+    if columns is None:
+        _compare(file, path, sums, [(0, size)])
+        return
+    _compare(file, path, sums, [(size - TAIL, size)])
+    footer = size - TAIL - int.from_bytes(file.read_at(TAIL, size - TAIL)[:4], "little")
+    _compare(file, path, sums, [(max(footer, 0), size)])
+    if columns:
+        import pyarrow.parquet as pq
 
-    _compare(path, sums, _ranges(pq.read_metadata(path), frozenset(columns)))
+        _compare(file, path, sums, _ranges(pq.ParquetFile(file).metadata, frozenset(columns)))
 
 
-def _compare(path: Path, sums: Sequence[str], ranges: Iterable[tuple[int, int]]) -> None:
+def _compare(
+    file: "pa.NativeFile", path: Path, sums: Sequence[str], ranges: Iterable[tuple[int, int]]
+) -> None:
     wanted = {number for start, end in ranges for number in range(start // BLOCK, -(-end // BLOCK))}
-    with path.open("rb", buffering=0) as file:
-        for first, count in _runs(sorted(wanted)):
-            file.seek(first * BLOCK)
-            found = block_sums(file.read(count * BLOCK))
-            if found != list(sums[first : first + count]):
-                raise _damaged(path, "its checksums do not match")
+    for first, count in _runs(sorted(wanted)):
+        found = block_sums(file.read_at(count * BLOCK, first * BLOCK))
+        if found != list(sums[first : first + count]):
+            raise _damaged(path, "its checksums do not match")
 
 
 def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:

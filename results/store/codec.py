@@ -63,21 +63,41 @@ def decode(
     """
     if _sign(content) != content:
         raise _damaged(path, "its checksum does not match")
-    schema = _schema(table, columns)
     try:
         file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
-        written = frozenset(file.schema_arrow.names)
-        known = [name for name in schema.names if name in written]
-        found = file.read(columns=known, use_threads=False)  # Threads cost more than a small file.
-        if found.schema.equals(schema):
-            return found
-        arrays = [
-            found[field.name] if field.name in written else pa.nulls(len(found), field.type)
-            for field in schema
-        ]
-        return pa.Table.from_arrays(arrays, schema=schema)
+        return rows_of(file, table, columns)
     except (pa.ArrowException, OSError, TypeError) as error:
         raise _damaged(path, " ".join(str(error).split())) from None
+
+
+def rows_of(
+    file: pq.ParquetFile,
+    table: str,
+    columns: Sequence[str] | None,
+    groups: Sequence[int] | None = None,
+) -> pa.Table:
+    """Read an open file as rows in today's schema; see `decode`.
+
+    Args:
+        file: What to read.
+        table: Name of the table.
+        columns: Read these only; None: all.
+        groups: Numbers of the row groups to read; None: all.
+    """
+    schema = _schema(table, columns)
+    written = frozenset(file.schema_arrow.names)
+    known = [name for name in schema.names if name in written]
+    if groups is None:
+        found = file.read(columns=known, use_threads=False)  # Threads cost more than a small file.
+    else:
+        found = file.read_row_groups(groups, columns=known, use_threads=False)
+    if found.schema.equals(schema):
+        return found
+    arrays = [
+        found[field.name] if field.name in written else pa.nulls(len(found), field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def concat(table: str, parts: Sequence[pa.Table], columns: Sequence[str] | None) -> pa.Table:

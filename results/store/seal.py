@@ -105,7 +105,7 @@ def unseal(store: Store, name: str) -> None:
     for pack in of_name.packs:
         for table in pack.files:
             with suppress(DamagedFile, FileNotFoundError):
-                _write_live(store, table, pack, sealed_rows(store.root, of_name, table, None, None))
+                _write_live(store, table, pack, sealed_rows(store.root, of_name, table, None))
     others = tuple(pack for pack in before.packs if pack.name != name)
     after = Manifest(before.number + 1, others)
     if not commit(store.root, after):
@@ -131,7 +131,7 @@ def _write_pack(
     sealed_keys = before.stages.keys() & stages.keys()
     tables: dict[str, list[pa.Table]] = defaultdict(list)
     for table in (*sorted(layout.STAGE_TABLES), "attempts"):
-        rows = sealed_rows(store.root, before, table, sealed_keys, None) if sealed_keys else None
+        rows = sealed_rows(store.root, before, table, sealed_keys) if sealed_keys else None
         if rows is not None:
             tables[table].append(rows.read(None))
     kept = {key: stages[key] for key in stages if key in sealed_keys}
@@ -175,8 +175,8 @@ def _of_stage(store: Store, key: str, stage: SealedStage, attempts: Sequence[int
         return found
 
     parts = {table: rows(table, stage.attempt) for table in layout.ROWS_OF[stage.kind]}
-    tries = [rows("attempts", attempt) for attempt in attempts if attempt <= stage.attempt]
-    return parts | ({"attempts": pa.concat_tables(tries)} if tries else {})
+    numbers = sorted({stage.attempt, *(number for number in attempts if number < stage.attempt)})
+    return parts | {"attempts": pa.concat_tables([rows("attempts", one) for one in numbers])}
 
 
 def _encoded(table: str, parts: Sequence["pa.Table"]) -> tuple[bytes, int]:

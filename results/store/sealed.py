@@ -10,29 +10,110 @@ from results.errors import DamagedFile
 from results.schema import SCHEMA
 from results.store.blocks import check_blocks
 from results.store.layout import SEALED
-from results.store.manifest import Manifest, Pack, newest_manifest
+from results.store.manifest import Manifest, SealedFile, newest_manifest
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.dataset as ds
+    import pyarrow.parquet as pq
 
-CHECKERS = 2
+KEY = "stage_key"
+FEW = 10
+"""For so few stages it pays to look which row groups may have them."""
+READERS = 2
+
+
+@dataclass(frozen=True)
+class OpenFile:
+    """An open file with rows of a table; it can be read even if it is removed meanwhile."""
+
+    path: Path
+    file: "pa.NativeFile"
+    written: SealedFile
+    keys: frozenset[str]
+    """Rows of these stages count."""
+    is_part: bool
+    """Whether the file has rows of other stages, too."""
+
+    def check(self, columns: Collection[str] | None) -> None:
+        """Compare its footer and some columns with their checksums; None: all of it."""
+        check_blocks(self.file, self.path, self.written.num_bytes, self.written.sums, columns)
+
+    def read(self, table: str, columns: Sequence[str] | None) -> "pa.Table":
+        """Read some columns of the rows that count; None: all columns."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+        import pyarrow.parquet as pq
+
+        from results.store.codec import rows_of
+
+        reader = pq.ParquetFile(self.file)
+        if not self.is_part:
+            return rows_of(reader, table, columns)
+        names = None if columns is None else [*columns, *({KEY} - set(columns))]
+        rows = rows_of(reader, table, names, self._groups(reader.metadata))
+        rows = rows.filter(pc.is_in(rows[KEY], pa.array(sorted(self.keys))))
+        return rows if columns is None else rows.select(columns)
+
+    def _groups(self, footer: "pq.FileMetaData") -> list[int] | None:
+        """Row groups that may have rows of the stages."""
+        if len(self.keys) > FEW:
+            return None
+        paths = [footer.schema.column(place).path for place in range(footer.num_columns)]
+        place = paths.index(KEY)
+        return [
+            number
+            for number in range(footer.num_row_groups)
+            for of_keys in (footer.row_group(number).column(place).statistics,)
+            if any(of_keys.min <= key <= of_keys.max for key in self.keys)
+        ]
 
 
 @dataclass(frozen=True)
 class SealedRows:
-    """Files with rows of a table, not read yet."""
+    """Rows of a table in open files, not read yet."""
 
-    dataset: "ds.Dataset"
-    keys: frozenset[str] | None
-    """Only rows of these stages count: the files have others, too. None: all rows count."""
+    table: str
+    files: tuple[OpenFile, ...]
+
+    def check(self, columns: Collection[str] | None) -> None:
+        """Compare what is needed for some columns with its checksums; None: for all.
+
+        Raises:
+            DamagedFile: If a file is damaged.
+        """
+        needed = columns if columns is None else {*columns, KEY}
+        with ThreadPoolExecutor(READERS) as pool:
+            list(pool.map(lambda file: file.check(needed), self.files))
 
     def read(self, columns: Sequence[str] | None) -> "pa.Table":
-        """Read some columns of these rows, which must have been checked; None: all."""
+        """Check and read some columns; None: all.
+
+        Raises:
+            DamagedFile: If a file is damaged.
+        """
+        from results.store.codec import concat
+
+        self.check(columns)
+        with ThreadPoolExecutor(READERS) as pool:
+            parts = list(pool.map(lambda file: file.read(self.table, columns), self.files))
+        return concat(self.table, parts, columns)
+
+    def dataset(self) -> "ds.Dataset":
+        """All rows of the files, for an engine that asks for some columns and row groups."""
+        # Imported only here: this module imports pandas, which takes half a second.
         import pyarrow.dataset as ds
 
-        chosen = None if self.keys is None else ds.field("stage_key").isin(sorted(self.keys))
-        return self.dataset.to_table(columns=columns and list(columns), filter=chosen)
+        parquet = ds.ParquetFileFormat()
+        fragments = [parquet.make_fragment(one.file) for one in self.files]
+        return ds.FileSystemDataset(fragments, SCHEMA[self.table].arrow, parquet)
+
+    @property
+    def keys(self) -> frozenset[str] | None:
+        """The stages whose rows count; None: all rows of the files do."""
+        if not any(one.is_part for one in self.files):
+            return None
+        return frozenset().union(*(one.keys for one in self.files))
 
 
 @dataclass(frozen=True)
@@ -50,57 +131,45 @@ def sealed_path(root: Path, table: str, pack: str) -> Path:
 
 
 def sealed_rows(
-    root: Path,
-    manifest: Manifest,
-    table: str,
-    names: Collection[str] | None,
-    columns: Sequence[str] | None,
+    root: Path, manifest: Manifest, table: str, names: Collection[str] | None
 ) -> SealedRows | None:
-    """Find the rows of sealed stages, and compare what has to be read of them with its checksums.
+    """Open the files with the rows of sealed stages.
 
     Args:
         root: The store.
         manifest: What is sealed.
         table: Name of the table.
         names: Keys of stages; None: of all sealed stages.
-        columns: Columns that will be read; None: all.
     Returns:
         None if no file has any.
     Raises:
-        DamagedFile: If a file is damaged or missing.
+        DamagedFile: If a file is missing, or its footer is damaged.
         FileNotFoundError: If a newer manifest has other files.
     """
-    packs, keys, is_part = [], set[str](), False
-    for pack in manifest.packs:
-        wanted = pack.stages.keys() if names is None else pack.stages.keys() & names
-        if wanted and table in pack.files:
-            packs.append(pack)
-            keys |= wanted
-            is_part = is_part or len(wanted) < pack.num_written
+    packs = [
+        (pack, keys)
+        for pack in manifest.packs
+        if table in pack.files
+        if (keys := pack.stages.keys() if names is None else pack.stages.keys() & names)
+    ]
     if not packs:
         return None
     import pyarrow as pa
-    import pyarrow.dataset as ds
 
-    needed = None if columns is None else {*columns, "stage_key"}
-
-    def checked(pack: Pack) -> "pa.NativeFile":
+    files = []
+    for pack, keys in packs:
         path = sealed_path(root, table, pack.name)
-        file = pack.files[table]
-        check_blocks(path, file.num_bytes, file.sums, needed)
-        return pa.OSFile(str(path))
-
-    try:
-        with ThreadPoolExecutor(CHECKERS) as pool:
-            files = list(pool.map(checked, packs))
-    except FileNotFoundError as error:
-        if newest_manifest(root) != manifest:
-            raise
-        raise DamagedFile(
-            f"{error.filename} is missing: restore it from a copy, or let `fairdarts store check "
-            "--repair` note it, and run its sweeps again."
-        ) from None
-    parquet = ds.ParquetFileFormat()
-    fragments = [parquet.make_fragment(file) for file in files]
-    dataset = ds.FileSystemDataset(fragments, SCHEMA[table].arrow, parquet)
-    return SealedRows(dataset, frozenset(keys) if is_part else None)
+        is_part = len(keys) < pack.num_written
+        try:
+            file = pa.OSFile(str(path))
+        except FileNotFoundError:
+            if newest_manifest(root).number > manifest.number:
+                raise
+            raise DamagedFile(
+                f"{path} is missing: restore it from a copy, or let `fairdarts store check "
+                "--repair` note it, and run its sweeps again."
+            ) from None
+        files.append(OpenFile(path, file, pack.files[table], frozenset(keys), is_part))
+    rows = SealedRows(table, tuple(files))
+    rows.check(())
+    return rows

@@ -146,7 +146,7 @@ class Store:
     def stage_dir(self, kind: str, key: str) -> Path:
         """Folder of one stage; its content belongs to the process that computes the stage."""
         layout.check_key(key)
-        return self.root / "stages" / layout.check_kind(kind) / key[:2] / key
+        return self.root.joinpath("stages", layout.check_kind(kind), key[:2], key)
 
     def training_path(self, key: str) -> Path:
         """File with the stage that trains a genotype; `key` hashes genotype and settings."""
@@ -239,7 +239,7 @@ class Store:
         Args:
             table: Name of the table.
             names: As of `read`.
-            columns: Columns that will be read, which are compared with their checksums; None: all.
+            columns: Columns of the live rows; None: all.
         Raises:
             StoreError, DamagedFile: As `read`.
         """
@@ -253,7 +253,7 @@ class Store:
                 # is sealed later is missing below.
                 manifest = self.manifest()
                 live = [path for path in live if not _is_sealed(table, path.stem, manifest)]
-                sealed = sealed_rows(self.root, manifest, table, names, columns)
+                sealed = sealed_rows(self.root, manifest, table, names)
                 # Each file is read in one go: two reads could see two versions of it.
                 parts = [decode(table, path, path.read_bytes(), columns) for path in live]
             except OSError as error:

@@ -34,8 +34,8 @@ def test_lost_attempts_count_running_ones_do_not_and_a_shared_search_counts_once
     attempt(store, trials[0], "search", 2, started_at=after[3], ended_at=after[5], wall_s=120.0)
     attempt(store, trials[1], "retrain", 1, started_at=after[6])
     folder = store.stage_dir("search", key_of(trials[0], "search"))
-    (folder / "attempts" / "a0001").mkdir(parents=True)
-    (folder / "attempts" / "a0001" / "log.txt").write_bytes(b"x" * 1000)
+    (folder / "checkpoints").mkdir(parents=True)
+    (folder / "checkpoints" / "a0001-e000001.safetensors").write_bytes(b"x" * 1000)
     assert sweep_cost(store, trials) == SweepCost(180, 0, None, 300, 1000)
 
 
