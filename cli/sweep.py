@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.console import rich_console
-from cli.formats import Format, FormatOption, indented, notes_aside, print_json
+from cli.formats import Format, FormatOption, counted, indented, notes_aside, print_json
 from cli.images import Fingerprinter
 from cli.options import (
     DEFAULT_STORE,
@@ -36,7 +36,7 @@ from cli.running import (
     with_max_attempts,
 )
 from orchestrate.running.backend import Backend
-from orchestrate.statuses import Status
+from orchestrate.statuses import Earlier, Status
 
 if TYPE_CHECKING:
     from orchestrate.planning.plan import TrialSpec
@@ -128,6 +128,7 @@ def plan(
     if len(trials) > MAX_SHOWN:
         print(f"... and {len(trials) - MAX_SHOWN:,} more; --format json prints all of them")
     print(summary(loaded.name, known))
+    _print_others(store, loaded.name, trials)
     try:
         print(resources_line(loaded.resources, this_machine()))
     except ClusterError as error:  # Not an error: this may be the plan of a sweep for a cluster.
@@ -144,13 +145,22 @@ def run(
     backend: BackendOption = Backend.RAY,
     address: AddressOption = None,
     max_failures: MaxFailuresOption = None,
+    earlier: Annotated[
+        Earlier | None,
+        typer.Option(
+            help="If the sweep has trials that this plan has not, and this plan new ones: keep "
+            "both, or replace the earlier ones, which tables then leave out. Default: refuse."
+        ),
+    ] = None,
 ) -> None:
     """Run the unfinished trials of a sweep.
 
     Finished trials are skipped, and unfinished ones continue from their last epoch. After an
-    interrupt, run the same command again. As JSON, at the end: what `sweep status` prints,
-    exit_code, outcome, which says what this code means: finished, failed, unfinished or stopped,
-    and ended_early, the reason if the run ended early. Progress then goes to stderr.
+    interrupt, run the same command again. Fewer trials than the sweep has, such as some of its
+    seeds, can be run by themselves: the others stay in its tables. As JSON, at the end: what
+    `sweep status` prints, exit_code, outcome, which says what this code means: finished, failed,
+    unfinished or stopped, and ended_early, the reason if the run ended early. Progress then goes to
+    stderr.
 
     Examples:
 
@@ -160,8 +170,8 @@ def run(
         fairdarts sweep run quickstart --backend process
         fairdarts sweep run quickstart --max-failures 2
     """
+    from orchestrate.planning.earlier import compared, submit_beside
     from orchestrate.planning.resources import stage_shares, this_machine
-    from orchestrate.planning.submission import submit
     from orchestrate.planning.sweep_file import load_sweep
     from orchestrate.running.cluster import session_folder
     from results.store.store import Store
@@ -178,7 +188,12 @@ def run(
             session_folder()
     results = Store.create(store)
     images.share(results)
-    submission = submit(results, loaded.name, trials, loaded.resources, origin(loaded.text))
+    others = compared(results, loaded.name, trials).others
+    came_from = origin(loaded.text)
+    submission = submit_beside(results, loaded.name, trials, loaded.resources, came_from, earlier)
+    if others and earlier is not Earlier.REPLACE:
+        with notes_aside(format_):
+            print(f"{loaded.name} also has {counted(len(others), 'trial')} that are not run now.")
     words = ["fairdarts", "sweep", "run", sweep]
     for text in set_ or []:
         words += ["--set", text]
@@ -247,7 +262,9 @@ def status(
         fairdarts sweep status quickstart --format json
     """
     from cli.live import status_table
+    from cli.tables import say_left_out
     from orchestrate.running.status import sweep_status
+    from results.query.tables import Tables
     from results.store.store import Store
 
     results = Store.open(store)
@@ -260,9 +277,24 @@ def status(
     else:
         rich_console().print(status_table(results, statuses), soft_wrap=True)
         print(f"Cost so far: {cost_text(results, submission)}")
+        if submission.number > 1:
+            say_left_out(Tables(results, [submission.sweep]))
     if exit_code and not all(status.finished for status in statuses):
         failed = any(status.status == Status.FAILED for status in statuses)
         raise typer.Exit(A_TRIAL_FAILED if failed else UNFINISHED)
+
+
+def _print_others(folder: Path, sweep: str, trials: "list[TrialSpec]") -> None:
+    """Say what the sweep has in the store beside the trials of a plan."""
+    from orchestrate.planning.earlier import compared
+    from results.store.store import Store
+
+    if not Store.exists_at(folder):
+        return
+    beside = compared(Store.open(folder), sweep, trials)
+    if beside.others:
+        then = "" if beside.is_part else "; `sweep run` needs --earlier keep or replace"
+        print(f"{sweep} also has {counted(len(beside.others), 'trial')} in {folder}{then}.")
 
 
 @working("reading the state of the trials")

@@ -24,3 +24,12 @@ class Outcome(StrEnum):
     FAILED = "failed"
     HELD = "held"
     """Another live process computes it, or one of its stages."""
+
+
+class Earlier(StrEnum):
+    """What to do with trials that only earlier submissions planned."""
+
+    KEEP = "keep"
+    """They stay in the plan, beside the new ones."""
+    REPLACE = "replace"
+    """The new plan stands alone; tables leave them out, but nothing is deleted."""
