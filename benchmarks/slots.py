@@ -6,6 +6,7 @@ which process. Prints, of each example:
 - span: seconds from the start of the first stage to the end of the last one;
 - busy: part of that time, over both slots, in which a stage was computed;
 - best: the same if no time passed between stages, each of which needs the one before it;
+- of it: the first as a share of the second;
 - gap: seconds between two stages in one process, while there was something ready: median and most;
 - wall: seconds of the whole command, over those of its stages divided by two.
 
@@ -72,7 +73,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="How busy a sweep keeps its slots.")
     parser.add_argument("examples", nargs="*", metavar="EXAMPLE", help=", ".join(names))
     chosen = parser.parse_args().examples or names
-    print(f"{'':32} {'span':>7} {'busy':>6} {'best':>6} {'gap':>13} {'wall':>6}")
+    print(f"{'':32} {'span':>7} {'busy':>6} {'best':>6} {'of it':>6} {'gap':>13} {'wall':>6}")
     for name in chosen:
         sweep = load_sweep(name) if name == QUICKSTART else _sweep(EXAMPLES[name])
         print(f"{name:32} {_measured(sweep)}", flush=True)
@@ -95,10 +96,10 @@ def _measured(sweep: Sweep) -> str:
         stages = _stages(store, trials)
     span_s = max(stage.end_s for stage in stages)
     total_s = sum(stage.wall_s for stage in stages)
-    best_s = _best_s(stages)
+    busy, best = (total_s / SLOTS / seconds for seconds in (span_s, _best_s(stages)))
     gaps = _gaps(stages)
     return (
-        f"{span_s:6.1f}s {total_s / SLOTS / span_s:6.0%} {total_s / SLOTS / best_s:6.0%} "
+        f"{span_s:6.1f}s {busy:6.0%} {best:6.0%} {busy / best:6.0%} "
         f"{statistics.median(gaps):5.2f} {max(gaps):5.2f}s {wall_s / (total_s / SLOTS):6.2f}"
     )
 

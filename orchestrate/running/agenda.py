@@ -90,7 +90,9 @@ class Agenda:
         self._left_out: set[str] = set()
         self._copied: set[str] = set()  # keys of stages that a twin has waited for
         self._failed: set[str] = set()  # in this run
+        self._done: set[str] = set()  # of those that train
         self._stages = {stage.key: stage for trial in trials for stage in trial.stages}
+        self._num_training = sum(stage.kind not in QUICK for stage in self._stages.values())
         self._order = {key: number for number, key in enumerate(self._stages)}
         self._children: dict[str, list[str]] = defaultdict(list)
         for stage in self._stages.values():
@@ -133,6 +135,11 @@ class Agenda:
     def started(self) -> Counter[str]:
         """How many stages of each kind this run computes at the moment."""
         return Counter(self._stages[key].kind for key in self._started)
+
+    @property
+    def num_to_come(self) -> int:
+        """How many stages that train are neither done nor being computed by this run."""
+        return self._num_training - len(self._done) - len(self._started)
 
     @property
     def num_failed(self) -> int:
@@ -212,6 +219,8 @@ class Agenda:
         stage = self._stages[key]
         state = self._look(stage)
         if state.status == Status.DONE:
+            if stage.kind not in QUICK:
+                self._done.add(key)
             if self._durations.measure(stage):
                 self._measure_ways()
             if state.outcome == Outcome.OK:

@@ -15,6 +15,7 @@ from ray.tune import (
     FailureConfig,
     PlacementGroupFactory,
     RunConfig,
+    Stopper,
     TuneConfig,
     Tuner,
     with_resources,
@@ -25,6 +26,7 @@ from orchestrate.errors import first_line
 from orchestrate.planning.plan import StageSpec
 from orchestrate.planning.resources import Room, StallAfter
 from orchestrate.running.handout import Handout
+from orchestrate.running.standby import STANDS_BY, Standbys, stand_by
 from orchestrate.running.trial import run_stage
 from orchestrate.stages.runtime import Runtime
 from orchestrate.stages.surroundings import own_surroundings
@@ -43,11 +45,13 @@ class StageFeed(Searcher):
 
     Args:
         handout: Which stages there are.
+        standbys: Processes that wait for stages.
     """
 
-    def __init__(self, handout: Handout) -> None:
+    def __init__(self, handout: Handout, standbys: Standbys) -> None:
         super().__init__()
         self._handout = handout
+        self.standbys = standbys
         self._keys: dict[str, str] = {}  # id of Tune's trial to key of its stage
         self._ends: list[tuple[str, str]] = []
 
@@ -55,8 +59,14 @@ class StageFeed(Searcher):
         """The next stage; None if nothing is ready now, `FINISHED` if nothing is left."""
         if (stage := self._next()) is not None:
             self._keys[trial_id] = stage.key
+            self.standbys.make_room(stage.kind)
             return {"stage": json.dumps(asdict(stage)), "kind": stage.kind, "key": stage.key}
-        return Searcher.FINISHED if self._handout.is_finished else None
+        if self._handout.is_finished:
+            return Searcher.FINISHED
+        if (kind := self.standbys.next()) is not None:
+            self.standbys.began(trial_id, kind)
+            return {"stage": "", "kind": kind, "key": "standby"}
+        return None
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -66,7 +76,8 @@ class StageFeed(Searcher):
             self._note_end(trial_id, "")
 
     def died(self, trial_id: str, reason: str) -> None:
-        """Take note that the process of a stage has died."""
+        """Take note that the process of a stage, or one that stood by, has died."""
+        self.standbys.died(trial_id)
         self._note_end(trial_id, reason)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -102,6 +113,22 @@ class _Deaths(Callback):
         self._feed.died(trial.trial_id, _why(trial.get_error()))
 
 
+class _Over(Stopper):
+    """Tells Tune which trials to end: those that stand by, when they are needed no more."""
+
+    def __init__(self, standbys: Standbys) -> None:
+        self._standbys = standbys
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return STANDS_BY in result and self._standbys.is_over(trial_id)
+
+    def stop_all(self) -> bool:
+        return False
+
+
 def run_feed(
     feed: StageFeed,
     root: Path,
@@ -131,6 +158,8 @@ def run_feed(
     bundles = {kind: {"CPU": s.cpus, "GPU": s.gpus} for kind, s in room.shares.items()}
 
     def compute(config: dict[str, Any]) -> dict[str, Any]:
+        if not config["stage"]:
+            stand_by()
         stage = StageSpec.from_dict(json.loads(config["stage"]))
         with own_surroundings(umask):
             outcome = run_stage(
@@ -158,6 +187,7 @@ def run_feed(
             name="sweep",
             storage_path=scratch,
             verbose=0,
+            stop=_Over(feed.standbys),
             callbacks=[_Deaths(feed)],
             failure_config=FailureConfig(max_failures=0),  # The agenda decides on another start.
         ),

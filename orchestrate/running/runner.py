@@ -29,6 +29,7 @@ from orchestrate.running.preflight import check_nodes
 from orchestrate.running.processes import run_processes
 from orchestrate.running.sealing import sealing
 from orchestrate.running.silences import Silences
+from orchestrate.running.standby import Standbys
 from orchestrate.running.status import TrialStatus, sweep_status
 from orchestrate.running.stopping import RunEnd, Stopping
 from orchestrate.running.trial import run_stage
@@ -153,9 +154,11 @@ def _run_on_ray(
                 with contextlib.suppress(RayError):  # A busy head may take too long to answer.
                     room.nodes = alive_nodes() or room.nodes
 
+        # On a cluster, others may want an idle slot.
+        standbys = Standbys(agenda, room, address is None and not resources.fresh_process)
         try:
             run_feed(
-                StageFeed(Handout(store, agenda, room, look_at_all)),
+                StageFeed(Handout(store, agenda, room, look_at_all), standbys),
                 store.root,
                 room,
                 run=run,
