@@ -62,7 +62,7 @@ def report(
         status.state.num_failures for status in unfinished if status.status == Status.FAILED
     ]
     if end.early and unfinished:
-        left = counted(len(unfinished), "unfinished trial")
+        left = counted(len(unfinished) - len(failures), "unfinished trial")
         print(
             f"Stopped: {end.early}. All finished epochs are kept; continue {left} with `{again}`."
         )
@@ -73,7 +73,7 @@ def report(
         print(
             f"Failed: {counted(len(failures), 'trial')} (logs: `fairdarts sweep status {where}`). "
             f"To try once more, up to {counted(attempts, 'attempt')} in all: "
-            f"`fairdarts sweep resume {where}{more}`."
+            f"`fairdarts sweep retry {where}{more}`."
         )
     elif unfinished and not end.early:
         print(f"Not finished: {counted(len(unfinished), 'trial')}; continue with `{again}`.")

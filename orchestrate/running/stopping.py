@@ -57,7 +57,9 @@ class Stopping:
         if self._early:
             return
         if self._agenda.has_failed_too_often:
-            self._early = f"{self._agenda.num_failed} stages have failed (--max-failures)"
+            number = self._agenda.num_failed
+            failed = "1 stage has failed" if number == 1 else f"{number} stages have failed"
+            self._early = f"{failed} (--max-failures)"
             self._driver.ask_to_stop(StopRequest(self._early))  # Its processes read it too.
         elif (request := self._driver.request()) is not None:
             self._early = request.reason

@@ -44,7 +44,7 @@ def test_a_failure_is_counted_and_the_next_command_can_be_pasted(
     out = reported(store, capsys, num_failures=1)
     assert "no luck" not in out  # The live view and `sweep status` say it, with the log.
     assert f"Failed: 1 trial (logs: `fairdarts sweep status tiny --store '{store.root}'`)" in out
-    assert f"up to 3 attempts in all: `fairdarts sweep resume tiny --store '{store.root}'`" in out
+    assert f"up to 3 attempts in all: `fairdarts sweep retry tiny --store '{store.root}'`" in out
     assert reported(store, capsys, num_failures=2).rstrip().endswith("--max-attempts 4`.")
 
 

@@ -1,0 +1,68 @@
+"""Sweeps that end before everything is computed: real commands on real processes."""
+
+import json
+from pathlib import Path
+
+import command_process
+import pytest
+from tiny_sweeps import SETTINGS
+
+from results.store.store import Store
+
+LONG = 10_000
+"""Epochs: a stage of this length does not end by itself during a test."""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+def sweep_file(tmp_path: Path, matrix: str, **settings: object) -> Path:
+    flat = {f"{part}.{name}": value for part in SETTINGS for name, value in SETTINGS[part].items()}
+    lines = [f"{name} = {json.dumps(value)}" for name, value in (flat | settings).items()]
+    path = tmp_path / "tiny.toml"
+    path.write_text("\n".join(["[settings]", *lines, "[matrix]", matrix]))
+    return path
+
+
+@pytest.mark.slow
+def test_a_run_that_another_process_stops_ends_with_its_own_exit_code(
+    tmp_path: Path, store: Path
+) -> None:
+    file = sweep_file(tmp_path, "seed = [0, 1]", **{"search.epochs": LONG})
+    options = ("--store", store, "--backend", "process", "--format", "json")
+    with command_process.start("sweep", "run", file, *options) as run:
+        assert run.stderr is not None
+        while "search epoch 1/" not in run.stderr.readline():
+            assert run.poll() is None
+        stopped = command_process.run("sweep", "stop", "tiny", "--store", store)
+        output, errors = run.communicate(timeout=120)
+    assert stopped.returncode == 0 and "asked 1 run to stop" in stopped.stdout
+    document = json.loads(output)
+    assert (run.returncode, document["exit_code"], document["outcome"]) == (3, 3, "stopped")
+    assert "asked for it with `fairdarts sweep stop`" in document["ended_early"]
+    assert "Stopping: " in errors
+    kinds = {row["failure_kind"] for row in Store.open(store).read("attempts").to_pylist()}
+    assert kinds == {"stopped"}
+    nothing = command_process.run("sweep", "stop", "tiny", "--store", store)
+    assert nothing.returncode == 0 and "nothing to stop" in nothing.stdout
+
+
+@pytest.mark.slow
+def test_a_sweep_that_goes_wrong_stops_itself_and_what_diverged_is_not_tried_again(
+    tmp_path: Path, store: Path
+) -> None:
+    file = sweep_file(tmp_path, "seed = [0, 1, 2, 3, 4, 5]", **{"search.weight_lr": 1e20})
+    options = ("--store", store, "--backend", "process")
+    run = command_process.run("sweep", "run", file, *options, "--max-failures", "2")
+    assert run.returncode == 1
+    assert "stages have failed (--max-failures)" in run.stdout
+    assert "--max-failures 2`." in run.stdout  # How to go on.
+    attempts = Store.open(store).read("attempts").to_pylist()
+    diverged = [row["stage_key"] for row in attempts if row["failure_kind"] == "diverged"]
+    assert len(diverged) >= 2 and len(attempts) < 6
+    retry = command_process.run("sweep", "retry", "tiny", *options, "--max-failures", "1")
+    assert retry.returncode == 1
+    assert "(diverged): not tried again: the same settings diverge again" in retry.stdout
+    assert len(Store.open(store).read("attempts", diverged)) == len(diverged)
