@@ -2,7 +2,9 @@
 
 import pytest
 import torch
+from tiny_sweeps import tiny_trials
 
+from orchestrate.running import busy
 from orchestrate.stages.nvml import busy_pct, energy_j, memories
 
 pytestmark = pytest.mark.gpu
@@ -24,3 +26,12 @@ def test_energy_only_grows_and_a_share_is_one_of_hundred(cuda: torch.device) -> 
         pytest.skip("the driver does not count the energy of this GPU")
     assert 0 < before <= after
     assert share is None or 0 <= share <= 100
+
+
+@pytest.mark.parametrize("kind", ["search", "retrain"])
+def test_steps_of_a_trial_keep_the_gpu_busy(kind: str, cuda: torch.device) -> None:
+    (trial,) = tiny_trials()
+    share = busy.busy_pct(trial, kind)
+    if share is None:
+        pytest.skip("the driver does not tell how busy this GPU is")
+    assert 0 < share <= 100

@@ -40,6 +40,9 @@ def test_todays_plan_of_an_old_sweep_has_the_keys_of_then(old: Store) -> None:
 def test_an_old_store_is_read(old: Store) -> None:
     statuses = sweep_status(old, load_submission(old, "before").trials)
     assert [status.status for status in statuses] == ["done", "lost", "lost"]
+    attempts = old.read("attempts")
+    for younger in ("num_gpus", "energy_j"):
+        assert attempts[younger].null_count == len(attempts)
     outcomes = trial_outcomes(old, ["before"])
     assert outcomes["outcome"].tolist() == ["ok", "unfinished", "unfinished"]
     assert outcomes["test_top1_pct"][0] == _expected()["test_top1_pct"][0]
