@@ -1,6 +1,6 @@
-"""The first step of a search: libraries choose kernels, and Triton compiles those of ours.
+"""The first step of a search, after our kernels have been compiled: libraries choose theirs.
 
-Triton keeps what it has compiled on disk, so the parts that follow do not wait for it.
+The parts that follow find what is compiled on disk.
 """
 
 import multiprocessing
@@ -9,6 +9,7 @@ from multiprocessing.connection import Connection
 
 import torch
 
+from benchmarks.gpu.compiling import compile_ahead
 from benchmarks.gpu.readings import Reading, Report, Setup
 from benchmarks.gpu.steps import LABELS, ours, ready
 from benchmarks.search_speed import config_of
@@ -18,7 +19,8 @@ from fairdarts.vocabulary import Precision
 
 
 def measure(setup: Setup, report: Report) -> None:
-    """Report the seconds in each precision, all at once: compiling takes one core each."""
+    """Report the seconds of compiling, and those of a step in each precision, all at once."""
+    compile_ahead(setup, report, tuple(LABELS))
     context = multiprocessing.get_context("fork")  # nothing has touched the device yet
     receivers = {}
     for precision in LABELS:

@@ -60,7 +60,7 @@ def depthwise_backward(
     tl.store(grad_x + of_candidate + rows, acc.to(grad_x.dtype.element_ty), mask=inside[:, None])
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["E"])
 def input_gradient(
     grad_x, x, grads, taps, parts, gated, winners, pooled, mean, rstd, gates, sums, P, P_OUT, CT,
     first, E, num_taps,

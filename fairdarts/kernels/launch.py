@@ -4,6 +4,9 @@ Shapes, in all modules of the kernels: P pixels of all images (B * H * W), C cha
 E edges, CT = E * C stacked channels; features are rows of pixels, (P, C) or (P, CT). A program
 computes a tile of pixels of one edge. Tiles are the last axis of a grid: a GPU starts the programs
 of the first axis one after the other, so that those which read the same features meet in its cache.
+
+Triton compiles a kernel anew for each type, constant, number that is 1 and multiple of 16;
+`do_not_specialize` keeps it from doing so for numbers that change nothing.
 """
 
 from collections.abc import Callable, Iterator

@@ -61,7 +61,7 @@ def mix_forward(
     tl.store(output + rows, total.to(output.dtype.element_ty), mask=inside)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["E"])
 def mix_sums(
     x, grads, zs, means, rstds, pooled, mean, rstd, gates, gated, parts, P, CT, first, E,
     C: tl.constexpr, PIX: tl.constexpr, COLUMNS: tl.constexpr, NUM_GATES: tl.constexpr,
@@ -117,7 +117,7 @@ def mix_sums(
             tl.store(gated + 2 * P * C + rows, of_identity, mask=inside)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["E", "num_tiles"])
 def gate_gradients(
     parts, sums, grad_gates, num_tiles, E,
     C: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr, NUM_GATES: tl.constexpr,

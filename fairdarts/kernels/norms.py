@@ -9,7 +9,7 @@ import triton.language as tl
 from fairdarts.kernels.choose import choose
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["num_tiles"])
 def combine_statistics(
     parts, mean, rstd, running_means, running_vars, num_tiles, P, CT, total,
     C: tl.constexpr, PIX: tl.constexpr, ROWS: tl.constexpr, NUM_STACKED: tl.constexpr,
@@ -58,7 +58,7 @@ def combine_statistics(
         tl.store(old_var, (1 - MOMENTUM) * tl.load(old_var) + MOMENTUM * variance)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["num_rows"])
 def add_rows(
     parts, sums, num_rows, width, BLOCK: tl.constexpr, ROWS: tl.constexpr, ACC: tl.constexpr
 ):

@@ -45,7 +45,7 @@ def _project(
         tl.store(weights + (e * C + c[:, None]) * C + c[None, :], acc)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["num_tiles"])
 def project_outputs(
     grad_mids, grads, zs, means, rstds, mids, gates, sums, pointwise, parts, P, CT, num_tiles, M,
     C: tl.constexpr, PIX: tl.constexpr, COLUMNS: tl.constexpr, NUM_GATES: tl.constexpr,
@@ -78,7 +78,7 @@ def project_outputs(
     )  # fmt: skip
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["num_tiles"])
 def project_firsts(
     grad_mid, grad, z, mid, mean, rstd, sums, pointwise, parts, P, z_step, norm_step, CT,
     num_tiles, M,

@@ -60,7 +60,7 @@ def gathered(
     return acc
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["num_tiles"])
 def add_taps(
     parts, sums, num_tiles, num_taps, CT, first, C: tl.constexpr, ROWS: tl.constexpr,
     ACC: tl.constexpr,

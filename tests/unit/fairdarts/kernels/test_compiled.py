@@ -89,16 +89,23 @@ def _signature(launch: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     def kind(argument: Any) -> Any:
         if isinstance(argument, tuple):
             return tuple(map(kind, argument))
-        if argument is None or (isinstance(argument, int) and argument == 1):
+        if argument is None:
             return "constexpr"
         return NAMES[argument.dtype] if isinstance(argument, Tensor) else "i32"
 
     names = launch.kernel.arg_names
     given = dict(zip(names, launch.args, strict=False))
     types = {name: kind(value) for name, value in given.items()}
+    types |= {name: "constexpr" for name in _specialised(launch) if given[name] == 1}
     constants = {name: given[name] for name in given if types[name] == "constexpr"}
     types |= dict.fromkeys(launch.constants, "constexpr")
     return types, constants | launch.constants
+
+
+def _specialised(launch: Any) -> list[str]:
+    """Arguments that are numbers, of which Triton treats 1 and multiples of 16 apart."""
+    parameters = zip(launch.kernel.params, launch.args, strict=False)
+    return [p.name for p, a in parameters if isinstance(a, int) and not p.do_not_specialize]
 
 
 def _compiled(launch: Any, capability: int) -> Any:
@@ -109,10 +116,13 @@ def _compiled(launch: Any, capability: int) -> Any:
     types, constants = _signature(launch)
     aligned = [["tt.divisibility", 16]]
     attributes: dict[tuple[int, ...], Any] = {}
+    numbers = _specialised(launch)
     for place, argument in enumerate(launch.args):
         if isinstance(argument, tuple):
             attributes |= {(place, inner): aligned for inner in range(len(argument))}
-        elif isinstance(argument, Tensor) or (argument is not None and argument % 16 == 0):
+        elif isinstance(argument, Tensor) or (
+            launch.kernel.arg_names[place] in numbers and argument % 16 == 0
+        ):
             attributes[place,] = aligned
     source = ASTSource(launch.kernel, types, constants, attributes)
     options = {"num_warps": launch.num_warps}
