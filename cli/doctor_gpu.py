@@ -19,6 +19,7 @@ def shares_here(
     trials: "list[TrialSpec]", shares: "dict[str, Share]", machine: "Node", gpu_bytes: int
 ) -> Iterator[Finding]:
     """Measure how busy the stages that get a GPU keep it, and say how many should share one."""
+    from orchestrate.errors import first_line
     from orchestrate.running.busy import busy_pct
     from orchestrate.running.forecast import gpu_peaks
     from orchestrate.running.fractions import fraction, recommended
@@ -27,15 +28,18 @@ def shares_here(
         peaks = gpu_peaks(trials, kind)
         if not share.gpus or not peaks:
             continue
-        busy = busy_pct(next(trial for trial in trials if trial.stage(kind)), kind)
+        busy, why_not = None, "the driver does not tell"
+        try:
+            busy = busy_pct(next(trial for trial in trials if trial.stage(kind)), kind)
+        except RuntimeError as error:  # such as torch.OutOfMemoryError: others compute there, too
+            why_not = first_line(error)
         most = int(machine["CPU"] // share.cpus // max(1, machine["GPU"]))
         number = recommended(peaks, gpu_bytes, busy, most)
-        basis = f"{_gib(peaks[0])} of {_gib(gpu_bytes)}"
+        memory = f"needs {_gib(peaks[0])} of {_gib(gpu_bytes)}"
         if busy is None:
-            basis += ", by memory alone: the driver does not tell how busy the GPU is"
+            basis = f"one {memory}; how busy it keeps the GPU is not known ({why_not})"
         else:
-            basis = f"one keeps this GPU busy for {busy:.0f} % of the time, measured just now, and "
-            basis += f"needs {_gib(peaks[0])} of {_gib(gpu_bytes)}"
+            basis = f"one keeps this GPU busy for {busy:.0f} % of the time (measured now), {memory}"
         wanted = fraction(number) if number else "1"
         yield Finding(
             f"{kind} on GPU",

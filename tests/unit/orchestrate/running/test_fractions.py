@@ -4,7 +4,7 @@ import pytest
 import torch
 from tiny_sweeps import tiny_trials
 
-from cli.doctor_gpu import shares_elsewhere
+from cli.doctor_gpu import shares_elsewhere, shares_here
 from orchestrate.errors import ClusterError
 from orchestrate.planning.resources import Share
 from orchestrate.running.busy import training_step
@@ -81,6 +81,16 @@ def test_without_a_gpu_the_memory_of_common_ones_is_told() -> None:
     allowed = "fractions down to 0.1 of 16 GiB, 0.1 of 24 GiB, 0.1 of 40 GiB, 0.1 of 80 GiB"
     assert allowed in found[0].value
     assert "can only be measured on one" in found[0].value
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="on a GPU it is measured")
+def test_a_gpu_that_cannot_be_measured_is_shared_by_memory_alone() -> None:
+    trials = tiny_trials(matrix={"seed": [0, 1, 2]})
+    shares = {"search": Share(1, 1.0), "retrain": Share(1, 0.0)}
+    (found,) = shares_here(trials, shares, {"CPU": 8, "GPU": 2}, 2 * CUDA_BYTES + GIB // 4)
+    assert "one needs 0.0 GiB of 1.2 GiB; how busy it keeps the GPU is not known (" in found.value
+    assert found.value.endswith("): 2 at once")
+    assert (found.remedy, found.is_fault) == ("--set resources.search.gpus=0.5", False)
 
 
 @pytest.mark.parametrize("kind", ["search", "retrain"])
