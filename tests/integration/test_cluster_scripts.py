@@ -4,16 +4,17 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from repository import ROOT
+from tiny_sweeps import wait_until
 
 from results.store.store import Store
 
@@ -110,13 +111,67 @@ def test_a_job_that_runs_out_of_time_is_queued_again(
     tmp_path: Path, slurm: dict[str, str], script: Path
 ) -> None:
     process = start(script, tmp_path, slurm, epochs=100_000)
-    deadline, pause = time.monotonic() + DEADLINE_S, threading.Event()
-    while not list(tmp_path.glob("store/live/epochs/*.parquet")):
-        assert time.monotonic() < deadline and process.poll() is None
-        pause.wait(0.2)
+    rows = "store/live/epochs/*.parquet"
+    wait_until(
+        lambda: any(tmp_path.glob(rows)) or process.poll() is not None, "an epoch", DEADLINE_S
+    )
     process.send_signal(signal.SIGTERM)
     output = end(process)
     assert process.returncode == 143, output
     job = slurm["SLURM_JOB_ID"] if script is JOB else "4242_1"
     assert Path(slurm["REQUEUED"]).read_text().strip() == job
     assert list(tmp_path.glob("store/stages/search/*/*/attempts/a0001/RELEASED"))
+
+
+@pytest.mark.skipif(not find_spec("aiohttp_cors"), reason='needs pip install "ray[default]"')
+def test_a_sweep_runs_as_a_job_of_a_cluster(tmp_path: Path, slurm: dict[str, str]) -> None:
+    port, dashboard = free_ports(2)
+    env = slurm | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0" * 64}
+    (tmp_path / "mine.toml").write_text(SWEEP % 1)
+    head = subprocess.Popen(
+        [
+            *("ray", "start", "--head", "--block", "--num-cpus=2", f"--port={port}"),
+            *("--include-dashboard=true", f"--dashboard-port={dashboard}"),
+        ],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        wait_until(lambda: answers(dashboard), "the dashboard", DEADLINE_S)
+        submitted = subprocess.run(
+            [
+                *("bash", SCRIPTS / "ray-job.sh", f"http://127.0.0.1:{dashboard}"),
+                *(tmp_path / "mine.toml", tmp_path / "store", "--set", "retrain.epochs=1"),
+            ],
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_S,
+            check=False,
+        )
+        assert submitted.returncode == 0, submitted
+        done = "store/stages/retrain/*/*/DONE.json"
+        wait_until(lambda: any(tmp_path.glob(done)), "the retraining to be done", DEADLINE_S)
+    finally:
+        os.killpg(head.pid, signal.SIGKILL)
+
+
+def free_ports(number: int) -> list[int]:
+    """Ports on which nothing listens."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def answers(port: int) -> bool:
+    """Whether something listens there."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
