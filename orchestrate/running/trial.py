@@ -124,18 +124,23 @@ def _finish_attempt(run: StageRun, record: "_AttemptRecord", watch: StallWatch) 
 
 
 def _close_lost_attempts(stage: StageSpec, store: Store, newest: Attempt) -> None:
-    """End the rows of earlier attempts, whose processes died, or were ended, before they could."""
+    """End the rows of earlier attempts, whose processes died, or were ended, before they could.
+
+    One that died between its last row and the mark of the stage says ok, and is lost all the same.
+    """
     if newest.number == 1:
         return  # Do not list a folder of thousands of files for a stage that is new.
     with contextlib.suppress(DamagedFile):  # `store check` names it; this attempt needs none.
         for row in stage_rows(store, "attempts", stage.key):
-            if row["attempt"] == newest.number or row["status"] != AttemptStatus.RUNNING:
+            is_open = row["status"] in (AttemptStatus.RUNNING, AttemptStatus.OK)
+            if row["attempt"] == newest.number or not is_open:
                 continue
             paths = newest.stage.attempt(row["attempt"])
             row["status"] = AttemptStatus.LOST
-            # Stamps of a file system are coarser than a clock: an attempt may seem to end first.
-            row["ended_at"] = max(paths.last_sign_of_life(), row["started_at"])
-            row["wall_s"] = (row["ended_at"] - row["started_at"]).total_seconds()
+            if row["ended_at"] is None:
+                # Stamps of a file system are coarser than a clock: it may seem to end first.
+                row["ended_at"] = max(paths.last_sign_of_life(), row["started_at"])
+                row["wall_s"] = (row["ended_at"] - row["started_at"]).total_seconds()
             if failure := failure_of(paths):
                 row["failure_kind"] = failure.kind
                 row["error_type"] = failure.error_type

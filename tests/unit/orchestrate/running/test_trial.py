@@ -272,6 +272,18 @@ def test_an_attempt_whose_process_was_killed_is_ended_by_the_next_one(
     assert first["wall_s"] == (first["ended_at"] - first["started_at"]).total_seconds()
 
 
+def test_an_attempt_that_died_just_before_its_mark_did_not_finish_its_stage(
+    trials: list[TrialSpec], store: Store
+) -> None:
+    assert run_trial(trials[2], store, RUNTIME) == "ok"
+    StagePaths(stage_folder(store, trials[2], "retrain")).done.unlink()
+    assert run_trial(trials[2], store, RUNTIME) == "ok"
+    key = key_of(trials[2], "retrain")
+    first, second = store.read("attempts", [key]).sort_by("attempt").to_pylist()
+    assert (first["status"], second["status"]) == ("lost", "ok")
+    assert first["ended_at"] <= second["started_at"]
+
+
 def test_a_trial_waits_for_a_stage_that_another_live_process_computes(
     trials: list[TrialSpec], store: Store
 ) -> None:
