@@ -23,6 +23,7 @@ from orchestrate.running.runner import run_here
 from orchestrate.running.status import trial_status
 from orchestrate.running.trial import failure_kind
 from orchestrate.stages.lease import Attempt
+from orchestrate.stages.paths import StagePaths
 from orchestrate.stages.runtime import Runtime
 from orchestrate.stages.state import stage_state
 from results.query.aggregate import aggregate
