@@ -43,6 +43,10 @@ class OpenedStore:
         self.sweeps = sweeps
         self.all_submissions = all_submissions
 
+    def left_out(self) -> dict[str, int]:
+        """For each sweep how many trials only its older submissions planned; they are left out."""
+        return dict(self._tables().left_out)
+
     def trials(self, frame: Frame = "pandas") -> Any:
         """Every planned trial: its method, settings, seeds and stages."""
         return self._read("trials", frame)

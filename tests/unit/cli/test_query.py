@@ -116,7 +116,11 @@ VERBS = (
 )
 
 
-@pytest.mark.parametrize("verb", VERBS, ids=" ".join)
+@pytest.mark.parametrize(
+    "verb",
+    [pytest.param(verb, marks=[] if len(verb) == 3 else pytest.mark.slow) for verb in VERBS],
+    ids=" ".join,
+)
 def test_every_verb_prints_latex_json_and_parquet(
     run: Run, tmp_path: Path, verb: tuple[str, ...]
 ) -> None:

@@ -116,6 +116,7 @@ def test_only_the_newest_submission_counts_unless_all_are_asked_for(store: Store
     for trial in (old, kept):
         finish(store, trial, 97.0)
 
+    assert results.open_store(store.root).left_out() == {"exp": 1}
     for name in ("trials", "outcomes", "retrains", "genotypes"):
         assert len(getattr(results.open_store(store.root), name)()) == 1, name
         everything = results.open_store(store.root, all_submissions=True)
