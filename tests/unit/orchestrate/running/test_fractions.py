@@ -83,6 +83,7 @@ def test_without_a_gpu_the_memory_of_common_ones_is_told() -> None:
     assert "can only be measured on one" in found[0].value
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(torch.cuda.is_available(), reason="on a GPU it is measured")
 def test_a_gpu_that_cannot_be_measured_is_shared_by_memory_alone() -> None:
     trials = tiny_trials(matrix={"seed": [0, 1, 2]})
