@@ -6,6 +6,7 @@ A block is a comment with its name on a line of its own, its table the code bloc
 Shapes: T epochs, E edges of a cell, O operations of an edge.
 """
 
+import math
 import re
 import sys
 from collections.abc import Callable, Hashable, Mapping
@@ -36,6 +37,7 @@ from fairdarts.spaces import CELL_KINDS, S1, SKIP, CellSpace, Space, get_space
 from results.query.outcomes import trial_outcomes
 from results.query.planned import STAGE_COLUMNS
 from results.query.stats import mean_std_over_searches
+from results.report.columns import NOTHING, mean_std
 from results.statuses import TrialOutcome
 from results.store.store import Store
 
@@ -263,9 +265,9 @@ def _summary(trials: list[Trial], measure: Measure) -> str:
         [value for value, _ in known], [origin for _, origin in known]
     )
     if mean is None:
-        return "-"
-    spread = "" if std is None else f" ± {std:.2f}"
-    return f"{mean:.2f}{spread}" + (f" (n={n})" if len(known) < len(values) else "")
+        return NOTHING
+    text = mean_std(mean, math.nan if std is None else std, decimals=2)
+    return text + (f" (n={n})" if len(known) < len(values) else "")
 
 
 def render(block: Block, store: Store) -> str:
