@@ -92,6 +92,11 @@ def input_gradient(
     inside = p < P
     rows = (p * C)[:, None] + c[None, :]
     b, h, w = p // (H * W), p // W % H, p % W
+    others = _through_pools(gated, winners, pooled, mean + first + c, rstd + first + c, gates, sums,
+                            b, h, w, inside, c, P_OUT, E, H, W, C, STRIDE, PIX, COLUMNS, NUM_GATES,
+                            ACC)  # fmt: skip
+    if COLUMNS[6] >= 0:
+        others += tl.load(gated + 2 * P_OUT * C + rows, mask=inside[:, None], other=0.0)
     features = tl.load(x + rows, mask=inside[:, None], other=0.0).to(ACC)
     features = tl.where(features > 0, features, 0.0)
     acc = tl.zeros((PIX, C), ACC)
@@ -109,19 +114,14 @@ def input_gradient(
             acc = gathered(acc, three, features, threes, part_3, b, h, w, inside, e * C + c, CT,
                            1 + pair, OH, OW, 3, STRIDE, ACC)  # fmt: skip
         five = three + P_OUT * CT
-    acc = tl.where(features > 0, acc, 0.0)
-    acc = _through_pools(acc, gated, winners, pooled, mean + first + c, rstd + first + c, gates,
-                         sums, b, h, w, inside, c, P_OUT, E, H, W, C, STRIDE, COLUMNS, NUM_GATES,
-                         ACC)  # fmt: skip
-    if COLUMNS[6] >= 0:
-        acc += tl.load(gated + 2 * P_OUT * C + rows, mask=inside[:, None], other=0.0)
+    acc = tl.where(features > 0, acc, 0.0) + others
     tl.store(grad_x + rows, acc.to(grad_x.dtype.element_ty), mask=inside[:, None])
 
 
 @triton.jit
 def _through_pools(
-    acc, gated, winners, pooled, mean, rstd, gates, sums, b, h, w, inside, c, P_OUT, E,
-    H: tl.constexpr, W: tl.constexpr, C: tl.constexpr, STRIDE: tl.constexpr,
+    gated, winners, pooled, mean, rstd, gates, sums, b, h, w, inside, c, P_OUT, E,
+    H: tl.constexpr, W: tl.constexpr, C: tl.constexpr, STRIDE: tl.constexpr, PIX: tl.constexpr,
     COLUMNS: tl.constexpr, NUM_GATES: tl.constexpr, ACC: tl.constexpr,
 ):  # fmt: skip
     OH: tl.constexpr = (H - 1) // STRIDE + 1
@@ -140,6 +140,7 @@ def _through_pools(
         slope_1 += gate_1 * tl.load(of_edge + 6 * C)
     mean_0, mean_1 = tl.load(mean)[None, :], tl.load(mean + C)[None, :]
     scale_0, scale_1 = tl.load(rstd)[None, :], tl.load(rstd + C)[None, :]
+    acc = tl.zeros((PIX, C), ACC)
     for i in tl.range(3):
         hh = h + 1 - i
         row_ok = inside & (hh >= 0) & (hh % STRIDE == 0) & (hh // STRIDE < OH)

@@ -57,7 +57,8 @@ def test_kernels_compile_without_spilled_features_and_without_tf32(
         assert spilled <= MOST_SPILLED_BYTES, launch.kernel.__name__
         compiled.append(launch.kernel.__name__)
         if dtype == torch.float32:
-            assert "tf32" not in binary.asm["ptx"], launch.kernel.__name__
+            for language in ("ttgir", "ptx"):
+                assert "tf32" not in binary.asm[language], launch.kernel.__name__
     assert len(compiled) >= 15
 
 
