@@ -4,7 +4,6 @@ import contextlib
 import math
 import os
 from dataclasses import dataclass
-from datetime import timedelta
 
 from orchestrate.planning.plan import StageSpec, TrialSpec
 from orchestrate.stages.paths import StagePaths
@@ -36,17 +35,17 @@ def sweep_cost(store: Store, trials: list[TrialSpec]) -> SweepCost:
     columns = ["started_at", "ended_at", "wall_s", "num_gpus", "energy_j"]
     rows = store.read("attempts", stages, columns)
     ended = rows.filter(pc.is_valid(rows["ended_at"]))
-    elapsed = timedelta()
-    if len(ended):
-        elapsed = pc.max(ended["ended_at"]).as_py() - pc.min(rows["started_at"]).as_py()
-    wall_s = pc.fill_null(ended["wall_s"], 0)
-    energies = ended["energy_j"].drop_null().to_pylist()
+    # Times stay numbers: to make those of Python, pyarrow imports pandas, and that is slow.
+    began_us, ended_us = rows["started_at"].cast("int64"), ended["ended_at"].cast("int64")
+    elapsed_us = pc.max(ended_us).as_py() - pc.min(began_us).as_py() if len(ended) else 0
+    walls, gpus = ended["wall_s"].to_pylist(), ended["num_gpus"].to_pylist()
+    energies = [energy for energy in ended["energy_j"].to_pylist() if energy is not None]
     return SweepCost(
-        # Rounded once, at the end: the sum must not depend on the order of the rows.
-        slot_s=math.fsum(wall_s.to_pylist()),
-        gpu_s=math.fsum(pc.multiply(wall_s, pc.fill_null(ended["num_gpus"], 0)).to_pylist()),
+        # Rounded once, at the end: the sums must not depend on the order of the rows.
+        slot_s=math.fsum(wall or 0 for wall in walls),
+        gpu_s=math.fsum((wall or 0) * (num or 0) for wall, num in zip(walls, gpus, strict=True)),
         energy_j=math.fsum(energies) if energies else None,
-        elapsed_s=elapsed.total_seconds(),
+        elapsed_s=elapsed_us / 1e6,
         disk_bytes=sum(_checkpoint_bytes(store, stage) for stage in stages.values()),
     )
 

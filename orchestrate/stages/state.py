@@ -54,10 +54,17 @@ class StageState:
     if nothing is known."""
     starts_again: bool = False
     """Whether it is lost for a reason for which a run starts it again by itself."""
-    log: Path | None = None
-    """Log of the newest attempt."""
+    folder: Path | None = None
+    """The folder of the stage; None: it has none."""
     failure_kind: str = ""
     """How the newest attempt ended, if it said so; see `FailureKind`."""
+
+    @property
+    def log(self) -> Path | None:
+        """Log of the newest attempt."""
+        if self.folder is None or not self.attempt:
+            return None
+        return StagePaths(self.folder).attempt(self.attempt).log
 
 
 def stage_state(stage_dir: Path) -> StageState:
@@ -69,12 +76,13 @@ def stage_state(stage_dir: Path) -> StageState:
         return StageState(Status.PENDING, 0, 0)
     numbers = paths.attempt_numbers()
     newest = max(numbers, default=0)
-    log = paths.attempt(newest).log if newest else None
     done = parsed(paths.done, Done.of)
     # If the mark is damaged or its rows are gone, the stage is not done: the next attempt continues
     # from the last checkpoint and writes both again.
     if done is not None and paths.has_rows(done.attempt):
-        return StageState(Status.DONE, newest, 0, outcome=done.outcome, reason=done.reason, log=log)
+        return StageState(
+            Status.DONE, newest, 0, outcome=done.outcome, reason=done.reason, folder=stage_dir
+        )
     if not newest:
         return StageState(Status.PENDING, 0, 0, reason=_why_given_up(paths, newest))
     failures = [f for n in numbers if (f := failure_of(paths.attempt(n))) is not None]
@@ -88,21 +96,26 @@ def stage_state(stage_dir: Path) -> StageState:
             num_failures,
             reason=last.text,
             starts_again=last.kind == FailureKind.STALLED,
-            log=log,
+            folder=stage_dir,
             failure_kind=last.kind,
         )
     hold = hold_on(paths.attempt(newest))
     if hold and hold.is_alive:
         return StageState(
-            Status.RUNNING, newest, num_failures, hold.name, silent_s=hold.silent_s, log=log
+            Status.RUNNING,
+            newest,
+            num_failures,
+            hold.name,
+            silent_s=hold.silent_s,
+            folder=stage_dir,
         )
     if hold:
         reason = f"no sign of life of {hold.name} for {hold.silent_s:.0f} s"
         return StageState(
-            Status.LOST, newest, num_failures, reason=reason, starts_again=True, log=log
+            Status.LOST, newest, num_failures, reason=reason, starts_again=True, folder=stage_dir
         )
     reason = _why_given_up(paths, newest)
-    return StageState(Status.LOST, newest, num_failures, reason=reason, log=log)
+    return StageState(Status.LOST, newest, num_failures, reason=reason, folder=stage_dir)
 
 
 def sealed_state(paths: StagePaths, sealed: SealedStage) -> StageState:
@@ -113,7 +126,7 @@ def sealed_state(paths: StagePaths, sealed: SealedStage) -> StageState:
         num_failures=0,
         outcome=Outcome.OK if sealed.invalid is None else Outcome.INVALID,
         reason=sealed.invalid or "",
-        log=paths.attempt(sealed.attempt).log,
+        folder=paths.folder,
     )
 
 

@@ -102,8 +102,10 @@ def rows_of(
 
 def concat(table: str, parts: Sequence[pa.Table], columns: Sequence[str] | None) -> pa.Table:
     """Join `parts`, which `decode` returned for the same `columns`, into one table."""
-    # The empty table gives the result its columns when there are no parts.
-    return pa.concat_tables([_schema(table, columns).empty_table(), *parts])
+    # The empty table gives the result its columns when there are no parts. (`Schema.empty_table`
+    # makes arrays of lists, for which pyarrow imports pandas, and that takes half a second.)
+    empty = pa.Table.from_batches([], _schema(table, columns))
+    return pa.concat_tables([empty, *parts])
 
 
 def _schema(table: str, columns: Sequence[str] | None) -> pa.Schema:
