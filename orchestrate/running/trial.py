@@ -103,7 +103,7 @@ def _finish_attempt(run: StageRun, record: "_AttemptRecord", watch: StallWatch) 
         if changes := uncommitted_changes():
             write_whole(attempt.paths.changes, changes)
         record.write(AttemptStatus.RUNNING)
-        with watch:
+        with watch, run.checkpoints:
             result = STAGES[stage.kind](run)
         record.write(AttemptStatus.OK, ended=True)
         attempt.finish(result.outcome, result.reason)

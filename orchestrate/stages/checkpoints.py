@@ -2,8 +2,11 @@
 
 import hashlib
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from orchestrate.stages.lease import Attempt
 from orchestrate.stages.paths import StagePaths
@@ -12,6 +15,8 @@ from results.store.files import read_json, write_json, write_whole
 
 KEEP = 2
 ROWS = ".parquet"
+LARGE_BYTES = 8_000_000
+"""Writing less takes no time that matters, and a crash right after it then loses less."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,52 @@ def save_checkpoint(
         record_path.with_suffix(".safetensors").unlink(missing_ok=True)
         record_path.with_suffix(ROWS).unlink(missing_ok=True)
         record_path.unlink(missing_ok=True)
+
+
+class CheckpointWriter:
+    """Writes the checkpoints of an attempt; large ones in a thread, while training goes on.
+
+    One is written at a time. The content is already a copy of the state. Leaving the block waits
+    for the last one.
+    """
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
+        self._thread = ThreadPoolExecutor(max_workers=1)
+        self._writing: Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
+        self._thread.shutdown()
+        if error is None:
+            self.wait()
+
+    def wait(self) -> None:
+        """Wait until everything is written.
+
+        Raises:
+            OSError: If it cannot be.
+            Superseded: If a newer attempt has taken the stage over.
+        """
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
+
+    def save(self, epoch: int, content: bytes, rows: bytes, bitwise_key: str) -> None:
+        """Write a checkpoint, see `save_checkpoint`; it may not be complete when this returns."""
+        self.wait()
+        checkpoint = self._attempt, epoch, content, rows, bitwise_key
+        if len(content) < LARGE_BYTES:
+            save_checkpoint(*checkpoint)
+        else:
+            self._writing = self._thread.submit(save_checkpoint, *checkpoint)
 
 
 def load_checkpoint(stage_dir: Path, log: Callable[[str], None]) -> Checkpoint | None:

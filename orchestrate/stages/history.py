@@ -2,7 +2,8 @@
 
 The rows of a stage are those of earlier attempts up to the checkpoint, then those of this attempt.
 After every epoch its row is written first and the checkpoint second. So every epoch of a checkpoint
-is in the table; a crash between the two only means that one epoch is computed again.
+is in the table; a crash between the two only means that one epoch is computed again. A large
+checkpoint is written while the next epoch is computed.
 """
 
 import math
@@ -14,7 +15,7 @@ from fairdarts.network.retrain import RetrainEpoch, RetrainState
 from fairdarts.search.loop import SearchEpoch
 from fairdarts.search.state import SearchState
 from orchestrate.errors import Diverged
-from orchestrate.stages.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from orchestrate.stages.checkpoints import Checkpoint, load_checkpoint
 from orchestrate.stages.stage_run import Row, StageRun, stage_rows
 from results.errors import DamagedFile
 from results.store.codec import decode
@@ -32,7 +33,7 @@ class History:
     def commit(
         self, epoch: SearchEpoch | RetrainEpoch, state: SearchState | RetrainState, **extra: Any
     ) -> None:
-        """Record an epoch: write its row, then the checkpoint, then call `run.on_epoch`.
+        """Record an epoch: write its row, begin with the checkpoint, call `run.on_epoch`.
 
         Raises:
             Diverged: If the training loss or a gate is not finite. Then there is a row of this
@@ -40,6 +41,7 @@ class History:
             Superseded: If a newer attempt has taken the stage over.
         """
         run = self.run
+        run.checkpoints.wait()  # That of the epoch before, which may be large.
         row = {
             "stage_key": run.stage.key,
             "kind": run.stage.kind,
@@ -62,12 +64,8 @@ class History:
         if isinstance(epoch, SearchEpoch) and not all(map(math.isfinite, epoch.gates)):
             raise Diverged(f"a gate is not a number after epoch {epoch.epoch}")
         table = run.store.live_path("epochs", live_name(run.stage.key, run.attempt.number))
-        save_checkpoint(
-            run.attempt,
-            state.epoch,
-            state.to_bytes(),
-            table.read_bytes(),
-            run.runtime.bitwise_key(),
+        run.checkpoints.save(
+            state.epoch, state.to_bytes(), table.read_bytes(), run.runtime.bitwise_key()
         )
         run.on_epoch()
 

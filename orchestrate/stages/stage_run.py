@@ -6,6 +6,7 @@ from typing import Any
 
 from fairdarts.errors import DataError
 from orchestrate.planning.plan import StageSpec
+from orchestrate.stages.checkpoints import CheckpointWriter
 from orchestrate.stages.images import DamagedImages
 from orchestrate.stages.lease import Attempt
 from orchestrate.stages.runtime import Runtime
@@ -34,14 +35,16 @@ class StageRun:
     attempt: Attempt
     runtime: Runtime
     on_epoch: Callable[[], None]
-    """Called after the row and the checkpoint of every epoch are written."""
+    """Called after the row of every epoch is written, and the checkpoint, unless it is large."""
     resumed_from_epoch: int | None = None
     """Last epoch of the checkpoint that the attempt continued from; None if it began anew."""
     bitwise: bool | None = None
     """Whether it continues bit for bit as without interruption; None if it began anew."""
     damaged: DamagedImages = field(init=False)
+    checkpoints: CheckpointWriter = field(init=False)
 
     def __post_init__(self) -> None:
+        self.checkpoints = CheckpointWriter(self.attempt)
         self.damaged = DamagedImages(self.attempt)
 
     @property

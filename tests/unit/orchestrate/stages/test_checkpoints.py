@@ -1,12 +1,22 @@
+import errno
 import json
+import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from orchestrate.errors import Superseded
-from orchestrate.stages.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from orchestrate.stages.checkpoints import (
+    LARGE_BYTES,
+    Checkpoint,
+    CheckpointWriter,
+    load_checkpoint,
+    save_checkpoint,
+)
 from orchestrate.stages.lease import Attempt
 
+LARGE = bytes(LARGE_BYTES)
 KEY = "torch 2, cpu, 1 threads"
 
 
@@ -140,3 +150,51 @@ def test_a_superseded_attempt_saves_nothing(tmp_path: Path) -> None:
     with pytest.raises(Superseded):
         save_checkpoint(old, 3, content(3), rows(3), KEY)
     assert sorted((tmp_path / "checkpoints").iterdir()) == before
+
+
+def test_a_large_checkpoint_is_written_while_training_goes_on_and_a_small_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = Attempt.take(tmp_path)
+    disk, fsync = threading.Event(), os.fsync
+
+    def slow(descriptor: int) -> None:
+        disk.wait()
+        fsync(descriptor)
+
+    with CheckpointWriter(attempt) as writer:
+        writer.save(1, content(1), rows(1), KEY)
+        assert loaded_epoch(attempt) == 1
+        monkeypatch.setattr(os, "fsync", slow)
+        writer.save(2, LARGE, rows(2), KEY)
+        assert loaded_epoch(attempt) == 1
+        disk.set()
+        writer.wait()
+        assert loaded_epoch(attempt) == 2
+        writer.save(3, LARGE, rows(3), KEY)
+    assert loaded_epoch(attempt) == 3
+
+
+def test_a_large_checkpoint_that_cannot_be_written_fails_the_attempt_at_its_next_epoch_or_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    attempt = attempt_at(tmp_path, 1)
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"), CheckpointWriter(attempt) as writer:
+        writer.save(2, LARGE, rows(2), KEY)
+    with CheckpointWriter(attempt) as writer:
+        writer.save(2, LARGE, rows(2), KEY)
+        with pytest.raises(OSError, match="No space"):
+            writer.save(3, LARGE, rows(3), KEY)
+    assert loaded_epoch(attempt) == 1
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_a_superseded_attempt_hears_of_it_from_a_large_checkpoint_too(tmp_path: Path) -> None:
+    old = next_attempt(tmp_path, 1)
+    attempt_at(tmp_path, 2)
+    with pytest.raises(Superseded), CheckpointWriter(old) as writer:
+        writer.save(3, LARGE, rows(3), KEY)
