@@ -38,6 +38,8 @@ TOKEN_VARIABLES = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 LONGEST_SOCKET = "/session_2000-01-01_00-00-00_000000_4194304/sockets/plasma_store"
 """What Ray appends to its folder: the time, the longest process id, and its longest socket name."""
 PREFIX = "ray-"
+ROOT_FOLDER = "/"
+"""Nobody else can write there, on any node."""
 DEFAULT_TMPDIR = "/tmp"  # noqa: S108 - Ray uses it too
 MAX_SOCKET_BYTES = 103
 """Longest path of a socket that every system allows: 103 bytes on macOS, 107 on Linux."""
@@ -78,7 +80,7 @@ def _own_folder() -> Iterator[str]:
     """
     place = session_folder()
     Path(place).mkdir(parents=True, exist_ok=True)
-    folder = tempfile.mkdtemp(prefix=PREFIX, dir=place)
+    folder = tempfile.mkdtemp(prefix=PREFIX, dir=Path(place).absolute())
     try:
         yield folder
     except RayFailed as error:
@@ -104,14 +106,17 @@ def _joined(address: str | None, how: dict[str, Any]) -> Iterator[None]:
     import ray
 
     try:
-        ray.init(
-            # Never None: Ray would then try to join a cluster that ended long ago, if that left
-            # its address behind.
-            address=address or "local",
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            **how,
-        )
+        # Ray's processes import from the folder in which this happens, before all others. Users may
+        # be in a store, where others may have put anything.
+        with contextlib.chdir(ROOT_FOLDER):
+            ray.init(
+                # Never None: Ray would then try to join a cluster that ended long ago, if that left
+                # its address behind.
+                address=address or "local",
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                **how,
+            )
     except (RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
         target, remedy = "start Ray here", "`fairdarts doctor` checks this machine"
         if address:
