@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Collection
 from copy import copy
 from functools import cached_property
+from itertools import compress
 from typing import TYPE_CHECKING, Self
 
 from results.query.outcomes import outcomes_of
@@ -49,6 +50,7 @@ class Tables:
         self.left_out = Counter() if all_submissions else Counter(row["sweep"] for row in older)
         """For each sweep, how many trials only its older submissions planned, if there are any."""
         self.stage_keys = stage_keys(self.planned)
+        self._outcomes: pa.Table | None = None  # Two questions of one command ask for it.
 
     def of_stages(self, keys: Collection[str]) -> Self:
         """The same trials, with the rows of these stages only."""
@@ -62,9 +64,14 @@ class Tables:
         Args:
             names: Sweep and id of each trial.
         """
+        import pyarrow as pa
+
         some = copy(self)
-        some.planned = [row for row in self.planned if (row["sweep"], row["trial_id"]) in names]
+        kept = [(row["sweep"], row["trial_id"]) in names for row in self.planned]
+        some.planned = list(compress(self.planned, kept))
         some.stage_keys = stage_keys(some.planned)
+        if self._outcomes is not None:
+            some._outcomes = self._outcomes.filter(pa.array(kept, pa.bool_()))
         some.__dict__.pop("layouts", None)  # It may be cached, for more trials.
         return some
 
@@ -81,7 +88,9 @@ class Tables:
         if name == "trials":
             return pa.Table.from_pylist(self.planned, TRIALS.arrow)
         if name == "outcomes":
-            return outcomes_of(self.store, self.planned)
+            if self._outcomes is None:
+                self._outcomes = outcomes_of(self.store, self.planned)
+            return self._outcomes
         if name == "reference":
             return reference()
         rows = self.store.read(name, self.stage_keys)
