@@ -306,7 +306,7 @@ def test_a_run_that_another_process_stops_ends_by_itself_and_the_next_one_has_th
     submitted(store, trials)
     driver = drivers.start(store)
     wait_until(lambda: len(store.read("epochs")) >= 1, "the first epoch")
-    stopped = command_process.run("sweep", "stop", "ray", "--store", store.root)
+    stopped = command_process.run("sweep", "stop", "sweep", "--store", store.root)
     assert stopped.returncode == 0 and "asked 1 run to stop" in stopped.stdout
     assert "lost" in drivers.end_of(driver).split()
     assert not list(store.root.glob("stages/*/*/*/attempts/a*/heartbeat"))
