@@ -36,7 +36,7 @@ def sql(
 ) -> None:
     """Answer a question about the tables in SQL.
 
-    The tables are trials, outcomes, attempts, epochs, alphas, genotypes, retrains and reference.
+    The tables are trials, outcomes, attempts, epochs, alphas, ops, genotypes, retrains, reference.
     docs/tables.md has their columns and some questions with their SQL. A query only reads these
     tables: it reaches no file, no network and no setting. Only the tables that it names are read
     from the store. Without a query there is a prompt, or queries are read from a pipe.

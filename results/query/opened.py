@@ -71,6 +71,10 @@ class OpenedStore:
         """Every finished retraining."""
         return self._read("retrains", frame)
 
+    def ops(self, frame: Frame = "pandas") -> Any:
+        """What each position of the lists of alphas stands for."""
+        return self._read("ops", frame)
+
     def reference(self, frame: Frame = "pandas") -> Any:
         """The numbers that the paper prints; nothing here was measured."""
         return self._read("reference", frame)

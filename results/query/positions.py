@@ -47,6 +47,8 @@ LAYER_SPACES = {"s2": True, "s2_identity_skip": False}
 BACKBONE = (2, 4, 4, 4, 4, 1)
 """Layers of each stage of the backbone of S2; the first layer of a stage changes the shape."""
 
+Space = tuple[str, int | None]
+"""Name of a search space and, of those that have them, the number of layers."""
 Place = tuple[str, int, int | None, int | None, str]
 """Cell, edge, source, destination and operation."""
 
@@ -86,7 +88,7 @@ def positions(space: str, num_layers: int | None = None) -> list[Position]:
     return [Position(number, *place) for number, place in enumerate(places)]
 
 
-def space_of(stages: Sequence[dict[str, Any]]) -> tuple[str, int | None] | None:
+def space_of(stages: Sequence[dict[str, Any]]) -> Space | None:
     """Take the search space and the number of layers from the settings of a trial.
 
     Args:
@@ -102,7 +104,7 @@ def space_of(stages: Sequence[dict[str, Any]]) -> tuple[str, int | None] | None:
     return None
 
 
-def positions_table(spaces: Sequence[tuple[str, int | None]]) -> "pa.Table":
+def positions_table(spaces: Sequence[Space]) -> "pa.Table":
     """The positions of several spaces; the column `layout` has the number of the space."""
     import pyarrow as pa
 
@@ -116,6 +118,18 @@ def positions_table(spaces: Sequence[tuple[str, int | None]]) -> "pa.Table":
         for position in positions(*space)
     ]
     return pa.Table.from_pylist(rows, pa.schema([(name, types.get(name, I16)) for name in columns]))
+
+
+def ops_table(spaces: Sequence[Space], schema: "pa.Schema") -> "pa.Table":
+    """The table `ops`: the positions of several spaces, with the names of these."""
+    import pyarrow as pa
+
+    rows = [
+        {"space": space, "num_layers": num_layers, **asdict(position)}
+        for space, num_layers in spaces
+        for position in positions(space, num_layers)
+    ]
+    return pa.Table.from_pylist(rows, schema)
 
 
 def _of_cells(operations: Sequence[str]) -> Iterator[Place]:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Self
 
 from results.query.outcomes import outcomes_of
 from results.query.planned import Row, by_age, stage_keys
-from results.query.positions import positions_table, space_of
+from results.query.positions import Space, ops_table, positions_table, space_of
 from results.query.reference import reference
-from results.query.views import ALL_ATTEMPTS
+from results.query.views import ALL_ATTEMPTS, OPS
 from results.schema import I16, STR, TRIALS
 from results.store.layout import STAGE_TABLES
 from results.store.store import Store
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from results.store.sealed import Rows
 
-TABLES = ("trials", "outcomes", "attempts", *sorted(STAGE_TABLES), "reference")
+TABLES = ("trials", "outcomes", "attempts", *sorted(STAGE_TABLES), "ops", "reference")
 """Views that are held as tables. `alphas` is unfolded from `epochs` while a query runs."""
 
 
@@ -56,7 +56,7 @@ class Tables:
         """The same trials, with the rows of these stages only."""
         some = copy(self)
         some.stage_keys = self.stage_keys.intersection(keys)
-        return some
+        return some._without_caches()
 
     def of_trials(self, names: Collection[tuple[str, str]]) -> Self:
         """Some of the trials, with the rows of their stages.
@@ -72,8 +72,13 @@ class Tables:
         some.stage_keys = stage_keys(some.planned)
         if self._outcomes is not None:
             some._outcomes = self._outcomes.filter(pa.array(kept, pa.bool_()))
-        some.__dict__.pop("layouts", None)  # It may be cached, for more trials.
-        return some
+        return some._without_caches()
+
+    def _without_caches(self) -> Self:
+        """A copy may have what is cached for more trials."""
+        for name in ("layouts", "_spaces"):
+            self.__dict__.pop(name, None)
+        return self
 
     def read(self, name: str) -> "pa.Table":
         """Read a table; see `results.query.views` for its columns.
@@ -93,6 +98,8 @@ class Tables:
             return self._outcomes
         if name == "reference":
             return reference()
+        if name == OPS.name:
+            return ops_table(self._distinct_spaces, OPS.arrow)
         rows = self.store.read(name, self.stage_keys)
         return _with_newest(rows) if name == "attempts" else rows
 
@@ -105,19 +112,30 @@ class Tables:
         """What the lists of alphas mean: a layout for each search, and the positions of layouts."""
         import pyarrow as pa
 
-        spaces = {
-            trial["search_key"]: space_of(json.loads(trial["config_json"] or "[]"))
-            for trial in self.planned
-            if trial["search_key"]
-        }
-        distinct = sorted({space for space in spaces.values() if space is not None}, key=str)
+        spaces, distinct = self._spaces, self._distinct_spaces
         rows = [
-            {"stage_key": key, "layout": distinct.index(space)}
-            for key, space in spaces.items()
-            if space is not None
+            {"stage_key": key, "layout": distinct.index(space)} for key, space in spaces.items()
         ]
         schema = pa.schema([("stage_key", STR), ("layout", I16)])
         return pa.Table.from_pylist(rows, schema), positions_table(distinct)
+
+    @property
+    def _distinct_spaces(self) -> list[Space]:
+        return sorted(set(self._spaces.values()), key=str)
+
+    @cached_property
+    def _spaces(self) -> dict[str, Space]:
+        """The space of every search, by its key."""
+        of_groups: dict[str, Space | None] = {}  # Thousands of trials differ in seeds only.
+        found = {}
+        for trial in self.planned:
+            key, group = trial["search_key"], trial["group_id"]
+            if key is None or key not in self.stage_keys:
+                continue
+            if group is None or group not in of_groups:
+                of_groups[group] = space_of(json.loads(trial["config_json"] or "[]"))
+            found[key] = of_groups[group]
+        return {key: space for key, space in found.items() if space is not None}
 
 
 def _with_newest(attempts: "pa.Table") -> "pa.Table":

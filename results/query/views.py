@@ -122,8 +122,31 @@ REFERENCE = Table(
     ),
 )
 
+OPS = Table(
+    "ops",
+    ("space", "num_layers", "position"),
+    (
+        Column("space", STR, "search space"),
+        Column("num_layers", I16, "layers of the network searched; null: the space has cells"),
+        *(
+            ALPHAS.column(name)
+            for name in ("position", "cell", "edge", "source", "destination", "operation")
+        ),
+    ),
+)
+
 VIEWS = {
     table.name: table
-    for table in (TRIALS, OUTCOMES, ALL_ATTEMPTS, EPOCHS, ALPHAS, GENOTYPES, RETRAINS, REFERENCE)
+    for table in (
+        TRIALS,
+        OUTCOMES,
+        ALL_ATTEMPTS,
+        EPOCHS,
+        ALPHAS,
+        OPS,
+        GENOTYPES,
+        RETRAINS,
+        REFERENCE,
+    )
 }
 """Every view by name, in the order in which a newcomer needs them."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from results.query.views import ALPHAS, OUTCOMES, REFERENCE, VIEWS
+from results.query.views import ALPHAS, OPS, OUTCOMES, REFERENCE, VIEWS
 from results.report.questions import QUESTIONS, Question
 from results.schema import ATTEMPTS, EPOCHS, GENOTYPES, RETRAINS, TRIALS, Column, Table
 
@@ -24,6 +24,8 @@ ABOUT = {
     EPOCHS.name: "Every epoch of the searches and retrainings.",
     ALPHAS.name: "The lists `alphas` and `gates` of `epochs` as rows with names, unfolded while a "
     "query runs. Give a stage or an epoch where you can: a search has thousands of rows.",
+    OPS.name: "What each position of the lists `epochs.alphas` and `epochs.gates` stands for, in "
+    "every search space of the trials. `alphas` has these names already.",
     GENOTYPES.name: "Every genotype that was derived, sampled or given.",
     RETRAINS.name: "Every finished retraining.",
     REFERENCE.name: "What the Fair DARTS paper prints, as it prints it. These numbers were not "
@@ -42,6 +44,7 @@ JOINS = {
     ATTEMPTS.name: ("stage_key = any key of `trials`",),
     EPOCHS.name: ("stage_key = trials.search_key", "stage_key = trials.retrain_key"),
     ALPHAS.name: ("stage_key = trials.search_key",),
+    OPS.name: ("space = trials.space", "position = alphas.position"),
     GENOTYPES.name: (
         "stage_key = trials.derive_key",
         "stage_key = trials.sample_key",

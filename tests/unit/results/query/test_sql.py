@@ -254,3 +254,17 @@ def test_the_tables_are_listed_in_the_error_of_an_unknown_one(example: Store) ->
     with pytest.raises(QueryError) as caught:
         ask(example, "FROM nothing")
     assert all(name in str(caught.value) for name in VIEWS)
+
+
+def test_ops_names_the_places_in_the_lists_of_epochs(example: Store) -> None:
+    unfolded = """
+        SELECT DISTINCT stage_key, epoch, position, cell, edge, operation, alphas[position + 1]
+        FROM epochs JOIN trials ON stage_key = search_key JOIN ops USING (space) ORDER BY ALL
+    """
+    named = (
+        "SELECT stage_key, epoch, position, cell, edge, operation, alpha FROM alphas ORDER BY ALL"
+    )
+
+    rows = [[*row.values()] for row in query(Tables(example), unfolded).to_pylist()]
+    assert rows == [[*row.values()] for row in query(Tables(example), named).to_pylist()]
+    assert len(rows) == 3 * 2 * 196
