@@ -75,7 +75,6 @@ def _commands(store: Store, folder: Path) -> dict[str, list[str]]:
         "table": ["results", "table"],
         "status": ["sweep", "status", SWEEP],
         "plan": ["sweep", "plan", str(sweep_file)],
-        "run again": ["sweep", "run", str(sweep_file), "--backend", "process"],
         "show": ["show", trial],
         "best": ["results", "best", "--by", "test"],
         "sql by method": [*sql, BY_METHOD],
