@@ -1,12 +1,13 @@
 """What the trials of a sweep have cost so far, read from the store."""
 
-import contextlib
 import math
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 
-from orchestrate.planning.plan import StageSpec, TrialSpec
-from orchestrate.stages.paths import StagePaths
+from orchestrate.planning.plan import TrialSpec
+from orchestrate.stages.paths import CHECKPOINTS
 from results.store.layout import ROWS_OF
 from results.store.store import Store
 
@@ -46,20 +47,35 @@ def sweep_cost(store: Store, trials: list[TrialSpec]) -> SweepCost:
         gpu_s=math.fsum((wall or 0) * (num or 0) for wall, num in zip(walls, gpus, strict=True)),
         energy_j=math.fsum(energies) if energies else None,
         elapsed_s=elapsed_us / 1e6,
-        disk_bytes=sum(_checkpoint_bytes(store, stage) for stage in stages.values()),
+        disk_bytes=_checkpoint_bytes(store, stages),
     )
 
 
-def _checkpoint_bytes(store: Store, stage: StageSpec) -> int:
-    if "epochs" not in ROWS_OF[stage.kind]:  # It has no checkpoints.
-        return 0
-    total = 0
-    # `scandir`, because there may be tens of thousands of stages; a running one replaces its files.
-    with (
-        contextlib.suppress(FileNotFoundError),
-        os.scandir(StagePaths(store.stage_dir(stage.kind, stage.key)).checkpoints) as entries,
-    ):
-        for entry in entries:
-            with contextlib.suppress(FileNotFoundError):
-                total += entry.stat().st_size
-    return total
+def _checkpoint_bytes(store: Store, keys: Collection[str]) -> int:
+    """Size of the checkpoints of some stages."""
+    # Entries of folders instead of a path for each stage: there may be tens of thousands.
+    return sum(
+        file.stat().st_size
+        for kind, tables in ROWS_OF.items()
+        if "epochs" in tables  # Others have no checkpoints.
+        for folder in _entries(store.root / "stages" / kind)
+        for stage in _entries(folder.path)
+        if stage.name in keys
+        for file in _entries(f"{stage.path}/{CHECKPOINTS}")
+    )
+
+
+def _entries(folder: Path | str) -> list["os.DirEntry[str]"]:
+    """What is in a folder; nothing if it is missing, and no file that has just been replaced."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry for entry in entries if entry.is_dir() or _exists(entry)]
+    except FileNotFoundError:
+        return []
+
+
+def _exists(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return bool(entry.stat())  # It is kept, so that asking for its size cannot fail later.
+    except FileNotFoundError:
+        return False

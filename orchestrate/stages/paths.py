@@ -25,6 +25,8 @@ from results.store.layout import STAGE_KINDS
 from results.store.manifest import SealedStage
 from results.store.store import Store
 
+CHECKPOINTS = "checkpoints"
+
 
 @dataclass(frozen=True)
 class AttemptPaths:
@@ -102,7 +104,7 @@ class StagePaths:
     @property
     def checkpoints(self) -> Path:
         """The last states."""
-        return self.folder / "checkpoints"
+        return self.folder / CHECKPOINTS
 
     def attempt(self, number: int) -> AttemptPaths:
         """The files of the attempt of that number, from 1."""
