@@ -84,10 +84,10 @@ def _allowed(setting: "Setting") -> str:
     if "enum" in schema:
         *names, last = map(str, schema["enum"])
         return f"Allowed: {', '.join(names)} or {last}." if names else f"Allowed: {last}."
+    if "oneOf" in schema or schema["type"] == "string":  # The description says it.
+        return ""
     if schema["type"] == "boolean":
         return "Allowed: true or false."
-    if schema["type"] == "string":
-        return ""
     limits = [words.format(schema[name]) for name, words in LIMITS.items() if name in schema]
     return f"Allowed: {', '.join([TYPES[schema['type']], *limits])}."
 

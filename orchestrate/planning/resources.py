@@ -1,6 +1,7 @@
 """The CPUs and GPUs that a trial asks for, and those that a machine has."""
 
 import itertools
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -83,9 +84,10 @@ class Resources(Config):
     def _seconds(cls, value: Any) -> Any:
         if value is None or value is False or value == NEVER:
             return None if value is None else NEVER
-        match = re.fullmatch(r"([0-9.]+) *(s|min|h)", value) if isinstance(value, str) else None
+        match = re.fullmatch(r"(\d+(?:\.\d+)?) *(s|min|h)", str(value))
         seconds = float(match[1]) * UNITS_S[match[2]] if match else value
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds <= 0:
+        is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+        if not is_number or not 0 < seconds < math.inf:
             raise ValueError(
                 f'stall_after (={shown(value)}) must be a time such as 1800, "30 min" or '
                 '"2 h", or "never".'

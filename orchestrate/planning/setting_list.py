@@ -32,7 +32,8 @@ class Setting:
     """Full name, as `--set` takes it."""
     description: str
     schema: dict[str, Any]
-    """What is allowed: `type`, and if there are limits, `enum`, `minimum` and the like."""
+    """What is allowed: `type`, and if there are limits, `enum`, `minimum` and the like. `oneOf`
+    several of these, if so."""
     default: Any = None
     """None if it may have no value (`optional`) or must be given (`required`)."""
     required: bool = False
@@ -105,10 +106,11 @@ def _of_a_group(group: str) -> Iterator[Setting]:
             continue
         # A setting that can be left out is described as "a value of this kind, or null".
         kinds = [kind for kind in described.get("anyOf", []) if kind != {"type": "null"}]
+        allowed = {"oneOf": kinds} if len(kinds) > 1 else dict(*kinds)
         yield Setting(
             f"{group}.{name}",
             " ".join(described["description"].split()),
-            {k: v for k, v in (described | dict(*kinds)).items() if k not in _OURS},
+            {k: v for k, v in (described | allowed).items() if k not in _OURS},
             default=described.get("default"),
             required=name in table.get("required", ()),
             optional=bool(kinds),

@@ -63,3 +63,12 @@ def test_json_has_the_words_of_json_schema(capsys: pytest.CaptureFixture[str]) -
     assert threshold["default"] == 0.85
     assert (threshold["exclusiveMinimum"], threshold["exclusiveMaximum"]) == (0, 1)
     assert threshold["presets"]["space"]["s2"] == 0.75
+
+
+def test_a_setting_that_takes_a_number_or_a_word_has_both(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    settings("resources.stall", Format.JSON)
+    (stall_after,) = json.loads(capsys.readouterr().out)
+
+    assert [kind["type"] for kind in stall_after["oneOf"]] == ["number", "string"]

@@ -1,3 +1,4 @@
+import math
 from typing import Any
 
 import pytest
@@ -138,7 +139,9 @@ def test_a_stall_limit_may_be_given_in_several_ways(given: Any, meant: float | s
     assert Resources.build(resources.model_dump(), "resources") == resources
 
 
-@pytest.mark.parametrize("given", ["soon", "30", 0, -1, True])
+@pytest.mark.parametrize(
+    "given", ["soon", "30", "1.2.3 s", "0 min", 0, -1, True, math.inf, math.nan]
+)
 def test_a_stall_limit_that_means_nothing_is_refused(given: Any) -> None:
     with pytest.raises(ConfigError, match="stall_after"):
         Resources.build({"stall_after": given}, "resources")
