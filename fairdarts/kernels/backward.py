@@ -96,8 +96,8 @@ def through_last_products(
     launch(projections.project_outputs, (4, size.edges, size.chunks), final(first, second), grads,
            *of_convolutions(kept.first, kept.second, size), mids, kept.gates, slopes.totals,
            final(pointwise[:4], pointwise[4:]), parts and parts.last, size.pixels_out,
-           size.stacked, size.tiles_of_chunk, 6 * size.stacked * size.channels, **size.tile,
-           **size.dots, **size.gated)  # fmt: skip
+           size.stacked, size.tiles_of_chunk, 6 * size.stacked * size.channels,
+           num_warps=size.warps_of_projections, **size.tile, **size.dots, **size.gated)  # fmt: skip
     return first, second
 
 
@@ -127,7 +127,8 @@ def through_second_stage(
     launch(projections.project_firsts, (2, size.edges, size.chunks), grad_first[:2], between,
            first.z[:2], None if first.mid is None else first.mid[:2], first.mean, first.rstd,
            norm_totals, pointwise[:2], parts and parts.earlier, p, p * ct, ct, ct,
-           size.tiles_of_chunk, 6 * ct * size.channels, **size.tile, **size.dots)  # fmt: skip
+           size.tiles_of_chunk, 6 * ct * size.channels, num_warps=size.warps_of_projections,
+           **size.tile, **size.dots)  # fmt: skip
 
 
 def input_gradient(

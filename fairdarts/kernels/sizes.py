@@ -54,6 +54,8 @@ class Sizes:
         }
         # A product with 128 x 128 weights, which the threads of a program hold between them.
         self.warps_of_stage = 2 * NUM_WARPS if self.channels == 128 else NUM_WARPS
+        # With twice as many, each thread of a bfloat16 product has too few registers.
+        self.warps_of_projections = NUM_WARPS // 2 if x.dtype == torch.bfloat16 else NUM_WARPS
         self.dots: dict[str, Any] = {"DOT": factor_type(x.dtype), "PRECISION": products_precision()}
         self.image: dict[str, Any] = {"H": height, "W": width, "STRIDE": stride}
         self.image_out: dict[str, Any] = {"H": height_out, "W": width_out}

@@ -26,8 +26,8 @@ pytestmark = [
     pytest.mark.skipif(INTERPRETED, reason="what is interpreted cannot be compiled"),
 ]
 NAMES = {torch.float32: "*fp32", torch.bfloat16: "*bf16", torch.int8: "*i8"}
-MOST_SPILLED_BYTES = 16
-"""A number or two of each thread, outside of the innermost loop; features would be hundreds."""
+MOST_SPILLED_BYTES = {16: 8, 32: 8, 64: 8, 128: 64}
+"""By channels: a number or two of each thread in the paper's search; features would be hundreds."""
 # Channels, height and stride of the nodes of the paper's search, and of one with twice its width.
 NODES = [(16, 32, 1), (32, 32, 2), (32, 16, 1), (64, 16, 2), (64, 8, 1), (128, 8, 1)]
 
@@ -54,7 +54,7 @@ def test_kernels_compile_without_spilled_features_and_without_tf32(
         spilled = int(_match(r"(\d+) bytes spill stores", report)[0])
         what = f"sm_{capability} {node} {dtype} {launch.kernel.__name__}"
         print(f"{what}: {registers} registers, {spilled} bytes spilled")
-        assert spilled <= MOST_SPILLED_BYTES, launch.kernel.__name__
+        assert spilled <= MOST_SPILLED_BYTES[node[0]], launch.kernel.__name__
         compiled.append(launch.kernel.__name__)
         if dtype == torch.float32:
             for language in ("ttgir", "ptx"):
