@@ -38,12 +38,11 @@ def watched_head(is_own: bool, tidy: Callable[[], None], where: str = "") -> Ite
     stop = threading.Event()
 
     def end_if_lost() -> None:
-        lost = watch(stop)
+        lost, left = watch(stop)
         if not lost:
             return
         try:
-            if is_own:
-                _end_children()
+            _end(left)
             tidy()
             sentence = (
                 f"error: {lost} is gone; all finished epochs are kept: run the same command again."
@@ -60,18 +59,24 @@ def watched_head(is_own: bool, tidy: Callable[[], None], where: str = "") -> Ite
         stop.set()
 
 
-def _dead_part(stop: threading.Event) -> str:
-    """Wait until a part of our own Ray dies; "" if told to stop before."""
-    children = psutil.Process().children(recursive=True)
-    parts = {name: child for child in children if (name := child.name()) in PARTS}
+def _dead_part(stop: threading.Event) -> tuple[str, list[psutil.Process]]:
+    """Wait until a part of our own Ray dies; "" if told to stop before.
+
+    Also returns the other processes of this Ray: those that the part has started are no longer
+    among our children then.
+    """
+    family = psutil.Process().children(recursive=True)
+    parts = {name: child for child in family if (name := child.name()) in PARTS}
     while not stop.wait(PROBE_S):
+        now = psutil.Process().children(recursive=True)
         for name, part in parts.items():
             if not part.is_running() or part.status() == psutil.STATUS_ZOMBIE:
-                return f"the process {name} of Ray"
-    return ""
+                return f"the process {name} of Ray", family
+        family = now
+    return "", []
 
 
-def _silent_head(stop: threading.Event) -> str:
+def _silent_head(stop: threading.Event) -> tuple[str, list[psutil.Process]]:
     """Wait until the head of a cluster answers no more; "" if told to stop before."""
     import ray
 
@@ -79,9 +84,9 @@ def _silent_head(stop: threading.Event) -> str:
     silent_s = 0.0  # Added up, because this process may have been stopped in between.
     while silent_s < PATIENCE_S:
         if stop.wait(PROBE_S):
-            return ""
+            return "", []
         silent_s = 0.0 if _answers(address) else silent_s + PROBE_S
-    return f"the head of the Ray cluster (gcs_server at {address})"
+    return f"the head of the Ray cluster (gcs_server at {address})", []
 
 
 def _answers(address: str) -> bool:
@@ -93,9 +98,8 @@ def _answers(address: str) -> bool:
     return True
 
 
-def _end_children() -> None:
-    children = psutil.Process().children(recursive=True)
-    for child in children:
+def _end(processes: list[psutil.Process]) -> None:
+    for process in processes:
         with suppress(psutil.NoSuchProcess):
-            child.kill()
-    psutil.wait_procs(children, timeout=TIMEOUT_S)
+            process.kill()
+    psutil.wait_procs(processes, timeout=TIMEOUT_S)

@@ -320,6 +320,7 @@ def test_a_run_that_another_process_stops_ends_by_itself_and_the_next_one_has_th
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("drivers", ["ray"], indirect=True)
 @pytest.mark.parametrize("part", ["gcs_server", "raylet"])
 def test_a_run_whose_ray_is_killed_says_so_and_gives_everything_back(
     part: str, store: Store, drivers: Drivers, trials: list[TrialSpec]
