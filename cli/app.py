@@ -16,6 +16,7 @@ from cli import (
     doctor,
     export,
     judge,
+    plot,
     query,
     results,
     retry,
@@ -58,6 +59,7 @@ results.app.command()(compact.compact)
 results.app.command()(judge.power)
 results.app.command()(judge.corr)
 results.app.command()(judge.checklist)
+results.app.command()(plot.plot)
 app.add_typer(results.app, name="results")
 arch.app.command()(export.export)
 app.add_typer(store.app, name="store")

@@ -1,0 +1,92 @@
+"""`fairdarts results plot`: figures of the tables, each with the rows behind it."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.options import DEFAULT_STORE, AllSubmissionsOption, StoreOption
+from cli.output import check_output, write_output
+from cli.progress import working
+from cli.tables import WhereOption, chosen
+
+if TYPE_CHECKING:
+    from results.figures.style import PictureFormat
+
+FORMATS: dict[str, "PictureFormat"] = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
+
+
+def plot(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="Name of the figure; none: list them all."),
+    ] = None,
+    sweeps: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="SWEEP", help="Names of sweeps in the store; default: all."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="The picture: FILE.png, FILE.svg or FILE.pdf; default: NAME.png.",
+        ),
+    ] = None,
+    trial: Annotated[
+        str | None, typer.Option(metavar="ID", help="Only this trial: its id or first digits.")
+    ] = None,
+    edge: Annotated[
+        str | None,
+        typer.Option(help="Only this edge, e.g. 'normal 0-2', or layer of S2, e.g. 7."),
+    ] = None,
+    where: WhereOption = None,
+    store: StoreOption = DEFAULT_STORE,
+    all_submissions: AllSubmissionsOption = False,
+) -> None:
+    """Draw a figure of the tables, and write the rows behind it.
+
+    The rows are written as CSV beside the picture: FILE.csv. Without a name, lists the figures.
+
+    Examples:
+
+    \b
+        fairdarts results plot
+        fairdarts results plot dominant-skips quickstart -o skips.pdf
+    """
+    from fairdarts.errors import ConfigError
+    from results.figures.catalog import FIGURES, figure
+    from results.figures.kind import Options
+    from results.store.store import Store
+
+    if name is None:
+        width = max(map(len, FIGURES))
+        for kind in FIGURES.values():
+            paper = f" ({kind.paper})" if kind.paper else ""
+            print(f"{kind.name:<{width}}  {kind.about}{paper}")
+        return
+    kind = figure(name)
+    picture_file = output or Path(f"{name}.png")
+    format_ = FORMATS.get(picture_file.suffix.lower())
+    if format_ is None:
+        raise ConfigError(f"--output (={str(output)!r}) must end in .png, .svg or .pdf.")
+    rows_file = picture_file.with_suffix(".csv")
+    given = {"trial": trial, "edge": edge}
+    for option, value in given.items():
+        if value is not None and option not in kind.options:
+            raise ConfigError(f"--{option} does not fit the figure {name}.")
+    for file in (picture_file, rows_file):
+        check_output(file)
+    options = Options(**given)
+    with tempfile.TemporaryDirectory(prefix="fairdarts-") as folder:
+        # Otherwise matplotlib writes a list of fonts to the home folder.
+        os.environ.setdefault("MPLCONFIGDIR", folder)
+        with working("drawing"):
+            rows = kind.data(chosen(Store.open(store), sweeps, all_submissions, where), options)
+            picture = kind.picture(rows, options, format_)
+    write_output(rows_file, rows.to_csv(index=False).encode())
+    write_output(picture_file, picture)
+    print(f"wrote {picture_file} and {rows_file}")

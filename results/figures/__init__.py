@@ -1,0 +1,1 @@
+"""Figures drawn from the tables: of each the rows behind it, and a picture of these rows."""

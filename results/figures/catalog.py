@@ -1,0 +1,19 @@
+"""Every figure by name."""
+
+from results.errors import QueryError
+from results.figures import dominant_skips
+from results.figures.kind import Kind
+
+FIGURES: dict[str, Kind] = {kind.name: kind for kind in (dominant_skips.KIND,)}
+"""In the order in which a newcomer looks at them: the search, then what came of it, then cost."""
+
+
+def figure(name: str) -> Kind:
+    """Find a figure.
+
+    Raises:
+        QueryError: If there is none of this name.
+    """
+    if name not in FIGURES:
+        raise QueryError(f"figure (={name!r}) must be one of {', '.join(FIGURES)}.")
+    return FIGURES[name]
