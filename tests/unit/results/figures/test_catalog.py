@@ -12,9 +12,7 @@ BEGINNINGS = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
 
 
 @pytest.mark.parametrize("kind", FIGURES.values(), ids=FIGURES)
-def test_every_figure_of_a_small_sweep_is_painted_from_its_rows(
-    example: Store, kind: Kind
-) -> None:
+def test_every_figure_of_a_small_sweep_is_painted_from_its_rows(example: Store, kind: Kind) -> None:
     rows = kind.data(Tables(example), Options())
     assert len(rows)
     assert kind.picture(rows, Options(), "svg").startswith(BEGINNINGS["svg"])
