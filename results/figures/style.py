@@ -54,31 +54,33 @@ def styled() -> Iterator[None]:
     """The settings of matplotlib in which figures are painted and saved."""
     import matplotlib
 
-    settings = {
-        "font.family": "DejaVu Sans",  # It comes with matplotlib: the same on every machine.
-        "font.size": FONT_PT,
-        "axes.labelsize": FONT_PT,
-        "axes.titlesize": FONT_PT,
-        "xtick.labelsize": SMALL_PT,
-        "ytick.labelsize": SMALL_PT,
-        "legend.fontsize": SMALL_PT,
-        "legend.frameon": False,
-        "text.color": INK,
-        "text.parse_math": False,  # A `$` in a name is a plain sign.
-        "axes.labelcolor": INK,
-        "axes.edgecolor": QUIET,
-        "axes.linewidth": 0.6,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "xtick.color": INK,
-        "ytick.color": INK,
-        "lines.linewidth": 1.2,
-        "savefig.dpi": DPI,
-        "svg.fonttype": "none",  # Text stays text: it can be searched and edited.
-        "svg.hashsalt": "fairdarts",  # Without it the ids in the file are random.
-        "pdf.fonttype": 42,  # Type 3 fonts are refused by some publishers.
-    }
-    with matplotlib.rc_context(settings):
+    style = matplotlib.rc_context(
+        {
+            "font.family": "DejaVu Sans",  # It comes with matplotlib: the same on every machine.
+            "font.size": FONT_PT,
+            "axes.labelsize": FONT_PT,
+            "axes.titlesize": FONT_PT,
+            "xtick.labelsize": SMALL_PT,
+            "ytick.labelsize": SMALL_PT,
+            "legend.fontsize": SMALL_PT,
+            "legend.frameon": False,
+            "text.color": INK,
+            "text.parse_math": False,  # A `$` in a name is a plain sign.
+            "axes.labelcolor": INK,
+            "axes.edgecolor": QUIET,
+            "axes.linewidth": 0.6,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "xtick.color": INK,
+            "ytick.color": INK,
+            "lines.linewidth": 1.2,
+            "savefig.dpi": DPI,
+            "svg.fonttype": "none",  # Text stays text: it can be searched and edited.
+            "svg.hashsalt": "fairdarts",  # Without it the ids in the file are random.
+            "pdf.fonttype": 42,  # Type 3 fonts are refused by some publishers.
+        }
+    )
+    with style:
         yield
 
 
