@@ -4,48 +4,98 @@ from typing import TYPE_CHECKING
 
 from results.errors import QueryError
 from results.figures.kind import Kind, Options
-from results.figures.style import COLUMN_IN, GROUP_COLORS, new_figure
+from results.figures.panels import (
+    Block,
+    counts_axis,
+    epochs_axis,
+    fitting,
+    label_ends,
+    small_multiples,
+    text_width,
+)
+from results.figures.searches import NOTE, searches
+from results.figures.style import COLUMN_IN, GROUP_COLORS, PAGE_IN
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from results.query.tables import Tables
 
 OF_SEARCHES = """
-    SELECT group_label, search_seed, stage_key AS search_key, epoch, num_dominant_skip, num_dominant
-    FROM epochs JOIN (
-        SELECT search_key, min(group_label) AS group_label, min(search_seed) AS search_seed
-        FROM trials GROUP BY search_key
-    ) ON search_key = stage_key
-    WHERE kind = 'search'
-    ORDER BY group_label, search_seed, stage_key, epoch
+    SELECT group_number, group_label, search_seed, search_key, epoch, num_dominant_skip,
+        num_dominant
+    FROM epochs JOIN searches ON search_key = stage_key
+    WHERE kind = 'search' AND num_dominant IS NOT NULL
+    ORDER BY group_number, search_seed, search_key, epoch
 """
+MAX_TOGETHER = 4
+"""More groups than this get a panel each."""
+MAX_LINES = 30
+"""Of more runs than this the middle nine tenths are shaded, instead of a line for each."""
 
 
 def data(tables: "Tables", options: Options) -> "pd.DataFrame":
     """Of each search and epoch the number of dominant operations, and skips among them."""
     from results.query.outcomes import to_pandas
-    from results.query.sql import query
+    from results.query.sql import arrow, query
 
-    rows = to_pandas(query(tables, OF_SEARCHES))
+    found, note = searches(tables, options)
+    rows = to_pandas(query(tables, OF_SEARCHES, beside={"searches": arrow(found)}))
     if rows.empty:
         raise QueryError("these trials have no epoch of a search yet, so there is nothing to draw.")
+    rows.attrs[NOTE] = note
     return rows
 
 
 def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
     """Runs as thin lines, the mean of each group as a thick one."""
-    figure = new_figure(COLUMN_IN, 2.2)
-    axes = figure.add_subplot(xlabel="epoch", ylabel="dominant skip connections")
-    for (label, group), color in zip(rows.groupby("group_label"), GROUP_COLORS, strict=False):
+    groups = list(rows.groupby("group_number"))
+    titles = [
+        f"{group['group_label'].iloc[0]} (n = {group['search_key'].nunique()})"
+        for _, group in groups
+    ]
+    together = len(groups) <= MAX_TOGETHER
+    note = rows.attrs.get(NOTE, "")
+    xlabel, ylabel = "epoch", "dominant skip connections"
+    if together:
+        titles = [fitting(title, 1.1, 3) for title in titles]
+        right = text_width(titles) + 0.25
+        figure, ((axes,),) = small_multiples(
+            [Block([""])], 1, 1.7, xlabel, ylabel, width=COLUMN_IN, right=right, note=note
+        )
+        panels = [axes] * len(groups)
+    else:
+        figure, (panels,) = small_multiples(
+            [Block(titles)], 5, 0.85, xlabel, ylabel, width=PAGE_IN, note=note
+        )
+    ends = []
+    for place, (axes, (_, group)) in enumerate(zip(panels, groups, strict=True)):
+        color = GROUP_COLORS[place if together else 0]
+        mean = _paint_group(axes, group, color)
+        ends.append((float(mean.iloc[-1]), titles[place], color))
+    counts_axis(panels[0], rows["num_dominant_skip"].max())
+    epochs_axis(panels[0], rows["epoch"])
+    if together:
+        label_ends(panels[0], ends)
+    return figure
+
+
+def _paint_group(axes: "Axes", group: "pd.DataFrame", color: str) -> "pd.Series[float]":
+    of_epochs = group.groupby("epoch")["num_dominant_skip"]
+    # Where few runs are left, their mean would jump.
+    num_runs = group["search_key"].nunique()
+    mean = of_epochs.mean()[of_epochs.size() >= num_runs / 2]
+    if num_runs > MAX_LINES:
+        low, high = of_epochs.quantile(0.05), of_epochs.quantile(0.95)
+        axes.fill_between(mean.index, low, high, color=color, alpha=0.25, lw=0)
+    else:
         for _, run in group.groupby("search_key"):
             axes.plot(run["epoch"], run["num_dominant_skip"], color=color, lw=0.6, alpha=0.5)
-        mean = group.groupby("epoch")["num_dominant_skip"].mean()
-        axes.plot(mean.index, mean, color=color, lw=2, label=label)
-    axes.set_ylim(bottom=0)
-    axes.legend()
-    return figure
+    # A search that has only begun is a point, not a line.
+    axes.plot(mean.index, mean, color=color, lw=2, marker="o" if len(mean) == 1 else "", ms=3)
+    return mean
 
 
 KIND = Kind(
@@ -54,4 +104,5 @@ KIND = Kind(
     data,
     paint,
     paper="Fig. 2",
+    options=("trial",),
 )

@@ -5,11 +5,12 @@ give the same bytes with the same matplotlib, and no display is needed.
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.figure import Figure
 
 PictureFormat = Literal["png", "svg", "pdf"]
@@ -27,23 +28,40 @@ QUIET = "#8a8a8a"
 """Grid, axes, and what only accompanies."""
 
 OPERATION_COLORS = {
-    "skip_connect": "#c2410c",
-    "max_pool_3x3": "#6b5b73",
-    "avg_pool_3x3": "#b9a6c2",
-    "sep_conv_3x3": "#1d4f91",
-    "sep_conv_5x5": "#6fa3d9",
-    "dil_conv_3x3": "#0f766e",
-    "dil_conv_5x5": "#5bb8a8",
-    "skip": "#c2410c",
-    "E3K3": "#6fa3d9",
-    "E6K3": "#1d4f91",
-    "E3K5": "#5bb8a8",
-    "E6K5": "#0f766e",
-    "E3K7": "#d9b36f",
-    "E6K7": "#8a5a00",
+    "max_pool_3x3": "#5d4a6b",
+    "avg_pool_3x3": "#cdbdd8",
+    "skip_connect": "#d4500f",
+    "sep_conv_3x3": "#123a75",
+    "sep_conv_5x5": "#5f9bdc",
+    "dil_conv_3x3": "#0b7269",
+    "dil_conv_5x5": "#62bfae",
+    "E3K3": "#5f9bdc",
+    "E3K5": "#62bfae",
+    "E3K7": "#e3c27e",
+    "E6K3": "#123a75",
+    "E6K5": "#0b7269",
+    "E6K7": "#6b4400",
+    "skip": "#d4500f",
 }
-"""Colour of each operation, in every figure. Families share a hue, as in drawings of cells; their
-members differ in lightness, so that they can be told apart in grey, too."""
+"""Colour of each operation, in every figure and in drawings of networks. Families share a hue; all
+differ in lightness, so that they can be told apart in grey and by the colour-blind."""
+
+OPERATION_LINES = {
+    "max_pool_3x3": (0, (1, 1)),
+    "avg_pool_3x3": (0, (1, 1)),
+    "sep_conv_5x5": (0, (4, 1.2)),
+    "dil_conv_3x3": (0, (6, 1, 1, 1)),
+    "dil_conv_5x5": (0, (3, 1, 1, 1, 1, 1)),
+    "E3K3": (0, (4, 1.2)),
+    "E3K5": (0, (3, 1, 1, 1, 1, 1)),
+    "E3K7": (0, (1, 1)),
+    "E6K5": (0, (6, 1, 1, 1)),
+    "E6K7": (0, (1, 1)),
+}
+"""Dashes of the lines of operations; others are solid."""
+
+SKIPS = ("skip_connect", "skip")
+"""What every figure of the paper looks for."""
 
 GROUP_COLORS = ("#1d4f91", "#c2410c", "#0f766e", "#a97bb5", "#8a5a00", "#56a3d9", "#222222")
 """Colours of groups of trials, in the order of the table; Okabe and Ito's hues, darkened."""
@@ -89,6 +107,30 @@ def new_figure(width: float, height: float) -> "Figure":
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), facecolor="white", layout="constrained")
+
+
+def operation_line(operation: str) -> dict[str, Any]:
+    """How the line of an operation is drawn, for `Axes.plot`."""
+    return {
+        "color": operation_color(operation),
+        "ls": OPERATION_LINES.get(operation, "-"),
+        "lw": 1.8 if operation in SKIPS else 1.1,
+    }
+
+
+def legend_of(operations: Iterable[str], areas: bool = False) -> "list[Artist]":
+    """What a legend shows for some operations: their lines, or their areas."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    if areas:
+        return [Patch(color=operation_color(name), label=name) for name in operations]
+    return [Line2D([], [], label=name, **operation_line(name)) for name in operations]
+
+
+def operation_color(operation: str) -> str:
+    """Colour of an operation, also of one that is not known here."""
+    return OPERATION_COLORS.get(operation, QUIET)
 
 
 def saved(figure: "Figure", format: PictureFormat) -> bytes:

@@ -53,16 +53,49 @@ def tell_apart(outcomes: "pd.DataFrame") -> "pd.DataFrame":
 
 def _distinct(groups: "pd.DataFrame") -> Sequence[str]:
     configs = [settings(config or "[]") for config in groups["config_json"]]
-    names = sorted({name for config in configs for name in config if not _is_seed(name)})
-    differing = [name for name in names if len({repr(c.get(name)) for c in configs}) > 1]
-    told = [
-        " ".join([label, *(f"{name}={config.get(name)}" for name in differing[:MAX_SETTINGS])])
-        for label, config in zip(groups["group_label"], configs, strict=True)
-    ]
+    told = _with_settings(list(groups["group_label"]), configs)
     times = Counter(told)
     return [
         label if times[label] == 1 else f"{label} group={id_}"
         for label, id_ in zip(told, groups["group_id"], strict=True)
+    ]
+
+
+def distinct_labels(groups: Sequence[tuple[str, str]]) -> list[str]:
+    """Add to labels that several groups share the settings in which these groups differ.
+
+    Args:
+        groups: Label of each, and the sections of its settings, as JSON.
+    """
+    alike: dict[str, list[int]] = {}
+    for number, (label, _) in enumerate(groups):
+        alike.setdefault(label, []).append(number)
+    told = [label for label, _ in groups]
+    for label, numbers in alike.items():
+        if len(numbers) > 1:
+            configs = [_flat(json.loads(groups[number][1])) for number in numbers]
+            for number, one in zip(
+                numbers, _with_settings([label] * len(numbers), configs), strict=True
+            ):
+                told[number] = one
+    return told
+
+
+def _flat(sections: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        f"{section}.{name}": value
+        for section in sections
+        for name, value in sections[section].items()
+    }
+
+
+def _with_settings(labels: Sequence[str], configs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Labels with the settings in which the groups differ."""
+    names = sorted({name for config in configs for name in config if not _is_seed(name)})
+    differing = [name for name in names if len({repr(c.get(name)) for c in configs}) > 1]
+    return [
+        " ".join([label, *(f"{name}={config.get(name)}" for name in differing[:MAX_SETTINGS])])
+        for label, config in zip(labels, configs, strict=True)
     ]
 
 

@@ -13,6 +13,7 @@ A query is bounded in memory, threads, time and size of its result.
 import os
 import re
 import threading
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from results.errors import QueryError
@@ -23,6 +24,7 @@ from results.text import clean_text
 
 if TYPE_CHECKING:
     import duckdb
+    import pandas as pd
     import pyarrow as pa
 
     from results.store.sealed import SealedRows
@@ -53,7 +55,11 @@ _UNFOLDED_ALPHAS = """
 
 
 def query(
-    tables: Tables, sql: str, timeout_s: float = TIMEOUT_S, memory_gib: float = MEMORY_GIB
+    tables: Tables,
+    sql: str,
+    timeout_s: float = TIMEOUT_S,
+    memory_gib: float = MEMORY_GIB,
+    beside: "Mapping[str, pa.Table] | None" = None,
 ) -> "pa.Table":
     """Answer one SQL statement. Only the views that it names are read from the store.
 
@@ -62,6 +68,7 @@ def query(
         sql: One statement of DuckDB's SQL.
         timeout_s: After this time the query is stopped, without the time for reading the store.
         memory_gib: Memory for computing, and once more for the result.
+        beside: Tables of the caller that the statement names, too.
     Raises:
         QueryError: If it is not a query, is wrong, or takes too much time or memory.
         DamagedFile: If a file of a view that it names is damaged.
@@ -71,6 +78,8 @@ def query(
     try:
         with duckdb.connect(":memory:", config=_config(memory_gib)) as connection:
             statement = _checked(connection, sql)
+            for name, table in (beside or {}).items():
+                connection.register(name, table)
             sealed = _load(connection, tables, sql)
             if sealed is not None:
                 sealed.check(_columns_read(connection, sql))
@@ -79,6 +88,13 @@ def query(
             return _fetch(connection, statement, timeout_s, memory_gib)
     except duckdb.Error as error:
         raise QueryError(_sentence(error, timeout_s, memory_gib)) from None
+
+
+def arrow(frame: "pd.DataFrame") -> "pa.Table":
+    """A table for `query` to name beside the views."""
+    import pyarrow as pa
+
+    return pa.Table.from_pandas(frame, preserve_index=False)
 
 
 def _config(memory_gib: float) -> dict[str, str | bool | int | float | list[str]]:

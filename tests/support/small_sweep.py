@@ -11,6 +11,11 @@ from results.store.store import Store
 
 NUM_ALPHAS = 196
 """Of S1: 2 cells x 14 edges x 7 operations."""
+_CELL = [
+    {"op": "sep_conv_3x3", "from": 0, "to": 2},
+    {"op": "skip_connect", "from": 1, "to": 2},
+]
+GENOTYPE = json.dumps({"normal": _CELL, "reduce": _CELL})
 
 
 def key(*parts: object) -> str:
@@ -49,7 +54,8 @@ class Trial:
     def stages(self) -> list[dict[str, Any]]:
         """The settings of each stage, as the plan keeps them; only a few of them."""
         data = {"source": self.dataset}
-        search = {"space": "s1", "epochs": 2, "seed": self.seed, **dict(self.settings)}
+        search = {"space": "s1", "relaxation": "sigmoid", "epochs": 2, "seed": self.seed}
+        search |= dict(self.settings)
         retrain = {"recipe": self.recipe, "seed": self.retrain_seed}
         searched = [
             {"kind": "search", "config": {"search": search, "data": data}},
@@ -75,6 +81,7 @@ class Trial:
             "space": "s1",
             "dataset": self.dataset,
             "recipe": self.recipe,
+            "zero_one_weight": None if self.is_random else 10.0,
             f"{first}_seed": self.seed,
             "retrain_seed": self.retrain_seed if self.recipe else None,
             "retrain_key": self.retrain_key if self.recipe else None,
@@ -108,6 +115,8 @@ def finish_search(store: Store, trial: Trial) -> None:
             "wall_s": 100.0 + epoch,
             "alphas": [epoch + place / 1000 for place in range(NUM_ALPHAS)],
             "gates": [place / NUM_ALPHAS for place in range(NUM_ALPHAS)],
+            "num_dominant": sum(place / NUM_ALPHAS > 0.75 for place in range(NUM_ALPHAS)),
+            "num_dominant_skip": 7,
         }
         for epoch in range(2)
     ]
@@ -121,6 +130,7 @@ def finish_genotype(store: Store, trial: Trial, invalid_reason: str | None = Non
         "valid": invalid_reason is None,
         "invalid_reason": invalid_reason,
         "num_skips_normal": 2,
+        "genotype_json": GENOTYPE,
     }
     store.write_rows("genotypes", live_name(trial.genotype_key, 1), [row])
     attempt(store, trial.genotype_key, "sample" if trial.is_random else "derive", "ok")

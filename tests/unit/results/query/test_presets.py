@@ -26,9 +26,7 @@ def test_every_preset_names_numbers_that_the_paper_prints() -> None:
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_chooses_by_columns_that_there_are(name: str, example: Store) -> None:
     tables = where(Tables(example), PRESETS[name].where)
-    assert len(tables.planned) == {"table2": 0, "table1": 6, "table3": 6}.get(
-        name, 0 if name == "loss-ablation" else 5
-    )
+    assert len(tables.planned) == {"table2": 0, "table1": 6, "table3": 6}.get(name, 5)
 
 
 def test_printed_numbers_are_rows_that_enter_no_mean_and_no_test(store: Store) -> None:

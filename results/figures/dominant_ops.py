@@ -1,0 +1,132 @@
+"""The figure `dominant-ops`: dominant operations by their kind, stacked, over the epochs."""
+
+from typing import TYPE_CHECKING, Any
+
+from results.errors import QueryError
+from results.figures.kind import Kind, Options
+from results.figures.panels import Block, counts_axis, epochs_axis, small_multiples
+from results.figures.places import cell_name, places_of
+from results.figures.searches import NOTE, searches
+from results.figures.style import OPERATION_COLORS, legend_of, operation_color
+from results.query.dominance import dominant
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from results.query.tables import Tables
+
+GATES = """
+    SELECT group_number, epoch, gates
+    FROM epochs JOIN searches ON search_key = stage_key
+    WHERE kind = 'search' AND len(gates) > 0
+"""
+
+
+def data(tables: "Tables", options: Options) -> "pd.DataFrame":
+    """Of each group, cell, operation and epoch the number of dominant ones, mean over seeds."""
+    import pandas as pd
+    import pyarrow.compute as pc
+
+    from results.query.sql import arrow, query
+
+    found, note = searches(tables, options)
+    stored = query(tables, GATES, beside={"searches": arrow(found)})
+    parts = [pd.DataFrame()]
+    for number, group in found.groupby("group_number"):
+        of_group = stored.filter(pc.equal(stored["group_number"], number))
+        if len(of_group):
+            parts.append(_counts(of_group, group.iloc[0]))
+    rows = pd.concat(parts, ignore_index=True)
+    if rows.empty:
+        raise QueryError("these trials have no epoch of a search yet, so there is nothing to draw.")
+    rows.attrs[NOTE] = note
+    return rows
+
+
+def _counts(stored: "pa.Table", group: "pd.Series[Any]") -> "pd.DataFrame":
+    """The rows of one group: its lists of gates all have the same places."""
+    import numpy as np
+    import pandas as pd
+
+    places = places_of(group)
+    epochs = stored["epoch"].to_numpy()
+    gates = stored["gates"].combine_chunks().flatten().to_numpy().reshape(len(stored), -1)
+    if gates.shape[1] != len(places):  # A space that this version does not know.
+        return pd.DataFrame()
+    mask = dominant(gates, places, group["relaxation"])
+    num_searches = np.bincount(epochs)
+    reached = np.flatnonzero(num_searches)
+    parts = []
+    for cell, operation in dict.fromkeys((place.cell, place.operation) for place in places):
+        columns = [p.position for p in places if (p.cell, p.operation) == (cell, operation)]
+        sums = np.bincount(epochs, weights=mask[:, columns].sum(axis=1))
+        rows = {
+            "group_number": group["group_number"],
+            "group_label": group["group_label"],
+            "cell": cell,
+            "operation": operation,
+            "epoch": reached,
+            "num_searches": num_searches[reached],
+            "mean_num_dominant": sums[reached] / num_searches[reached],
+        }
+        parts.append(pd.DataFrame(rows))
+    return pd.concat(parts, ignore_index=True)
+
+
+def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
+    """A panel for each group and cell; all with the same axes, so that heights can be compared."""
+    panels = list(rows.groupby(["group_number", "cell"]))
+    titles = [
+        f"{rows['group_label'].iloc[0]}, {cell_name(cell)} (n = {rows['num_searches'].max()})"
+        for (_, cell), rows in panels
+    ]
+    operations = [name for name in OPERATION_COLORS if name in set(rows["operation"])]
+    columns = 2 if len(panels) <= 6 else 4
+    figure, (all_axes,) = small_multiples(
+        [Block(titles)],
+        columns,
+        1.3 if columns == 2 else 0.9,
+        "epoch",
+        "dominant operations",
+        legend=legend_of(operations, areas=True),
+        note=rows.attrs.get(NOTE, ""),
+    )
+    for axes, (_, of_panel) in zip(all_axes, panels, strict=True):
+        _paint_panel(axes, of_panel)
+    highest = rows.groupby(["group_number", "cell", "epoch"])["mean_num_dominant"].sum().max()
+    counts_axis(all_axes[0], highest)
+    epochs_axis(all_axes[0], rows["epoch"])
+    return figure
+
+
+def _paint_panel(axes: "Axes", rows: "pd.DataFrame") -> None:
+    heights = rows.pivot_table(index="epoch", columns="operation", values="mean_num_dominant")
+    # Where few searches are left, their mean would jump.
+    num_searches = rows.groupby("epoch")["num_searches"].max()
+    heights = heights[num_searches >= num_searches.max() / 2]
+    names = [name for name in OPERATION_COLORS if name in heights.columns]
+    epochs = heights.index.to_numpy(dtype=float)
+    if len(epochs) == 1:  # A search that has only begun: a bar instead of an area.
+        epochs = [epochs[0] - 0.3, epochs[0] + 0.3]
+        heights = heights.iloc[[0, 0]]
+    # White edges separate areas in grey, too.
+    axes.stackplot(
+        epochs,
+        *(heights[name].to_numpy(dtype=float) for name in names),
+        colors=[operation_color(name) for name in names],
+        edgecolor="white",
+        lw=0.4,
+    )
+
+
+KIND = Kind(
+    "dominant-ops",
+    "Dominant operations by their kind, stacked, per epoch; a panel for each group and cell.",
+    data,
+    paint,
+    paper="Fig. 1 top, 7, S14",
+    options=("trial",),
+)

@@ -1,0 +1,211 @@
+"""Small multiples: panels in a grid, with the room that their texts need.
+
+All margins are given in inches, because all sizes of text are. That keeps panels of a figure of 2
+groups as large as those of 40, and takes none of the time of matplotlib's own layouts.
+"""
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from results.figures.style import FONT_PT, INK, PAGE_IN, QUIET, SMALL_PT
+from results.text import clean_text
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+LEFT_IN = 0.46
+RIGHT_IN = 0.1
+BOTTOM_IN = 0.4
+GAP_IN = 0.12
+LINE_IN = 0.13
+"""Height of a line of text."""
+LEGEND_IN = 0.2
+CHARACTER_EM = 0.57
+"""Mean width of a character of the font, in its size."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Panels that belong together."""
+
+    titles: Sequence[str]
+    """Of its panels, in rows from left to right."""
+    title: str = ""
+
+
+def small_multiples(
+    blocks: Sequence[Block],
+    columns: int,
+    height: float,
+    xlabel: str,
+    ylabel: str,
+    *,
+    width: float = PAGE_IN,
+    right: float = RIGHT_IN,
+    legend: "Sequence[Artist]" = (),
+    note: str = "",
+) -> "tuple[Figure, list[list[Axes]]]":
+    """Make a figure of empty panels, which share both axes.
+
+    Args:
+        blocks: The panels.
+        columns: Panels in a row.
+        height: Of each panel, in inches.
+        xlabel: Text below the panels.
+        ylabel: Text beside the panels.
+        width: Of the whole figure, in inches.
+        right: Margin, in inches.
+        legend: What stands above the panels, each with its label.
+        note: A sentence below the figure.
+    Returns:
+        The figure, and the axes of each block.
+    """
+    from matplotlib.figure import Figure
+
+    panel_width = (width - LEFT_IN - right - GAP_IN * (columns - 1)) / columns
+    titles = [[fitting(title, panel_width, 3) for title in block.titles] for block in blocks]
+    num_lines = max(
+        (title.count("\n") + 1 for some in titles for title in some if title), default=0
+    )
+    above = num_lines * LINE_IN + 0.06
+    rows = [-(-len(block.titles) // columns) for block in blocks]
+    heads = [(LINE_IN + 0.08) * bool(block.title) for block in blocks]
+    legend_rows = -(-len(legend) // _legend_columns(legend, width)) if legend else 0
+    note = fitting(note, width - 0.2, 3)
+    below = BOTTOM_IN + (LINE_IN * (note.count("\n") + 1) if note else 0)
+    total = legend_rows * LEGEND_IN + below + 0.04
+    total += sum(heads) + sum(rows) * (height + above) + (len(blocks) - 1) * 0.2
+    figure = Figure(figsize=(width, total), facecolor="white")
+    if legend:
+        figure.legend(
+            handles=legend,
+            loc="upper center",
+            bbox_to_anchor=(0.5, 1),
+            ncols=_legend_columns(legend, width),
+            borderaxespad=0.2,
+            columnspacing=0.9,
+            handlelength=1.4,
+        )
+    y = total - 0.04 - legend_rows * LEGEND_IN
+    first: Axes | None = None
+    made: list[list[Axes]] = []
+    for block, some, num_rows, head in zip(blocks, titles, rows, heads, strict=True):
+        if block.title:
+            text = fitting(block.title, width - 0.2)
+            figure.text(0.05 / width, y / total, text, va="top", weight="bold", size=FONT_PT)
+        y -= head
+        made.append([])
+        for place, title in enumerate(some):
+            row, column = divmod(place, columns)
+            x = LEFT_IN + column * (panel_width + GAP_IN)
+            bottom = y - (row + 1) * (above + height)
+            size = (x / width, bottom / total, panel_width / width, height / total)
+            axes = figure.add_axes(size, sharex=first, sharey=first)
+            first = first or axes
+            axes.set_title(title, size=SMALL_PT, pad=3, loc="left")
+            axes.tick_params(
+                labelleft=column == 0, labelbottom=place + columns >= len(some), length=2, pad=2
+            )
+            made[-1].append(axes)
+        y -= num_rows * (height + above) + 0.2
+    middle = (LEFT_IN + (width - LEFT_IN - right) / 2) / width
+    figure.text(middle, (below - BOTTOM_IN + 0.06) / total, xlabel, ha="center", va="bottom")
+    centre = (below + (total - legend_rows * LEGEND_IN)) / 2 / total
+    ylabel = fitting(ylabel, total - legend_rows * LEGEND_IN - 0.3, 2, FONT_PT)
+    figure.text(0.05 / width, centre, ylabel, rotation=90, va="center", ha="left")
+    if note:
+        figure.text(0.05 / width, 0.04 / total, note, size=SMALL_PT, color=INK, va="bottom")
+    return figure, made
+
+
+def epochs_axis(axes: "Axes", epochs: Iterable[int]) -> None:
+    """Let the horizontal axis have whole epochs, from the first to the last."""
+    from matplotlib.ticker import MaxNLocator
+
+    first, last = min(epochs), max(epochs)
+    axes.set_xlim(first - 0.5 * (first == last), last + 0.5 * (first == last))
+    width, _ = size_in(axes)
+    axes.xaxis.set_major_locator(MaxNLocator(max(2, int(width / 0.3)), integer=True, min_n_ticks=1))
+
+
+def counts_axis(axes: "Axes", highest: float) -> None:
+    """Let the vertical axis have whole numbers, from 0."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.set_ylim(0, max(1, highest) * 1.04)
+    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
+
+
+def size_in(axes: "Axes") -> tuple[float, float]:
+    """Width and height of a panel, in inches."""
+    dpi = axes.figure.dpi
+    return axes.bbox.width / dpi, axes.bbox.height / dpi
+
+
+def fitting(text: str, width: float, num_lines: int = 1, size_pt: float = SMALL_PT) -> str:
+    """Break a text into lines of some width in inches, and cut what needs more lines."""
+    characters = max(4, int(width * 72 / (size_pt * CHARACTER_EM)))
+    lines = textwrap.wrap(clean_text(text), characters, max_lines=num_lines, placeholder="…")
+    return "\n".join(lines)
+
+
+def text_width(texts: Iterable[str], size_pt: float = SMALL_PT) -> float:
+    """About the width of the longest line of these texts, in inches."""
+    longest = max((len(line) for text in texts for line in text.split("\n")), default=0)
+    return longest * size_pt * CHARACTER_EM / 72
+
+
+def label_ends(axes: "Axes", ends: Sequence[tuple[float, str, str]]) -> None:
+    """Write labels to the right of the axes, at the heights at which lines end, but apart.
+
+    Args:
+        axes: With its final limits.
+        ends: Of each line the height in the units of the axis, the label and the colour.
+    """
+    low, high = axes.get_ylim()
+    width, height = size_in(axes)
+    ordered = sorted(ends)
+    rooms = [LINE_IN * (text.count("\n") + 1) / height for _, text, _ in ordered]
+    spots = _apart([(y - low) / (high - low) for y, _, _ in ordered], rooms)
+    for (y, text, color), spot in zip(ordered, spots, strict=True):
+        axes.annotate(
+            text,
+            (1, (y - low) / (high - low)),
+            (1 + 0.14 / width, spot),
+            xycoords="axes fraction",
+            textcoords="axes fraction",
+            va="center",
+            size=SMALL_PT,
+            color=color,
+            arrowprops={"arrowstyle": "-", "lw": 0.5, "color": QUIET, "shrinkA": 1, "shrinkB": 1},
+            annotation_clip=False,
+        )
+
+
+def _apart(wanted: Sequence[float], rooms: Sequence[float]) -> list[float]:
+    """Places in the same order, each with its room, as near to the wanted ones as that allows."""
+    pools: list[tuple[float, list[float]]] = []  # Mean of what is wanted, and rooms that touch.
+    for place, room in zip(wanted, rooms, strict=True):
+        centre, touching = place, [room]
+        while pools and pools[-1][0] + sum(pools[-1][1]) / 2 > centre - sum(touching) / 2:
+            other, before = pools.pop()
+            total = len(before) + len(touching)
+            centre = (other * len(before) + centre * len(touching)) / total
+            touching = before + touching
+        pools.append((centre, touching))
+    spots = []
+    for centre, touching in pools:
+        edge = centre - sum(touching) / 2
+        for room in touching:
+            spots.append(edge + room / 2)
+            edge += room
+    return spots
+
+
+def _legend_columns(legend: "Sequence[Artist]", width: float) -> int:
+    widest = text_width([str(handle.get_label()) for handle in legend]) + 0.29
+    return max(1, min(len(legend), int(width / widest)))

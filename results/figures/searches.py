@@ -1,0 +1,152 @@
+"""Which searches a figure shows, and in which groups: searches that differ in seeds alone.
+
+A group of trials is not a group of searches: trials that are retrained in two ways share their
+searches. So searches are grouped by their own settings, wherever they were planned.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from results.errors import QueryError
+from results.figures.kind import Options
+from results.query.labels import distinct_labels
+from results.query.positions import space_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from results.query.planned import Row
+    from results.query.tables import Tables
+
+COLUMNS = (
+    "search_key",
+    "group_number",
+    "group_label",
+    "search_seed",
+    "relaxation",
+    "zero_one_weight",
+    "space",
+    "num_layers",
+)
+NOTE = "note"
+"""In `DataFrame.attrs`: a sentence below the figure about what it leaves out."""
+MAX_GROUPS = 40
+"""A figure with a panel a group shows at most this many."""
+
+
+def searches(
+    tables: "Tables", options: Options, max_groups: int = MAX_GROUPS
+) -> tuple["pd.DataFrame", str]:
+    """Find the searches of a figure.
+
+    Args:
+        tables: Where the trials are.
+        options: May name one trial.
+        max_groups: Groups to return, in the order of the plan.
+    Returns:
+        A row for each search, with `COLUMNS`; groups are numbered from 0. And a sentence that says
+        which groups are left out; empty: none.
+    Raises:
+        QueryError: If there is none.
+    """
+    import pandas as pd
+
+    settings_of: dict[Any, tuple[str, dict[str, Any]] | None] = {}  # Parsed once for each group.
+    groups: dict[str, list[dict[str, Any]]] = {}
+    labels: dict[str, list[str]] = {}
+    found: set[str] = set()
+    for trial in _trials(tables, options):
+        key = trial["search_key"]
+        if key is None:
+            continue
+        of_trial = trial["group_id"] or trial["trial_id"]
+        if of_trial not in settings_of:
+            settings_of[of_trial] = _settings(trial["config_json"])
+        if (settings := settings_of[of_trial]) is None:
+            continue
+        identity, columns = settings
+        if trial["group_label"] not in labels.setdefault(identity, []):
+            labels[identity].append(trial["group_label"])
+        if key not in found:
+            found.add(key)
+            row = {"search_key": key, "search_seed": trial["search_seed"]} | columns
+            groups.setdefault(identity, []).append(row)
+    if not groups:
+        raise QueryError("these trials have no search, so there is nothing to draw.")
+    names = distinct_labels([(_common(labels[one]), one) for one in groups])
+    rows = [
+        {"group_number": number, "group_label": name} | row
+        for number, (name, group) in enumerate(zip(names, groups.values(), strict=True))
+        for row in group
+        if number < max_groups
+    ]
+    left_out = len(groups) - max_groups
+    note = f"The first {max_groups} of {len(groups)} groups: --where chooses others."
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    seeds = frame[["search_seed", "num_layers"]].astype("Int64")
+    return frame.assign(**{str(name): seeds[name] for name in seeds}), note * (left_out > 0)
+
+
+def _trials(tables: "Tables", options: Options) -> Sequence["Row"]:
+    """The trials that the options leave."""
+    if options.trial is None:
+        return tables.planned
+    wanted = options.trial.strip().lower()
+    ids = ("trial_id", "search_key", "derive_key")
+    chosen = [
+        trial
+        for trial in tables.planned
+        if wanted and any((trial[name] or "").startswith(wanted) for name in ids)
+    ]
+    if not chosen:
+        raise QueryError(
+            f"--trial (={options.trial!r}) is not the id of one of these trials, or its first "
+            "digits; `fairdarts show SWEEP` prints ids."
+        )
+    stages = {trial["search_key"] or trial["trial_id"] for trial in chosen}
+    if len(stages) > 1:
+        raise QueryError(
+            f"--trial (={options.trial!r}) is the beginning of several ids, such as "
+            f"{chosen[0]['trial_id']} and {chosen[-1]['trial_id']}: give more digits."
+        )
+    return chosen
+
+
+def only_trial(tables: "Tables", options: Options) -> "Tables":
+    """The one trial that the options name; all, if they name none.
+
+    Raises:
+        QueryError: If there is no such trial, or several begin so.
+    """
+    if options.trial is None:
+        return tables
+    names = {(trial["sweep"], trial["trial_id"]) for trial in _trials(tables, options)}
+    return tables.of_trials(names)
+
+
+def _settings(config_json: str | None) -> tuple[str, dict[str, Any]] | None:
+    """The settings of a search without its seed, as text, and the columns made of them."""
+    stages = json.loads(config_json or "[]")
+    space = space_of(stages)
+    if space is None:
+        return None
+    stage = next(stage for stage in stages if stage["kind"] == "search")
+    search = stage["config"]["search"]
+    sections = {
+        name: {key: value for key, value in section.items() if key != "seed"}
+        for name, section in stage["config"].items()
+    }
+    columns = {
+        "relaxation": search.get("relaxation", "sigmoid"),
+        "zero_one_weight": search.get("zero_one_weight"),
+        "space": space[0],
+        "num_layers": space[1],
+    }
+    return json.dumps(sections, sort_keys=True), columns
+
+
+def _common(labels: Sequence[str]) -> str:
+    """The words that all labels of a search have: what differs is how it was retrained."""
+    first, *others = (label.split(" ") for label in labels)
+    return " ".join(word for word in first if all(word in other for other in others)) or labels[0]
