@@ -39,6 +39,8 @@ class Block:
     printed: list[bool]
     """For each row whether it is a number that the paper prints."""
     notes: list[str]
+    measured: list[Row]
+    """Those rows that are not printed in a paper, as numbers."""
 
 
 def render(
@@ -64,12 +66,17 @@ def render(
     if format == "json":
         return _json(aggregated)
     if format == "text":
-        return "\n".join(_text(block, width, dim) for block in _blocks(aggregated))
+        return "\n".join(_text(block, width, dim) for block in blocks(aggregated))
     as_format = {"markdown": _markdown, "latex": _latex}[format]
-    return "\n".join(as_format(block) for block in _blocks(aggregated))
+    return "\n".join(as_format(block) for block in blocks(aggregated))
 
 
-def _blocks(aggregated: "pd.DataFrame") -> Iterable[Block]:
+def blocks(aggregated: "pd.DataFrame") -> Iterable[Block]:
+    """The rows of a table in blocks, so that all rows of a block may be compared.
+
+    Args:
+        aggregated: As of `render`.
+    """
     rows: list[Row] = [*aggregated.to_dict("records")]
     printed = [row for row in rows if is_printed(row)]
     blocks: dict[tuple[Any, ...], list[Row]] = {}
@@ -100,7 +107,8 @@ def _base(dataset: str) -> str:
 def _block(titles: list[str], measured: list[Row], printed: list[Row]) -> Block:
     header, texts = cells([*measured, *printed])
     of_paper = [False] * len(measured) + [True] * len(printed)
-    return Block(titles, header, texts, of_paper, [*_notes(measured), *_conventions(printed)])
+    notes = [*_notes(measured), *_conventions(printed)]
+    return Block(titles, header, texts, of_paper, notes, measured)
 
 
 def _notes(measured: list[Row]) -> Iterable[str]:

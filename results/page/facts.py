@@ -1,0 +1,69 @@
+"""What all parts of the page are made of: the tables, read once."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from results.page.given import Given
+from results.query.outcomes import to_pandas
+from results.query.planned import STAGE_COLUMNS, Row
+from results.query.tables import Tables
+from results.statuses import TrialOutcome
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+OK, INVALID, FAILED = (end.value for end in (TrialOutcome.OK, TrialOutcome.INVALID, TrialOutcome.FAILED))
+LOST, RUNNING, PENDING = "lost", "running", "pending"
+STATUSES = (OK, INVALID, FAILED, LOST, RUNNING, PENDING)
+"""How far a trial is. The last three are what tables call unfinished."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The trials of a page."""
+
+    tables: Tables
+    given: Given
+
+    @cached_property
+    def frame(self) -> "pd.DataFrame":
+        """The table `outcomes`."""
+        return to_pandas(self.tables.read("outcomes"))
+
+    @cached_property
+    def trials(self) -> list[dict[str, Any]]:
+        """Its rows, each with `status`, one of `STATUSES`, in the order of the plan."""
+        rows = self.tables.read("outcomes").to_pylist()
+        return [row | {"status": self._status(row)} for row in rows]
+
+    @cached_property
+    def attempts(self) -> Mapping[str, list[Row]]:
+        """Every attempt, by the key of its stage, the first one first."""
+        found: defaultdict[str, list[Row]] = defaultdict(list)
+        for row in self.tables.read("attempts").sort_by("attempt").to_pylist():
+            found[row["stage_key"]].append(row)
+        return found
+
+    @property
+    def sweeps(self) -> list[str]:
+        """Names of the sweeps, in order."""
+        return list(dict.fromkeys(trial["sweep"] for trial in self.trials))
+
+    def stages(self, trial: Row) -> list[str]:
+        """Keys of the stages of a trial, in order."""
+        return [trial[column] for column in STAGE_COLUMNS if trial[column]]
+
+    def detail(self, trial: Row) -> str:
+        """How far a trial is, or why it has no result."""
+        state = self.given.states.get(trial["trial_id"])
+        return trial["reason"] or (state.detail if state else "") or ""
+
+    def _status(self, trial: Row) -> str:
+        if trial["outcome"] != TrialOutcome.UNFINISHED:
+            return str(trial["outcome"])
+        # Failed, too: of a process that died again and again no attempt says that it failed.
+        state = self.given.states.get(trial["trial_id"])
+        return state.status if state and state.status in (*STATUSES[2:],) else PENDING
