@@ -18,6 +18,7 @@ from cli import (
     judge,
     plot,
     query,
+    report,
     results,
     retry,
     sample,
@@ -59,6 +60,7 @@ results.app.command()(compact.compact)
 results.app.command()(judge.power)
 results.app.command()(judge.corr)
 results.app.command()(judge.checklist)
+results.app.command()(report.report)
 results.app.command()(plot.plot)
 app.add_typer(results.app, name="results")
 arch.app.command()(export.export)

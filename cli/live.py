@@ -103,7 +103,7 @@ def running_table(
     for name in ("running", "stage", "epoch", "last", "left in stage", "by"):
         table.add_column(name, justify="right" if name == "epoch" else "left")
     for status in running[:max_rows]:
-        there = _progress_cells(status, at.get(status.stage.key))
+        there = progress_cells(status, at.get(status.stage.key))
         cells = (status.trial.label, status.stage.kind, *there, status.state.holder)
         # As `Text`, because rich would read brackets in a label as markup.
         table.add_row(*(Text(clean_text(cell)) for cell in cells))
@@ -162,7 +162,8 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def _progress_cells(status: TrialStatus, at: Progress | None) -> tuple[str, str, str]:
+def progress_cells(status: TrialStatus, at: Progress | None) -> tuple[str, str, str]:
+    """Epochs done, the last accuracy, and the time left, of the stage that a trial is at."""
     if at is None:
         return "", "", ""
     return f"{at.epochs_done}/{at.num_epochs}", at.metric, _left(status, at)

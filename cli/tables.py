@@ -60,10 +60,20 @@ AtOption = Annotated[
 
 
 def chosen(
-    store: "Store", sweeps: list[str] | None, all_submissions: bool, where: str | None
+    store: "Store",
+    sweeps: list[str] | None,
+    all_submissions: bool,
+    where: str | None,
+    quiet: bool = False,
 ) -> "Tables":
     """The trials that a verb counts; says on stderr which ones older submissions planned.
 
+    Args:
+        store: Where they are.
+        sweeps: Names of sweeps; None or empty: all.
+        all_submissions: Whether those count that only older submissions planned.
+        where: A condition in SQL.
+        quiet: Whether it says nothing.
     Raises:
         QueryError: If no trial fits the condition.
     """
@@ -72,7 +82,8 @@ def chosen(
     from results.query.tables import Tables
 
     tables = Tables(store, sweeps or None, all_submissions)
-    say_left_out(tables)
+    if not quiet:
+        say_left_out(tables)
     if where is None:
         return tables
     some = only(tables, where)

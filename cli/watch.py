@@ -85,9 +85,9 @@ def _frame(store: "Store", sweep: str, overview: "Overview") -> "Group":
     from cli.running import summary
 
     parts: list[Text | Table] = [Text(summary(sweep, overview.statuses))]
-    parts += [Text(line) for line in _runs(overview)]
+    parts += [Text(line) for line in runs(overview)]
     if overview.nodes:
-        parts += [Text(_pace(overview)), Text(), _nodes(overview), Text()]
+        parts += [Text(pace(overview)), Text(), _nodes(overview), Text()]
     if (running := running_table(overview.statuses, overview.progress, MAX_ROWS)) is not None:
         parts.append(running)
     if overview.failures:
@@ -97,7 +97,8 @@ def _frame(store: "Store", sweep: str, overview: "Overview") -> "Group":
     return Group(*parts)
 
 
-def _runs(overview: "Overview") -> list[str]:
+def runs(overview: "Overview") -> list[str]:
+    """Which runs of a sweep are alive, a line each."""
     if not overview.drivers:
         return [] if overview.is_finished else ["no run of it is alive: `sweep run` continues it"]
     return [
@@ -107,7 +108,8 @@ def _runs(overview: "Overview") -> list[str]:
     ]
 
 
-def _pace(overview: "Overview") -> str:
+def pace(overview: "Overview") -> str:
+    """How fast a sweep goes on, and how long it will take."""
     from cli.live import duration
 
     parts = []

@@ -97,7 +97,7 @@ def _sentences(rows: Sequence[Row]) -> list[str]:
     if not finished:
         return ["No trial has an accuracy yet, so there is no answer."]
     if len(rows) == 1:
-        return [f"{_mean(rows[0])}. One method was planned, so there is nothing to compare it with."]
+        return [f"{_mean(rows[0])}. There is no other method to compare it with."]
     best = max(finished, key=lambda row: float(row["top1_pct_mean"]))
     sentences = [f"The highest mean is that of {_mean(best)}."]
     compared = [row for row in rows if isinstance(row.get("versus"), str)]
@@ -128,8 +128,8 @@ def difference(row: Row) -> str:
     n = f"n = {pairs} pairs of seeds" if pairs else f"n = {row['n']} searches, no pairs"
     if not _known(row["difference_low"]):
         return f"{name} is {level} {base}, {n}: too few values for an interval or a test."
-    low, high = row["difference_low"], row["difference_high"]
-    return f"{name} is {level} {base}, 95% interval {low:+.2f} to {high:+.2f}, {n}: {_verdict(row)}."
+    interval = f"95% interval {row['difference_low']:+.2f} to {row['difference_high']:+.2f}"
+    return f"{name} is {level} {base}, {interval}, {n}: {_verdict(row)}."
 
 
 def _verdict(row: Row) -> str:

@@ -8,7 +8,8 @@ from itertools import accumulate
 from typing import Any
 
 from results.page.facts import FAILED, INVALID, LOST, OK, RUNNING, STATUSES, Facts
-from results.page.grid import Cell, Grid, cell, text_cells
+from results.page.grid import Cell, Grid, cell
+from results.report.columns import NOTHING
 from results.text import clean_text
 
 MAX_REASONS = 15
@@ -17,6 +18,8 @@ MAX_RUNNING = 40
 SAMPLE_LINES = 12
 """Lines of one log for each reason."""
 MAX_REASON_BYTES = 400
+ALIKE = {"dataset": "Images", "space": "Space", "recipe": "Recipe"}
+"""Columns of `trials` that most sweeps have once: then they are a sentence."""
 
 
 @dataclass(frozen=True)
@@ -105,22 +108,36 @@ def _groups(facts: Facts) -> Grid:
     for trial in facts.trials:
         groups.setdefault((trial["sweep"], trial["group_id"]), []).append(trial)
     several = len(facts.sweeps) > 1
+    ends = {trial["status"] for trial in facts.trials}
+    statuses = [status for status in STATUSES if status == OK or status in ends]
+    differing = [name for name in ALIKE if len({trial[name] for trial in facts.trials}) > 1]
     rows = []
     for (sweep, _), trials in groups.items():
         counts = Counter(trial["status"] for trial in trials)
         first = trials[0]
-        names = [first["group_label"], first["dataset"], first["recipe"] or "search only"]
         rows.append(
             [
                 *([cell(sweep)] if several else []),
-                *map(cell, names),
+                cell(first["group_label"]),
                 cell(len(trials)),
-                *(Cell(str(counts[s]), counts[s], status=s if counts[s] else "") for s in STATUSES),
-                *text_cells([", ".join(kinds(trials)) or "-"]),
+                *(cell(counts[status]) for status in statuses),
+                *([Cell(", ".join(kinds(trials)) or NOTHING)] if FAILED in ends else []),
+                *(
+                    cell(first[name] or (NOTHING if name != "recipe" else "search only"))
+                    for name in differing
+                ),
             ]
         )
-    header = [*(["Sweep"] if several else []), "Method", "Images", "Recipe", "Planned"]
-    return Grid("Trials by method", [*header, *map(str.capitalize, STATUSES), "Failures"], rows)
+    header = [*(["Sweep"] if several else []), "Method", "Planned", *map(str.capitalize, statuses)]
+    header += ["Kinds of failures"] if FAILED in ends else []
+    header += [ALIKE[name] for name in differing]
+    same = (
+        [(ALIKE[name], facts.trials[0][name]) for name in ALIKE if name not in differing]
+        if facts.trials
+        else []
+    )
+    notes = [f"{what} of all: {clean_text(text)}." for what, text in same if text]
+    return Grid("Trials by method", header, rows, notes if rows else ())
 
 
 def _reasons(facts: Facts) -> list[list[dict[str, Any]]]:
@@ -173,9 +190,7 @@ def verdict(asked_: Asked) -> str:
         return "No trial was planned."
     if ok == planned:
         return f"All {planned:,} planned trials are finished." if planned > 1 else "Finished."
-    others = [
-        f"{number:,} {status}" for status, number in asked_.counts.items() if status != OK
-    ]
+    others = [f"{number:,} {status}" for status, number in asked_.counts.items() if status != OK]
     kinds_ = f" ({', '.join(asked_.kinds)})" if asked_.kinds else ""
     text = ", ".join(others).replace(FAILED, f"{FAILED}{kinds_}", 1)
     return f"{ok:,} of {planned:,} planned trials have a result; {text}."

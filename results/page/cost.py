@@ -64,7 +64,7 @@ def _sentences(facts: Facts, keys: Iterable[str]) -> list[str]:
         )
     if facts.given.checkpoint_bytes:
         sentences.append(
-            f"Checkpoints take {facts.given.checkpoint_bytes / 1e6:,.1f} MB; `fairdarts sweep clean` "
-            "says what can go."
+            f"Checkpoints take {facts.given.checkpoint_bytes / 1e6:,.1f} MB; "
+            "`fairdarts sweep clean` says what can go."
         )
     return sentences

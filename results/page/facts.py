@@ -15,7 +15,7 @@ from results.statuses import TrialOutcome
 if TYPE_CHECKING:
     import pandas as pd
 
-OK, INVALID, FAILED = (end.value for end in (TrialOutcome.OK, TrialOutcome.INVALID, TrialOutcome.FAILED))
+OK, INVALID, FAILED = (str(TrialOutcome(word)) for word in ("ok", "invalid", "failed"))
 LOST, RUNNING, PENDING = "lost", "running", "pending"
 STATUSES = (OK, INVALID, FAILED, LOST, RUNNING, PENDING)
 """How far a trial is. The last three are what tables call unfinished."""

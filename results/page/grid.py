@@ -37,8 +37,7 @@ class Grid:
     def numeric(self) -> list[bool]:
         """Of each column whether it holds numbers."""
         return [
-            any(cell.value is not None for cell in column)
-            and all(cell.value is not None or cell.text == NOTHING for cell in column)
+            all(cell.value is not None or cell.text == NOTHING for cell in column)
             for column in zip(*self.rows, strict=True)
         ] or [False] * len(self.header)
 
@@ -56,7 +55,7 @@ def cell(value: object, decimals: int | None = None) -> Cell:
         return Cell(NOTHING)
     if isinstance(value, int):
         return Cell(f"{value:,}", value)
-    form = ",.3g" if decimals is None and abs(value) < 100 else f",.{decimals or 0}f"
+    form = "#,.3g" if decimals is None and abs(value) < 100 else f",.{decimals or 0}f"
     return Cell(format(value, form), value)
 
 

@@ -1,5 +1,6 @@
 """Figures and architectures as images inside the page."""
 
+import re
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ MAX_ARCHITECTURES = 12
 FONT = b"'DejaVu Sans'"
 SIMILAR = b"'DejaVu Sans', Verdana, sans-serif"
 """Readers may lack matplotlib's font. Verdana is as wide."""
+_SIZE = re.compile(rb'<svg [^>]*width="([0-9.]+)pt" height="([0-9.]+)pt"')
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Picture:
     caption: str
     source: str
     """A data URI."""
+    width_pt: float
+    height_pt: float
     command: str
     """Makes it again, as a file."""
 
@@ -54,12 +58,13 @@ def figures(facts: Facts) -> Gallery:
 
 def _figure(facts: Facts, kind: Kind) -> Picture:
     rows = kind.data(facts.tables, Options())
-    source = _svg(kind.picture(rows, Options(), "svg"))
-    if source is None:
+    drawn = kind.picture(rows, Options(), "svg")
+    source, size = _svg(drawn), _size_pt(drawn)
+    if len(drawn) > MAX_SVG_BYTES:
         source = _uri(kind.picture(rows, Options(), "png"), "image/png")
     paper = f" (paper: {kind.paper})" if kind.paper else ""
     command = f"fairdarts results plot {kind.name} {' '.join(facts.sweeps)} -o {kind.name}.pdf"
-    return Picture(f"figure-{kind.name}", kind.name, f"{kind.about}{paper}", source, command)
+    return Picture(f"figure-{kind.name}", kind.name, f"{kind.about}{paper}", source, *size, command)
 
 
 def architectures(facts: Facts) -> Gallery:
@@ -69,8 +74,7 @@ def architectures(facts: Facts) -> Gallery:
     for trial, why in chosen[:MAX_ARCHITECTURES]:
         label, id_ = clean_text(trial["label"]), trial["trial_id"]
         drawn = facts.given.draw(trial["genotype_json"], clean_text(trial["group_label"]))
-        source = drawn and (_svg(drawn, None))
-        if source:
+        if drawn:
             top1 = trial["test_top1_pct"]
             tested = "" if top1 is None else f", test top-1 {top1:.2f} %"
             pictures.append(
@@ -78,7 +82,8 @@ def architectures(facts: Facts) -> Gallery:
                     f"architecture-{id_}",
                     clean_text(trial["group_label"]),
                     f"{label}{tested}. {why}.",
-                    source,
+                    _svg(drawn),
+                    *_size_pt(drawn),
                     f"fairdarts arch draw {id_} -o {id_}.svg",
                 )
             )
@@ -91,39 +96,46 @@ SCORES = """
     SELECT stage_key, arg_max(arch_top1_pct, epoch) AS arch, max(val_top1_pct) AS val
     FROM epochs GROUP BY stage_key
 """
+WAYS = (
+    "Chosen on held-out images",
+    "Chosen by the search's own accuracy",
+    "Chosen by test images, so its accuracy is biased upwards",
+)
+"""How the best trial of a method is chosen: the first way in which one of them has a score."""
 
 
 def _best(facts: Facts) -> Iterator[tuple[dict[str, Any], str]]:
-    """Of each method the trial whose genotype a person would choose, and by what."""
+    """Of each method the trial whose genotype a person would choose, and the way it was chosen."""
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for trial in facts.trials:
         if trial["status"] == OK and trial["genotype_json"]:
             groups.setdefault((trial["sweep"], trial["group_id"]), []).append(trial)
     if not groups:
         return
-    rows = query(facts.tables, SCORES).to_pylist()
-    arch = {row["stage_key"]: row["arch"] for row in rows}
-    val = {row["stage_key"]: row["val"] for row in rows}
-    ways = (
-        (lambda t: val.get(t["trained_as"] or t["retrain_key"]), "Chosen on held-out images"),
-        (lambda t: arch.get(t["search_key"]), "Chosen by the search's own accuracy"),
-        (lambda t: t["test_top1_pct"], "Chosen by test images, so its accuracy is biased upwards"),
-    )
+    stages = {row["stage_key"]: row for row in query(facts.tables, SCORES).to_pylist()}
+
+    def scores(trial: dict[str, Any]) -> tuple[float | None, ...]:
+        retrained = stages.get(trial["trained_as"] or trial["retrain_key"], {})
+        searched = stages.get(trial["search_key"], {})
+        return retrained.get("val"), searched.get("arch"), trial["test_top1_pct"]
+
     for trials in groups.values():
-        for score, why in ways:
-            scored = [(score(t), number) for number, t in enumerate(trials) if score(t) is not None]
-            if scored:
-                yield trials[max(scored, key=lambda pair: (pair[0], -pair[1]))[1]], why
+        for way, of_trials in zip(WAYS, zip(*map(scores, trials), strict=True), strict=True):
+            known = [(score, -place) for place, score in enumerate(of_trials) if score is not None]
+            if known:
+                yield trials[-max(known)[1]], way
                 break
-        else:
-            yield trials[0], "The first one"
 
 
-def _svg(content: bytes, largest: int | None = MAX_SVG_BYTES) -> str | None:
-    """An SVG as a data URI; None: it is too large."""
-    if largest is not None and len(content) > largest:
-        return None
+def _svg(content: bytes) -> str:
     return _uri(content.replace(FONT, SIMILAR), "image/svg+xml")
+
+
+def _size_pt(svg: bytes) -> tuple[float, float]:
+    """Width and height of a drawing of matplotlib."""
+    match = _SIZE.search(svg)
+    assert match is not None
+    return float(match[1]), float(match[2])
 
 
 def _uri(content: bytes, type_: str) -> str:

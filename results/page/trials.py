@@ -1,10 +1,10 @@
 """Every trial with its attempts; of thousands those that a reader looks for first."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from results.page.facts import FAILED, INVALID, LOST, OK, PENDING, RUNNING, Facts
-from results.page.grid import Cell, cell, seconds
+from results.page.grid import Cell, Grid, cell, seconds
 from results.query.planned import Row
 from results.text import clean_text
 
@@ -32,6 +32,7 @@ class ShownTrial:
     """A row of the table, and what opens below it."""
 
     id: str
+    """Empty for a trial that is on the page already, because another sweep has it, too."""
     cells: list[Cell]
     detail: str
     attempts: list[ShownAttempt]
@@ -46,14 +47,24 @@ class Trials:
     notes: list[str]
     """How many are not shown, and which command lists them."""
 
+    @property
+    def numeric(self) -> list[bool]:
+        """Of each column whether it holds numbers."""
+        return Grid("", self.header, [[*one.cells, Cell("")] for one in self.shown]).numeric
+
 
 def trials(facts: Facts) -> Trials:
     """The trials in the order of the plan, or if they are too many, those that matter most."""
     chosen = _chosen(facts.trials)
     several = len(facts.sweeps) > 1
     names = ["Trial", "Status", "Top-1 (%)", "Params (M)", "MultAdds (M)", "Skips", "Search"]
-    header = [*(["Sweep"] if several else []), *names, "Retrain", "Attempts"]
+    header = [*(["Sweep"] if several else []), *names, "Retrain", "Attempts, logs"]
     shown = [_shown(facts, trial, several) for trial in chosen]
+    seen: set[str] = set()
+    for number, one in enumerate(shown):
+        if one.id in seen:
+            shown[number] = replace(one, id="")
+        seen.add(one.id)
     return Trials(header, shown, _notes(facts, len(chosen)))
 
 
@@ -73,12 +84,12 @@ def _notes(facts: Facts, num_shown: int) -> list[str]:
     left_out = len(facts.trials) - num_shown
     if not left_out:
         return []
-    where = " OR ".join(f"sweep = '{sweep}'" for sweep in facts.sweeps)
-    sql = f"SELECT * FROM outcomes WHERE {where}"
+    names = ", ".join(f"'{sweep}'" for sweep in facts.sweeps)
+    command = 'fairdarts results sql "FROM outcomes WHERE sweep IN ({})" --format csv -o trials.csv'
     return [
         f"{num_shown:,} of {len(facts.trials):,} trials are on this page: first those that failed, "
-        f"are invalid, lost or running, then the most accurate. {left_out:,} are not. All of them: "
-        f'`fairdarts results sql "{sql}" --format csv -o trials.csv`'
+        f"are invalid, lost or running, then the most accurate. {left_out:,} are not. "
+        f"All of them: `{command.format(names)}`"
     ]
 
 

@@ -1,0 +1,99 @@
+"""`fairdarts results report`: one page that a lab opens in the morning."""
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli import interrupt
+from cli.options import DEFAULT_STORE, AllSubmissionsOption, StoreOption
+from cli.output import STDOUT, check_output, write_output
+from cli.progress import working
+from cli.tables import At, AtOption, SweepsArgument, WhereOption, chosen
+
+REFRESH_S = 15.0
+"""While a sweep runs its page is written this often, or more rarely if that takes long."""
+SHARE = 0.2
+"""Share of its time that `--watch` may spend on writing the page."""
+STOPPED = "The page stays as it is, and the sweep is left alone."
+
+
+def report(
+    sweeps: SweepsArgument = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The page to write.")
+    ] = Path("report.html"),
+    versus: Annotated[
+        str | None,
+        typer.Option(
+            metavar="METHOD",
+            help="Compare every method with this one, by its label or method; default: DARTS, or "
+            "else a random baseline, if there is one.",
+        ),
+    ] = None,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", help="Write the page again and again until the sweeps are done."),
+    ] = False,
+    at: AtOption = At.LAST,
+    where: WhereOption = None,
+    store: StoreOption = DEFAULT_STORE,
+    all_submissions: AllSubmissionsOption = False,
+) -> None:
+    """Write one HTML page: what was asked, the answer, figures, trials, cost, origin.
+
+    The file holds everything and loads nothing, so it can be sent to others. In any browser its
+    tables can be sorted and filtered, and its figures enlarged; it can be printed, and it works
+    without scripts. Of more than 400 trials it shows those without a result and the best.
+
+    With --watch, the page is written again every 15 seconds or more, until every trial is finished,
+    and a browser that shows it loads it again by itself. Ctrl-C ends the writing and leaves the
+    sweep alone.
+
+    Examples:
+
+    \b
+        fairdarts results report quickstart -o report.html
+        fairdarts results report exp05 exp06 --versus darts -o report.html
+        fairdarts results report quickstart --watch
+    """
+    from cli.report_given import given
+    from results.errors import QueryError, StoreError
+    from results.page.document import report as page
+    from results.store.store import Store
+
+    check_output(output)
+    opened = Store.open(store)
+    if not (sweeps or opened.sweep_names()):
+        raise StoreError(f"{opened.root} has no sweep yet: run one with `fairdarts sweep run`.")
+    if watch and output == STDOUT:
+        raise QueryError("--watch writes a file again and again: give one with -o FILE.")
+    with _matplotlib_settings(), interrupt.tidying(STOPPED) if watch else nullcontext():
+        refresh_s = REFRESH_S
+        while True:
+            began = time.monotonic()
+            with working("writing the report"):
+                tables = chosen(opened, sweeps, all_submissions, where, quiet=True)
+                about, is_over = given(tables, round(refresh_s) if watch else None)
+                content = page(tables, about, versus, at.value)
+                write_output(output, content)
+            if is_over or not watch:
+                break
+            took_s = time.monotonic() - began
+            refresh_s = max(REFRESH_S, took_s / SHARE)
+            time.sleep(refresh_s - took_s)
+    if output != STDOUT:
+        print(f"{output}  {len(content) / 1e6:.1f} MB")
+
+
+@contextmanager
+def _matplotlib_settings() -> Iterator[None]:
+    """Keep matplotlib from writing a list of fonts to the home folder."""
+    with tempfile.TemporaryDirectory(prefix="fairdarts-") as folder:
+        os.environ.setdefault("MPLCONFIGDIR", folder)
+        yield
