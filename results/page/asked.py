@@ -2,14 +2,13 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
-from typing import Any
 
-from results.page.facts import FAILED, INVALID, LOST, OK, RUNNING, STATUSES, Facts
+from results.page.facts import FAILED, INVALID, LOST, OK, RUNNING, STATUSES, Facts, Trial
 from results.page.grid import Cell, Grid, cell
-from results.report.columns import NOTHING
 from results.text import clean_text
 
 MAX_REASONS = 15
@@ -86,7 +85,7 @@ def asked(facts: Facts) -> Asked:
     )
 
 
-def kinds(trials: Sequence[dict[str, Any]]) -> list[str]:
+def kinds(trials: Sequence[Trial]) -> list[str]:
     """The kinds of failures of some trials with their numbers, the most frequent first."""
     failed = [t["failure_kind"] or "unknown" for t in trials if t["status"] == FAILED]
     return [f"{number} {kind}" for kind, number in Counter(failed).most_common()]
@@ -104,45 +103,43 @@ def _bar(counts: dict[str, int]) -> list[Part]:
 
 def _groups(facts: Facts) -> Grid:
     """A row for each method of each sweep."""
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    groups: dict[tuple[str, str], list[Trial]] = {}
     for trial in facts.trials:
         groups.setdefault((trial["sweep"], trial["group_id"]), []).append(trial)
-    several = len(facts.sweeps) > 1
     ends = {trial["status"] for trial in facts.trials}
-    statuses = [status for status in STATUSES if status == OK or status in ends]
     differing = [name for name in ALIKE if len({trial[name] for trial in facts.trials}) > 1]
-    rows = []
-    for (sweep, _), trials in groups.items():
-        counts = Counter(trial["status"] for trial in trials)
-        first = trials[0]
-        rows.append(
-            [
-                *([cell(sweep)] if several else []),
-                cell(first["group_label"]),
-                cell(len(trials)),
-                *(cell(counts[status]) for status in statuses),
-                *([Cell(", ".join(kinds(trials)) or NOTHING)] if FAILED in ends else []),
-                *(
-                    cell(first[name] or (NOTHING if name != "recipe" else "search only"))
-                    for name in differing
-                ),
-            ]
-        )
-    header = [*(["Sweep"] if several else []), "Method", "Planned", *map(str.capitalize, statuses)]
-    header += ["Kinds of failures"] if FAILED in ends else []
-    header += [ALIKE[name] for name in differing]
-    same = (
-        [(ALIKE[name], facts.trials[0][name]) for name in ALIKE if name not in differing]
-        if facts.trials
-        else []
-    )
-    notes = [f"{what} of all: {clean_text(text)}." for what, text in same if text]
-    return Grid("Trials by method", header, rows, notes if rows else ())
+    columns: dict[str, Callable[[list[Trial]], Cell]] = {}
+    if len(facts.sweeps) > 1:
+        columns["Sweep"] = lambda trials: cell(trials[0]["sweep"])
+    columns["Method"] = lambda trials: cell(trials[0]["group_label"])
+    columns["Planned"] = lambda trials: cell(len(trials))
+    for status in STATUSES:
+        if status == OK or status in ends:
+            columns[status.capitalize()] = partial(_count, status)
+    if FAILED in ends:
+        columns["Kinds of failures"] = lambda trials: cell(", ".join(kinds(trials)))
+    for name in differing:
+        columns[ALIKE[name]] = partial(_first, name)
+    rows = [[column(trials) for column in columns.values()] for trials in groups.values()]
+    notes = [
+        f"{what} of all trials: {text}."
+        for name, what in ALIKE.items()
+        if groups and name not in differing and (text := clean_text(facts.trials[0][name] or ""))
+    ]
+    return Grid("Trials by method", list(columns), rows, notes)
 
 
-def _reasons(facts: Facts) -> list[list[dict[str, Any]]]:
+def _count(status: str, trials: list[Trial]) -> Cell:
+    return cell(sum(trial["status"] == status for trial in trials))
+
+
+def _first(name: str, trials: list[Trial]) -> Cell:
+    return cell(trials[0][name])
+
+
+def _reasons(facts: Facts) -> list[list[Trial]]:
     """Trials without a result that nobody computes, together where the reasons are alike."""
-    alike: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    alike: dict[tuple[str, str], list[Trial]] = {}
     for trial in facts.trials:
         if trial["status"] in (FAILED, INVALID, LOST):
             # Numbers differ from trial to trial: epochs, bytes, ids.
@@ -151,7 +148,7 @@ def _reasons(facts: Facts) -> list[list[dict[str, Any]]]:
     return sorted(alike.values(), key=len, reverse=True)
 
 
-def _reason(facts: Facts, same: list[dict[str, Any]]) -> Reason:
+def _reason(facts: Facts, same: list[Trial]) -> Reason:
     first = same[0]
     text = facts.detail(first) or "its process is gone; `fairdarts sweep run` continues it"
     attempts = [row for key in facts.stages(first) for row in facts.attempts.get(key, [])]

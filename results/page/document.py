@@ -1,6 +1,7 @@
 """The page as one HTML file, which loads nothing and asks nobody anything."""
 
 from base64 import b64encode
+from collections.abc import Iterable
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -8,6 +9,8 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from results.figures.catalog import FIGURES
+from results.figures.kind import Kind
 from results.page.answer import answers
 from results.page.asked import asked, verdict
 from results.page.cost import cost
@@ -20,7 +23,13 @@ from results.query.aggregate import At
 from results.query.tables import Tables
 
 
-def report(tables: Tables, given: Given, versus: str | None = None, at: At = "last") -> bytes:
+def report(
+    tables: Tables,
+    given: Given,
+    versus: str | None = None,
+    at: At = "last",
+    kinds: Iterable[Kind] = tuple(FIGURES.values()),
+) -> bytes:
     """The content of the file.
 
     Args:
@@ -28,6 +37,7 @@ def report(tables: Tables, given: Given, versus: str | None = None, at: At = "la
         given: What the tables cannot tell.
         versus: The method that others are compared with; None: see `answers`.
         at: As in `results.query.aggregate.aggregate`.
+        kinds: The figures; those that these trials have nothing for are left out.
     Raises:
         QueryError: If no method or several are called `versus`.
         DamagedFile: If a file of the store is damaged.
@@ -45,7 +55,7 @@ def report(tables: Tables, given: Given, versus: str | None = None, at: At = "la
             verdict=verdict(of_asked),
             asked=of_asked,
             answers=answers(facts, versus, at),
-            figures=figures(facts),
+            figures=figures(facts, kinds),
             architectures=architectures(facts),
             trials=of_trials,
             shown={trial.id for trial in of_trials.shown},

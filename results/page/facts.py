@@ -15,7 +15,12 @@ from results.statuses import TrialOutcome
 if TYPE_CHECKING:
     import pandas as pd
 
-OK, INVALID, FAILED = (str(TrialOutcome(word)) for word in ("ok", "invalid", "failed"))
+Trial = dict[str, Any]
+"""A row of the table `outcomes`, with `status`."""
+
+OK = TrialOutcome.OK.value
+INVALID = TrialOutcome.INVALID.value
+FAILED = TrialOutcome.FAILED.value
 LOST, RUNNING, PENDING = "lost", "running", "pending"
 STATUSES = (OK, INVALID, FAILED, LOST, RUNNING, PENDING)
 """How far a trial is. The last three are what tables call unfinished."""
@@ -34,7 +39,7 @@ class Facts:
         return to_pandas(self.tables.read("outcomes"))
 
     @cached_property
-    def trials(self) -> list[dict[str, Any]]:
+    def trials(self) -> list[Trial]:
         """Its rows, each with `status`, one of `STATUSES`, in the order of the plan."""
         rows = self.tables.read("outcomes").to_pylist()
         return [row | {"status": self._status(row)} for row in rows]
@@ -66,4 +71,6 @@ class Facts:
             return str(trial["outcome"])
         # Failed, too: of a process that died again and again no attempt says that it failed.
         state = self.given.states.get(trial["trial_id"])
-        return state.status if state and state.status in (*STATUSES[2:],) else PENDING
+        if state is None or state.status not in (FAILED, LOST, RUNNING):
+            return PENDING
+        return state.status

@@ -2,14 +2,12 @@
 
 import re
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from results.errors import QueryError
-from results.figures.catalog import FIGURES
 from results.figures.kind import Kind, Options
-from results.page.facts import OK, Facts
+from results.page.facts import OK, Facts, Trial
 from results.query.sql import query
 from results.text import clean_text
 
@@ -45,10 +43,10 @@ class Gallery:
     notes: list[str]
 
 
-def figures(facts: Facts) -> Gallery:
-    """Every figure that these trials have something for."""
+def figures(facts: Facts, kinds: Iterable[Kind]) -> Gallery:
+    """Those figures that these trials have something for."""
     pictures, notes = [], []
-    for kind in FIGURES.values():
+    for kind in kinds:
         try:
             pictures.append(_figure(facts, kind))
         except QueryError as error:
@@ -104,9 +102,9 @@ WAYS = (
 """How the best trial of a method is chosen: the first way in which one of them has a score."""
 
 
-def _best(facts: Facts) -> Iterator[tuple[dict[str, Any], str]]:
+def _best(facts: Facts) -> Iterator[tuple[Trial, str]]:
     """Of each method the trial whose genotype a person would choose, and the way it was chosen."""
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    groups: dict[tuple[str, str], list[Trial]] = {}
     for trial in facts.trials:
         if trial["status"] == OK and trial["genotype_json"]:
             groups.setdefault((trial["sweep"], trial["group_id"]), []).append(trial)
@@ -114,7 +112,7 @@ def _best(facts: Facts) -> Iterator[tuple[dict[str, Any], str]]:
         return
     stages = {row["stage_key"]: row for row in query(facts.tables, SCORES).to_pylist()}
 
-    def scores(trial: dict[str, Any]) -> tuple[float | None, ...]:
+    def scores(trial: Trial) -> tuple[float | None, ...]:
         retrained = stages.get(trial["trained_as"] or trial["retrain_key"], {})
         searched = stages.get(trial["search_key"], {})
         return retrained.get("val"), searched.get("arch"), trial["test_top1_pct"]

@@ -1,17 +1,14 @@
 """Every trial with its attempts; of thousands those that a reader looks for first."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
-from results.page.facts import FAILED, INVALID, LOST, OK, PENDING, RUNNING, Facts
+from results.page.facts import FAILED, INVALID, LOST, OK, PENDING, RUNNING, Facts, Trial
 from results.page.grid import Cell, Grid, cell, seconds
 from results.query.planned import Row
 from results.text import clean_text
 
 MAX_TRIALS = 400
 """At most this many are on the page: a browser sorts and a reader scrolls no more."""
-MAX_PROBLEMS = 250
-"""Of these, at most this many without a result."""
 LOG_LINES = {OK: 3, PENDING: 3, INVALID: 6, RUNNING: 12, LOST: 15, FAILED: 20}
 """How much of the end of each log is shown, by how the trial ended."""
 MAX_ERROR_BYTES = 600
@@ -55,7 +52,7 @@ class Trials:
 
 def trials(facts: Facts) -> Trials:
     """The trials in the order of the plan, or if they are too many, those that matter most."""
-    chosen = _chosen(facts.trials)
+    chosen = most_wanted(facts.trials)
     several = len(facts.sweeps) > 1
     names = ["Trial", "Status", "Top-1 (%)", "Params (M)", "MultAdds (M)", "Skips", "Search"]
     header = [*(["Sweep"] if several else []), *names, "Retrain", "Attempts, logs"]
@@ -68,16 +65,21 @@ def trials(facts: Facts) -> Trials:
     return Trials(header, shown, _notes(facts, len(chosen)))
 
 
-def _chosen(planned: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """All trials; of too many those without a result first, then the best, then the others."""
-    if len(planned) <= MAX_TRIALS:
+def most_wanted(planned: list[Trial], most: int = MAX_TRIALS) -> list[Trial]:
+    """All trials; of too many those without a result first, and then the best.
+
+    Args:
+        planned: The trials in the order of the plan.
+        most: How many may be shown. Those without a result take at most five eighths of it.
+    """
+    if len(planned) <= most:
         return planned
     order = (FAILED, INVALID, LOST, RUNNING)
     problems = [trial for status in order for trial in planned if trial["status"] == status]
-    kept = problems[:MAX_PROBLEMS]
+    kept = problems[: most * 5 // 8]
     ok = [trial for trial in planned if trial["status"] == OK]
     ok.sort(key=lambda trial: trial["test_top1_pct"] or 0.0, reverse=True)
-    return [*kept, *ok[: MAX_TRIALS - len(kept)]]
+    return [*kept, *ok[: most - len(kept)]]
 
 
 def _notes(facts: Facts, num_shown: int) -> list[str]:
@@ -93,7 +95,7 @@ def _notes(facts: Facts, num_shown: int) -> list[str]:
     ]
 
 
-def _shown(facts: Facts, trial: dict[str, Any], several: bool) -> ShownTrial:
+def _shown(facts: Facts, trial: Trial, several: bool) -> ShownTrial:
     status = trial["status"]
     rows = [row for key in facts.stages(trial) for row in facts.attempts.get(key, [])]
     skips = trial["num_skips_layers"]
