@@ -4,6 +4,13 @@ Trials, plan, folders and files are those of a real sweep, written with the func
 writes them with; only the numbers are drawn. Each trial is a search of 50 epochs with 196 alphas, a
 derivation and a retraining. Files are not flushed to the disk one by one, which would take most of
 the time; otherwise everything is as a run leaves it, apart from checkpoints.
+
+    python -m benchmarks.made_store DIR TRIALS --finished SOME
+    python -m benchmarks.store_times DIR seal
+    python -m benchmarks.made_store DIR TRIALS
+
+finishes some of the trials, seals them (and measures that), and finishes the others, which stay
+live.
 """
 
 import argparse
@@ -42,18 +49,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Make a store of a finished sweep.")
     parser.add_argument("folder", type=Path, metavar="DIR")
     parser.add_argument("trials", type=int, metavar="TRIALS")
+    parser.add_argument("--finished", type=int, metavar="SOME", help="finish only so many")
     given = parser.parse_args()
-    make_store(given.folder, given.trials)
+    make_store(given.folder, given.trials, given.finished)
 
 
-def make_store(folder: Path, num_trials: int) -> Store:
-    """Make a store of that many finished trials."""
+def make_store(folder: Path, num_trials: int, num_finished: int | None = None) -> Store:
+    """Make a store of finished trials, or finish those of one that it made.
+
+    Args:
+        folder: Where to make it.
+        num_trials: How many trials its sweep has.
+        num_finished: How many of them are finished; None: all.
+    """
     store = Store.create(folder)
     trials = plan(parse_sweep(tomllib.loads(sweep_text(num_trials)), SWEEP, []))
     maker = _Maker(store)
     with patch("os.fsync", lambda descriptor: None):
-        submit(store, SWEEP, trials, Resources())
-        for trial in trials:
+        if SWEEP not in store.sweep_names():
+            submit(store, SWEEP, trials, Resources())
+        for trial in trials[:num_finished]:
             for stage in trial.stages:
                 maker.finish(stage)
     return store
@@ -70,8 +85,10 @@ class _Maker:
         self.now = BEGAN
 
     def finish(self, stage: StageSpec) -> None:
-        """Write what a stage leaves behind when it is done."""
+        """Write what a stage leaves behind when it is done, unless it is there."""
         paths = StagePaths(self.store.stage_dir(stage.kind, stage.key))
+        if paths.done.exists():
+            return
         attempt = paths.attempt(1)
         attempt.folder.mkdir(parents=True)
         write_json(paths.spec, asdict(stage))

@@ -9,8 +9,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from fairdarts.config_base import NUM_SEEDS, NameIn
 from fairdarts.config_base import Config as Config
-from fairdarts.config_base import NameIn
 from fairdarts.config_data import DataConfig as DataConfig
 from fairdarts.config_sample import SampleConfig as SampleConfig
 from fairdarts.cures import PERTURBATIONS, STOPPING_RULES
@@ -114,7 +114,7 @@ class SearchConfig(Config):
     kernels: bool | None = None
     """Whether a GPU computes mixed operations with the package's own kernels (S1 only); left out:
     wherever that is possible; false: torch computes everything, as on a CPU."""
-    seed: int = Field(default=0, ge=0, lt=2**31)
+    seed: int = Field(default=0, ge=0, lt=NUM_SEEDS)
     """Seed of the search: initial weights and alphas, order and augmentation of the images."""
 
     def is_captured(self, device_type: str) -> bool:
@@ -313,7 +313,7 @@ class RetrainConfig(Config):
     cuda_graph: bool | None = None
     """Whether to replay the training step as one CUDA graph; left out: wherever that is possible,
     which is on CUDA unless the network is compiled."""
-    seed: int = Field(default=0, ge=0, lt=2**31)
+    seed: int = Field(default=0, ge=0, lt=NUM_SEEDS)
     """Seed of the training: initial weights, order and augmentation of the images."""
 
     def is_captured(self, device_type: str) -> bool:

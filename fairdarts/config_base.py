@@ -17,6 +17,9 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from fairdarts.errors import ConfigError
 
+NUM_SEEDS = 2**31
+"""Seeds go from 0 to one less."""
+
 
 class Config(BaseModel):
     """A frozen group of settings that refuses unknown names, wrong types and impossible values.

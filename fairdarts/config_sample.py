@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from fairdarts.config_base import Config
+from fairdarts.config_base import NUM_SEEDS, Config
 
 
 class RandomGenotypes(Config):
@@ -17,7 +17,7 @@ class RandomGenotypes(Config):
     are retrained in another size; left out: no limit."""
     max_multadds_m: float | None = Field(default=None, gt=0)
     """Most MultAdds in millions, counted in the same way; left out: no limit."""
-    seed: int = Field(default=0, ge=0, lt=2**31)
+    seed: int = Field(default=0, ge=0, lt=NUM_SEEDS)
     """Seed of the draws."""
 
     @model_validator(mode="after")

@@ -6,6 +6,7 @@ once is never computed again.
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 SEMANTICS_VERSION = {"search": 2, "derive": 1, "sample": 2, "given": 1, "retrain": 3}
@@ -37,6 +38,12 @@ it in keys: a step that is replayed as a graph computes the same."""
 
 SEEDS = {"seed", "index"}
 """Settings in which the repetitions of one group differ."""
+Seeds = dict[str, int]
+"""Those of one stage, by name."""
+
+_PARENT = "\0parent"
+_PARENT_TEXT = json.dumps(_PARENT)
+"""Stand for a parent; no key and no setting has this value."""
 
 
 def stage_key(kind: str, config: dict[str, Any], parent: str | None) -> str:
@@ -49,14 +56,52 @@ def stage_key(kind: str, config: dict[str, Any], parent: str | None) -> str:
         parent: Key of the stage before it, whose rows it reads; None if it is the first. As this
             key depends on all earlier settings, so does the new one.
     """
-    return digest(
-        {
-            "kind": kind,
-            "semantics_version": SEMANTICS_VERSION[kind],
-            "config": _what_counts(kind, config),
-            "parent": parent,
-        }
-    )
+    return digest(_identity(kind, config, parent))
+
+
+class StageKeys:
+    """The keys of stages that differ only in their seeds and in the stage before them.
+
+    Thousands of repetitions have the same text but for a few numbers, so it is made once.
+
+    Args:
+        kind: As of `stage_key`.
+        config: Settings of one of the stages.
+    """
+
+    def __init__(self, kind: str, config: dict[str, Any]) -> None:
+        marks = {name: f"\0{name}" for name in SEEDS}
+        self._text = _text(_identity(kind, with_seeds(kind, config, marks), _PARENT))
+        self._marks = {name: json.dumps(mark) for name, mark in marks.items()}
+
+    def key(self, seeds: Seeds, parent: str | None) -> str:
+        """What `stage_key` is for these seeds, which must be all that the stage has."""
+        text = self._text.replace(_PARENT_TEXT, f'"{parent}"' if parent else "null")
+        for name, seed in seeds.items():
+            text = text.replace(self._marks[name], str(seed))
+        return _short_digest(text)
+
+
+def seeds_of(kind: str, config: dict[str, Any]) -> Seeds:
+    """The seeds of a stage; one that draws nothing has none."""
+    section = config.get(kind, config)
+    return {name: section[name] for name in SEEDS if name in section}
+
+
+def with_seeds(kind: str, config: dict[str, Any], seeds: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a stage with other seeds; names that the stage has not are left out."""
+    section = config.get(kind, config)
+    changed = section | {name: seed for name, seed in seeds.items() if name in section}
+    return changed if section is config else config | {kind: changed}
+
+
+def _identity(kind: str, config: dict[str, Any], parent: str | None) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "semantics_version": SEMANTICS_VERSION[kind],
+        "config": _what_counts(kind, config),
+        "parent": parent,
+    }
 
 
 def group_id(method: str, stages: list[tuple[str, dict[str, Any]]]) -> str:
@@ -106,5 +151,12 @@ def _without_seeds(value: Any) -> Any:
 
 def digest(value: Any) -> str:
     """First 16 hexadecimal digits of the sha256 of `value`, as JSON with sorted keys."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _short_digest(_text(value))
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _short_digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -7,18 +7,23 @@ have the same key share them.
 import functools
 import itertools
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from fairdarts.config import DataConfig, SampleConfig
+from fairdarts.config_base import NUM_SEEDS
 from fairdarts.data.files import Split
 from fairdarts.data.fingerprint import fingerprint
 from fairdarts.errors import ConfigError, FairDartsError
 from fairdarts.spaces import S1
 from orchestrate.errors import SweepError
-from orchestrate.planning.identity import group_id, stage_key
+from orchestrate.planning.identity import (
+    Seeds,
+    group_id,
+    stage_key,
+)
 from orchestrate.planning.settings import (
+    SEED_AXES,
     Sections,
     Settings,
     chosen,
@@ -27,65 +32,18 @@ from orchestrate.planning.settings import (
     recipe_of,
     resolve,
     resolve_sample,
+    section_seeds,
     space_of,
 )
 from orchestrate.planning.sweep_file import RandomBaseline, Sweep
+from orchestrate.planning.trial_specs import Group
+from orchestrate.planning.trial_specs import StageSpec as StageSpec
+from orchestrate.planning.trial_specs import TrialSpec as TrialSpec
 
 Identify = Callable[[DataConfig, Split], str]
 """Computes the fingerprint of one split of a data set, see `fairdarts.data.fingerprint`."""
 MAX_TRIALS = 100_000
-"""Most trials of one plan. Planning this many takes minutes, and makes a file of 300 MB."""
-
-
-@dataclass(frozen=True)
-class StageSpec:
-    """One stage: what it computes."""
-
-    kind: str
-    """search, derive, sample, given or retrain."""
-    key: str
-    """Its name, see `identity.stage_key`."""
-    config: dict[str, Any]
-    """Its settings, with the fingerprints of its images."""
-    parent: str | None
-    """Key of the stage before it, whose rows it reads."""
-
-    @classmethod
-    def from_dict(cls, value: dict[str, Any]) -> "StageSpec":
-        """The inverse of `dataclasses.asdict`."""
-        return cls(**value)
-
-
-@dataclass(frozen=True)
-class TrialSpec:
-    """A chain of stages: search -> derive -> retrain, sample -> retrain, or given -> retrain."""
-
-    label: str
-    """Its name for people: the method, and the settings that differ from other trials."""
-    group_label: str
-    """The same without seeds: a row of a table."""
-    group_id: str
-    """See `identity.group_id`."""
-    method: str
-    """Search method, or `random` or `given`."""
-    dataset: str
-    recipe: str
-    stages: tuple[StageSpec, ...]
-
-    @property
-    def trial_id(self) -> str:
-        """Key of the last stage, which depends on the settings of all stages."""
-        return self.stages[-1].key
-
-    def stage(self, *kinds: str) -> StageSpec | None:
-        """The trial's first stage of one of these kinds; None if it has no such stage."""
-        return next((stage for stage in self.stages if stage.kind in kinds), None)
-
-    @classmethod
-    def from_dict(cls, value: dict[str, Any]) -> "TrialSpec":
-        """The inverse of `dataclasses.asdict`."""
-        stages = tuple(map(StageSpec.from_dict, value["stages"]))
-        return cls(**(value | {"stages": stages}))
+"""Most trials of one plan. Planning this many takes some seconds."""
 
 
 def plan(sweep: Sweep, identify: Identify = fingerprint) -> list[TrialSpec]:
@@ -147,6 +105,7 @@ def _training_axes(sweep: Sweep) -> dict[str, list[Any]]:
 def _searches(sweep: Sweep, identify: Identify) -> Iterator[TrialSpec]:
     if not sweep.matrix:
         return
+    groups: dict[str, Group] = {}
     for values in itertools.product(*sweep.matrix.values()):
         point = dict(zip(sweep.matrix, values, strict=True))
         # Later layers win. A method's own settings come after those of all trials, but which method
@@ -154,26 +113,43 @@ def _searches(sweep: Sweep, identify: Identify) -> Iterator[TrialSpec]:
         layers = [sweep.settings, point, sweep.overrides]
         method = chosen("method", layers, "fairdarts")
         layers.insert(1, sweep.methods.get(method, {}))
+        shown = {axis: value for axis, value in point.items() if axis != "method"}
+        seeds = {section: {"seed": seed} for section, seed in section_seeds(layers).items()}
+        group = _group_of(point)
+        if group in groups and _can_be_repeated(seeds):
+            yield groups[group].trial(_label(method, shown), seeds)
+            continue
         scale = sweep.scale.layer(method, space_of(layers), recipe_of(layers))
         sections = resolve(method, [scale, *layers])
-        shown = {axis: value for axis, value in point.items() if axis != "method"}
-        yield search_trial(method, sections, shown, identify)
+        trial = search_trial(method, sections, shown, identify)
+        groups[group] = Group(trial)
+        yield trial
 
 
 def _random_baselines(sweep: Sweep, identify: Identify) -> Iterator[TrialSpec]:
     axes = _training_axes(sweep)
-    for group in sweep.random:
+    for random in sweep.random:
+        groups: dict[str, Group] = {}
         for values in itertools.product(*axes.values()):
             point = dict(zip(axes, values, strict=True))
-            for index in range(group.models):
+            group = _group_of(point)
+            for index in range(random.models):
                 # Every random genotype is trained with a seed of its own, if the sweep sets none.
                 layers = [{"seed": index}, sweep.settings, point, sweep.overrides]
+                shown = point | {"index": index} | ({"seed": random.seed} if random.seed else {})
+                seed = section_seeds(layers)["retrain"]
+                seeds = {"sample": {"index": index}, "retrain": {"seed": seed}}
+                if group in groups and _can_be_repeated(seeds):
+                    yield groups[group].trial(_label(_random_name(random), shown), seeds)
+                    continue
                 scale = sweep.scale.layer("fairdarts", S1.name, recipe_of(layers))
                 sections = resolve(
                     "fairdarts", [scale, *(_without_method(layer) for layer in layers)]
                 )
-                sample = resolve_sample(group.model_dump(exclude={"models"}) | {"index": index})
-                yield _sample_trial(group, sample, sections, point, identify)
+                sample = resolve_sample(random.model_dump(exclude={"models"}) | {"index": index})
+                trial = _sample_trial(_random_name(random), sample, sections, shown, identify)
+                groups[group] = Group(trial)
+                yield trial
 
 
 def _without_method(settings: Settings) -> Settings:
@@ -221,7 +197,7 @@ def given_trial(
 
 
 def _sample_trial(
-    group: RandomBaseline,
+    name: str,
     sample: SampleConfig,
     sections: Sections,
     shown: Settings,
@@ -229,15 +205,17 @@ def _sample_trial(
 ) -> TrialSpec:
     config = sample.model_dump()
     stage = StageSpec("sample", stage_key("sample", config, None), config, None)
-    bounds = [f"M={group.num_skips}"]
-    if group.min_multadds_m is not None:
-        bounds.append(f"MultAdds >= {group.min_multadds_m:g}M")
-    if group.max_multadds_m is not None:
-        bounds.append(f"MultAdds <= {group.max_multadds_m:g}M")
-    name = f"random ({', '.join(bounds)})"
     stages = (stage, _retrain_stage(stage, sections, identify))
-    repetition = {"index": sample.index} | ({"seed": sample.seed} if sample.seed else {})
-    return _trial("random", name, shown | repetition, sections, stages)
+    return _trial("random", name, shown, sections, stages)
+
+
+def _random_name(random: RandomBaseline) -> str:
+    bounds = [f"M={random.num_skips}"]
+    if random.min_multadds_m is not None:
+        bounds.append(f"MultAdds >= {random.min_multadds_m:g}M")
+    if random.max_multadds_m is not None:
+        bounds.append(f"MultAdds <= {random.max_multadds_m:g}M")
+    return f"random ({', '.join(bounds)})"
 
 
 def _search_stages(sections: Sections, identify: Identify) -> tuple[StageSpec, StageSpec]:
@@ -269,20 +247,44 @@ def _trial(
     sections: Sections,
     stages: tuple[StageSpec, ...],
 ) -> TrialSpec:
-    # Labels have short names, such as `epochs=5`; full ones only if two settings share a short one.
-    fields = [axis.rpartition(".")[2] for axis in shown]
-    texts = {
-        axis: f"{axis if fields.count(field) > 1 else field}={value}"
-        for field, (axis, value) in zip(fields, shown.items(), strict=True)
-    }
-    repetition = ("seed", "index", "search.seed", "retrain.seed")
-    varied = [text for axis, text in texts.items() if axis not in repetition]
+    varied = {axis: value for axis, value in shown.items() if axis not in (*SEED_AXES, "index")}
     return TrialSpec(
-        label=" ".join([name, *texts.values()]),
-        group_label=" ".join([name, *varied]),
+        label=_label(name, shown),
+        group_label=_label(name, varied, among=shown),
         group_id=group_id(method, [(stage.kind, stage.config) for stage in stages]),
         method=method,
         dataset=data_label(sections.data),
         recipe=recipe_label(sections.retrain),
         stages=stages,
+    )
+
+
+def _label(name: str, shown: Settings, among: Settings | None = None) -> str:
+    """A name with settings behind it: short ones, such as `epochs=5`, where they are unambiguous.
+
+    Args:
+        name: What comes first.
+        shown: The settings.
+        among: All settings that such labels have; None: `shown`.
+    """
+    fields = [axis.rpartition(".")[2] for axis in among or shown]
+    texts = [
+        f"{axis if fields.count(field) > 1 else field}={value}"
+        for axis, value in shown.items()
+        for field in (axis.rpartition(".")[2],)
+    ]
+    return " ".join([name, *texts])
+
+
+def _group_of(point: Settings) -> str:
+    """What the trials of a group have in common."""
+    return repr([value for axis, value in point.items() if axis not in SEED_AXES])
+
+
+def _can_be_repeated(seeds: Mapping[str, Seeds]) -> bool:
+    """Whether seeds are what settings allow; if not, resolving them says what is wrong."""
+    return all(
+        type(seed) is int and 0 <= seed < NUM_SEEDS
+        for of_stage in seeds.values()
+        for seed in of_stage.values()
     )

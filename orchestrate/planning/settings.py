@@ -38,6 +38,8 @@ class Sections:
     retrain: RetrainConfig
 
 
+SEED_AXES = ("seed", "search.seed", "retrain.seed")
+"""Settings in which repetitions differ; the first one sets both others."""
 Settings = dict[str, Any]
 """Values by full name: `section.field`, `method` or `seed`."""
 
@@ -157,7 +159,7 @@ def resolve(method: str, layers: list[Settings]) -> Sections:
         merged |= layer
     if merged.pop("method", method) != method:
         raise SweepError(f"method cannot be set here: it is {method!r} by now.")
-    seed = merged.pop("seed", None)
+    merged.pop("seed", None)
     values: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
     for section, preset in presets(method, space_of(layers)).items():
         values[section] |= preset
@@ -165,8 +167,8 @@ def resolve(method: str, layers: list[Settings]) -> Sections:
     # ImageNet does not fit into memory. With this augmentation images stay in their files.
     if merged.get("data.source") == "imagenet":
         values["data"]["augmentation"] = "resized_crop"
-    if seed is not None:
-        values["search"]["seed"] = values["retrain"]["seed"] = seed
+    for section, seed in section_seeds(layers).items():
+        values[section]["seed"] = seed
     for name, value in merged.items():
         section, _, field = name.partition(".")
         values[section][field] = value
@@ -176,6 +178,19 @@ def resolve(method: str, layers: list[Settings]) -> Sections:
         derive=DeriveConfig.build(values["derive"], "derive"),
         retrain=RetrainConfig.build(values["retrain"], "retrain"),
     )
+
+
+def section_seeds(layers: list[Settings]) -> dict[str, Any]:
+    """The seed of the search and that of the retraining, which may be the same one.
+
+    Args:
+        layers: Settings by full name; later ones win.
+    """
+    given: Settings = {}
+    for layer in layers:
+        given |= {axis: layer[axis] for axis in SEED_AXES if axis in layer}
+    both = given.get("seed", 0)
+    return {section: given.get(f"{section}.seed", both) for section in ("search", "retrain")}
 
 
 def chosen(name: str, layers: list[Settings], default: object) -> str:

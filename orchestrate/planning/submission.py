@@ -15,8 +15,9 @@ import psutil
 
 from orchestrate.errors import SweepError
 from orchestrate.planning.plan import TrialSpec
+from orchestrate.planning.plan_file import plan_text, trials_of
 from orchestrate.planning.resources import Resources
-from results.store.files import claim_json, parsed
+from results.store.files import claim_whole, parsed
 from results.store.layout import plan_name
 from results.store.store import Store
 
@@ -71,15 +72,16 @@ def write_plan(store: Store, submission: Submission) -> bool:
     Returns:
         Whether it was written.
     """
-    plan = {
+    header = {
         "planned_at": submission.planned_at,
         "user": psutil.Process().username(),
         "host": socket.gethostname(),
         **asdict(submission.origin),
         "resources": submission.resources.model_dump(),
-        "trials": [asdict(trial) for trial in submission.trials],
     }
-    return claim_json(store.submission_path(submission.sweep, submission.number), plan)
+    text = plan_text(header, submission.trials)
+    path = store.submission_path(submission.sweep, submission.number)
+    return claim_whole(path, text.encode())
 
 
 def load_submission(store: Store, sweep: str) -> Submission:
@@ -119,7 +121,7 @@ def stored_submission(store: Store, sweep: str, number: int) -> Submission | Non
         return Submission(
             sweep,
             number,
-            [TrialSpec.from_dict(trial) for trial in plan["trials"]],
+            trials_of(plan),
             Resources.build(plan["resources"], "resources"),
             plan["planned_at"],
             Origin(**{name: plan.get(name, "") for name in Origin.__dataclass_fields__}),
@@ -159,7 +161,7 @@ def trial_row(trial: TrialSpec) -> dict[str, Any]:
         "group_label": trial.group_label,
         "method": trial.method,
         "dataset": trial.dataset,
-        "config_json": json.dumps([asdict(stage) for stage in trial.stages]),
+        "config_json": json.dumps([vars(stage) for stage in trial.stages]),
         "search_key": search and search.key,
         "sample_key": sample and sample.key,
         "derive_key": derive and derive.key,

@@ -291,6 +291,10 @@ def _check_axis(axis: str, values: Any) -> None:
         )
     if not values:
         raise SweepError(f"matrix.{axis} is empty: give at least one value or leave it out.")
+    known = set()
     for value in values:
-        if values.count(value) > 1:
+        # A list or table is not hashable. Equal numbers such as 1 and 1.0 count as the same.
+        name = repr(value) if isinstance(value, list | dict) else value
+        if name in known:
             raise SweepError(f"matrix.{axis} has {value!r} twice: each value makes one trial.")
+        known.add(name)

@@ -97,7 +97,7 @@ def parsed(path: Path, parse: Callable[[Any], T]) -> T | None:
     """Read a JSON file and apply `parse`; None if the file is missing or damaged."""
     try:
         return parse(read_json(path))
-    except (OSError, DamagedFile, KeyError, TypeError, ValueError, AttributeError):
+    except (OSError, DamagedFile, LookupError, TypeError, ValueError, AttributeError):
         return None
 
 

@@ -16,6 +16,7 @@ from orchestrate.planning.submission import (
     Submission,
     load_submission,
     newest_number,
+    stored_submission,
     submit,
 )
 from results.store.files import read_json
@@ -99,8 +100,9 @@ def test_submissions_at_the_same_time_get_numbers_of_their_own(store: Store) -> 
             process.wait()
     assert sorted(numbers) == [1, 2, 3, 4]
     for epochs, number in enumerate(numbers, start=1):
-        plan = read_json(store.sweep_dir("tiny") / f"{number:04d}.json")
-        assert plan["trials"][0]["stages"][0]["config"]["search"]["epochs"] == epochs
+        submission = stored_submission(store, "tiny", number)
+        assert submission is not None
+        assert submission.trials[0].stages[0].config["search"]["epochs"] == epochs
     assert len(store.read("trials")) == 4
 
 
