@@ -1,10 +1,21 @@
 """Every figure by name."""
 
 from results.errors import QueryError
-from results.figures import dominant_ops, dominant_skips
+from results.figures import (
+    dominant_ops,
+    dominant_skips,
+    timeline,
+)
 from results.figures.kind import Kind
 
-FIGURES: dict[str, Kind] = {kind.name: kind for kind in (dominant_skips.KIND, dominant_ops.KIND)}
+FIGURES: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        dominant_skips.KIND,
+        dominant_ops.KIND,
+        timeline.KIND,
+    )
+}
 """In the order in which a newcomer looks at them: the search, then what came of it, then cost."""
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from results.store.layout import live_name, plan_name
@@ -100,7 +100,9 @@ def submit(store: Store, sweep: str, submission: int, trials: list[Trial]) -> No
 def attempt(
     store: Store, stage_key: str, kind: str, status: str, number: int = 1, **columns: Any
 ) -> None:
-    row = {"stage_key": stage_key, "attempt": number, "kind": kind, "status": status, **columns}
+    row = {"stage_key": stage_key, "attempt": number, "kind": kind, "status": status}
+    began = datetime(2026, 1, 1, number, tzinfo=UTC)
+    row |= {"started_at": began, "ended_at": began + timedelta(hours=1), "host": "node1", **columns}
     if status == "failed":
         row |= {"failure_kind": "oom", "error_type": "OutOfMemoryError", "error_message": "2 GiB"}
     store.write_rows("attempts", live_name(stage_key, number), [row])
