@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: quickstart test test-slow test-gpu chaos bench bench-gpu docs lint types format clean
+.PHONY: quickstart test browser test-slow test-gpu chaos bench bench-gpu docs lint types format clean
 
 quickstart: $(VENV)/installed
 	$(BIN)/fairdarts sweep run quickstart
@@ -11,6 +11,12 @@ quickstart: $(VENV)/installed
 # Two at a time: more would compete with the Ray that some tests start.
 test: $(VENV)/installed-dev
 	$(BIN)/pytest -n 2 --dist loadfile
+
+# The browser in which tests look at the report; as root, on Debian.
+browser:
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -yqq --no-install-recommends \
+		chromium chromium-driver fonts-dejavu-core
 
 # And the tests for a GPU, on the CPU, so that they are right when one is at hand.
 test-slow: $(VENV)/installed-dev

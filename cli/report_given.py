@@ -74,7 +74,7 @@ def _state(status: "TrialStatus", look: "Overview") -> "TrialState":
         epoch, metric, left = progress_cells(status, look.progress.get(status.stage.key))
         there = (epoch and f"epoch {epoch}", metric, left and f"{left} left", status.state.holder)
         detail = ", ".join(filter(None, (status.stage.kind, *there)))
-    return TrialState(status.status.value, detail)
+    return TrialState(status.status.value, detail, status.state.failure_kind)
 
 
 def _activity(sweep: str, look: "Overview") -> list[str]:

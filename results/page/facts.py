@@ -42,7 +42,7 @@ class Facts:
     def trials(self) -> list[Trial]:
         """Its rows, each with `status`, one of `STATUSES`, in the order of the plan."""
         rows = self.tables.read("outcomes").to_pylist()
-        return [row | {"status": self._status(row)} for row in rows]
+        return [row | self._course(row) for row in rows]
 
     @cached_property
     def attempts(self) -> Mapping[str, list[Row]]:
@@ -66,11 +66,12 @@ class Facts:
         state = self.given.states.get(trial["trial_id"])
         return trial["reason"] or (state.detail if state else "") or ""
 
-    def _status(self, trial: Row) -> str:
-        if trial["outcome"] != TrialOutcome.UNFINISHED:
-            return str(trial["outcome"])
-        # Failed, too: of a process that died again and again no attempt says that it failed.
+    def _course(self, trial: Row) -> dict[str, str | None]:
+        """How far a trial is. Its rows know how it ended, the files of its stages all else."""
         state = self.given.states.get(trial["trial_id"])
+        if trial["outcome"] != TrialOutcome.UNFINISHED:
+            return {"status": trial["outcome"]}
+        # Failed, too: of a process that died again and again no row says so.
         if state is None or state.status not in (FAILED, LOST, RUNNING):
-            return PENDING
-        return state.status
+            return {"status": PENDING}
+        return {"status": state.status, "failure_kind": state.failure_kind or None}

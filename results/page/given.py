@@ -13,6 +13,8 @@ class TrialState:
     """done, invalid, running, lost, pending or failed."""
     detail: str = ""
     """How far its stage is, who computes it, or why it does not go on."""
+    failure_kind: str = ""
+    """How the newest attempt ended, if it said so; see `attempts.failure_kind`."""
 
 
 @dataclass(frozen=True)
