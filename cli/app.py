@@ -12,6 +12,7 @@ from cli import (
     compact,
     compare,
     console,
+    delete,
     derive,
     doctor,
     export,
@@ -50,6 +51,7 @@ sweep.app.command()(retry.retry)
 sweep.app.command()(watch.watch)
 sweep.app.command()(stop.stop)
 sweep.app.command()(clean.clean)
+sweep.app.command()(delete.delete)
 app.add_typer(sweep.app, name="sweep")
 results.app.command()(query.sql)
 results.app.command()(query.export)

@@ -1,5 +1,7 @@
 """`fairdarts results compact`: many small files of finished trials become a few large ones."""
 
+from contextlib import suppress
+
 from cli.formats import Format, FormatOption, counted, print_json
 from cli.options import DEFAULT_STORE, StoreOption
 from cli.progress import working
@@ -17,12 +19,19 @@ def compact(format_: FormatOption = Format.TEXT, store: StoreOption = DEFAULT_ST
     \b
         fairdarts results compact
     """
+    from orchestrate.errors import SweepError
+    from orchestrate.running.deletion import remove_deleted
+    from orchestrate.running.drivers import changing, live_drivers
     from orchestrate.running.sealing import seal_finished
     from results.store.store import Store
 
     opened = Store.open(store)
     with working("sealing finished results"):
         num_sealed = seal_finished(opened)
+        # What a crash has left of deleted sweeps; while something is at work, it can wait.
+        with suppress(SweepError), changing(opened, "results compact"):
+            if not live_drivers(opened):
+                remove_deleted(opened)
     num_live = len(opened.live_attempts())
     if format_ is Format.JSON:
         print_json({"num_sealed": num_sealed, "num_live": num_live})

@@ -6,3 +6,6 @@ SCHEMA_MINOR = 4
 SEALED_MAJOR = SCHEMA_MAJOR + 1
 """Of a store with sealed files: its tables are the same, but a program that only looks for live
 files would take its finished stages for missing, and must refuse it."""
+DELETED_MAJOR = SEALED_MAJOR + 1
+"""Of a store from which something was deleted, or into which a sweep was imported: a program that
+does not know what is deleted would take files for results that are about to be removed."""

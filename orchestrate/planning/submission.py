@@ -59,7 +59,8 @@ def submit(
             write_trials(store, previous)
             return previous
     planned_at = datetime.now(UTC).isoformat()
-    submission = Submission(sweep, newest + 1, trials, resources, planned_at, origin)
+    number = max(newest, store.manifest().deleted.sweeps.get(sweep, 0)) + 1
+    submission = Submission(sweep, number, trials, resources, planned_at, origin)
     while not write_plan(store, submission):  # Another process submitted a moment ago.
         submission = replace(submission, number=submission.number + 1)
     write_trials(store, submission)
@@ -108,10 +109,7 @@ def load_submission(store: Store, sweep: str) -> Submission:
 
 def newest_number(store: Store, sweep: str) -> int:
     """Number of a sweep's newest submission, 0 if it has none."""
-    folder = store.sweep_dir(sweep)
-    if not folder.is_dir():
-        return 0
-    return max((int(path.stem) for path in folder.glob("[0-9]*.json")), default=0)
+    return max(store.submission_numbers(sweep), default=0)
 
 
 def stored_submission(store: Store, sweep: str, number: int) -> Submission | None:

@@ -6,6 +6,7 @@ drivers/<run>/              one folder for each run, removed when the run ends
   LEASE.json, heartbeat     the process that drives the run, as in an attempt at a stage
   STOP.json                 asks the run to end
   stop-<key>.json           asks it not to go on with one stage
+  CHANGES.json              in place of DRIVER.json: a command that deletes or imports results
 ```
 
 A request is made to one run, by the id of the run, and is gone with it. So no clock matters, and
@@ -20,7 +21,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from orchestrate.errors import SweepError
 from orchestrate.planning.plan import TrialSpec
 from orchestrate.planning.submission import Submission, stored_submission
 from orchestrate.stages.holder import Heart, Holder, hold_on, holder_of, this_process
@@ -104,24 +107,59 @@ class Driver:
 
 @contextmanager
 def announced(store: Store, submission: Submission) -> Iterator[Driver]:
-    """Make this process known as the driver of a new run, until the block ends."""
+    """Make this process known as the driver of a new run, until the block ends.
+
+    Raises:
+        SweepError: If a command deletes or imports results at this moment.
+    """
+    about = {"sweep": submission.sweep, "submission": submission.number}
+    with _present(store, "DRIVER.json", about) as folder:
+        # Both look only after they are known themselves: at least one of two sees the other.
+        for command, holder in _changes(store, folder):
+            raise SweepError(f"`{command}` is at work ({holder}): run it when that has ended.")
+        yield Driver(folder, submission.sweep, submission.number)
+
+
+@contextmanager
+def changing(store: Store, command: str) -> Iterator[None]:
+    """Make this process known as one that deletes or imports results, until the block ends.
+
+    Raises:
+        SweepError: If another one does the same.
+    """
+    with _present(store, "CHANGES.json", {"command": command}) as folder:
+        for other, holder in _changes(store, folder):
+            raise SweepError(f"`{other}` is at work ({holder}): try again when that has ended.")
+        yield
+
+
+@contextmanager
+def _present(store: Store, name: str, about: dict[str, Any]) -> Iterator[Path]:
+    """A folder that tells others what this process does, until the block ends."""
     _remove_dead(store)
     folder = store.driver_dir(secrets.token_hex(8))
-    driver = Driver(folder, submission.sweep, submission.number)
     process = AttemptPaths(folder)
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        about = {"sweep": driver.sweep, "submission": driver.submission}
-        write_json(_about_path(folder), about)
+        write_json(folder / name, about)
         process.heartbeat.touch()
-        write_json(process.lease, this_process(driver.run))  # Without it, there is no run.
+        write_json(process.lease, this_process(folder.name))  # Without it, there is no run.
         stack.callback(Heart(process.heartbeat).stop)
-        yield driver
+        yield folder
 
 
-def live_drivers(store: Store, sweep: str) -> list[Driver]:
-    """Every run of a sweep whose driver is alive, oldest first."""
-    drivers = [driver for driver in _drivers(store) if driver.sweep == sweep and driver.holder]
+def _changes(store: Store, own: Path) -> Iterator[tuple[str, str]]:
+    """Other commands that change the store, each with its process."""
+    for folder in store.driver_dirs():
+        command = parsed(folder / "CHANGES.json", lambda about: str(about["command"]))
+        holder = Driver(folder, "", 0).holder
+        if command is not None and holder and folder != own:
+            yield command, holder
+
+
+def live_drivers(store: Store, sweep: str | None = None) -> list[Driver]:
+    """Every run of a sweep, None: of any, whose driver is alive, oldest first."""
+    drivers = [one for one in _drivers(store) if sweep in (None, one.sweep) and one.holder]
     return sorted(drivers, key=lambda driver: driver.since)
 
 
@@ -143,9 +181,11 @@ def _drivers(store: Store) -> Iterator[Driver]:
 
 
 def _remove_dead(store: Store) -> None:
-    for driver in _drivers(store):
-        if not driver.holder:
-            shutil.rmtree(driver.folder, ignore_errors=True)
+    for folder in store.driver_dirs():
+        lease = AttemptPaths(folder).lease
+        is_there = parsed(lease, lambda it: Holder(**it)) is not None
+        if is_there and not Driver(folder, "", 0).holder:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _request(folder: Path, key: str | None) -> StopRequest | None:

@@ -5,10 +5,9 @@ import threading
 from collections.abc import Callable, Iterator
 
 from orchestrate.stages.paths import StagePaths
-from orchestrate.stages.state import Done
+from orchestrate.stages.state import done_of
 from orchestrate.statuses import Outcome
 from results.errors import ResultsError
-from results.store.files import parsed
 from results.store.layout import STAGE_KINDS
 from results.store.manifest import SealedStage
 from results.store.seal import seal
@@ -66,7 +65,7 @@ def _finished(store: Store, key: str) -> SealedStage | None:
     """What there is to seal of a stage; None if it is not done."""
     for kind in STAGE_KINDS:
         paths = StagePaths(store.stage_dir(kind, key))
-        done = parsed(paths.done, Done.of)
+        done = done_of(paths)
         # An attempt after the one that finished it would be a sign that something is wrong.
         if done is not None and max(paths.attempt_numbers(), default=0) == done.attempt:
             return SealedStage(

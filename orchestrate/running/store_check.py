@@ -63,8 +63,8 @@ def store_faults(store: Store) -> Iterator[Fault]:
 
 def _of_plans(store: Store) -> Iterator[Fault]:
     for sweep in store.sweep_names():
-        for plan in sorted(store.sweep_dir(sweep).glob("[0-9]*.json")):
-            number = int(plan.stem)
+        for number in store.submission_numbers(sweep):
+            plan = store.submission_path(sweep, number)
             table = store.live_path(PLAN_TABLE, plan_name(sweep, number))
             submission = stored_submission(store, sweep, number)
             of_table = _fault_of_table(PLAN_TABLE, table)
@@ -164,8 +164,8 @@ def _planned_stages(store: Store) -> dict[str, StageSpec]:
     return {
         stage.key: stage
         for sweep in store.sweep_names()
-        for plan in store.sweep_dir(sweep).glob("[0-9]*.json")
-        if (submission := stored_submission(store, sweep, int(plan.stem))) is not None
+        for number in store.submission_numbers(sweep)
+        if (submission := stored_submission(store, sweep, number)) is not None
         for trial in submission.trials
         for stage in trial.stages
     }

@@ -16,10 +16,10 @@ from pathlib import Path
 from orchestrate.errors import Held, Stalled, Superseded, first_line
 from orchestrate.stages.holder import HEARTBEAT_S, Heart, holder_of, this_process
 from orchestrate.stages.paths import AttemptPaths, StagePaths
-from orchestrate.stages.state import Done, Failure, failure_of, stage_state
+from orchestrate.stages.state import Failure, done_of, failure_of, stage_state
 from orchestrate.statuses import Outcome, Status
 from results.statuses import FailureKind
-from results.store.files import claim_json, parsed, write_json
+from results.store.files import claim_json, write_json
 
 
 class Attempt:
@@ -53,7 +53,7 @@ class Attempt:
         # The takeover: the stage is pending, failed, or lost by a process that is gone. Whoever
         # creates the folder of the next number holds it; an older attempt that is alive after all
         # finds that folder (`check`) and stops.
-        number = state.attempt + 1
+        number = max(state.attempt, StagePaths(stage_dir).deleted_attempt()) + 1
         folder = StagePaths(stage_dir).attempt(number).folder
         folder.parent.mkdir(parents=True, exist_ok=True)
         # Prepare the folder under another name: with its final name it must appear complete, as
@@ -108,7 +108,7 @@ class Attempt:
         # This process may have been stopped since the check, while another one took the stage over
         # and finished it: that mark must stay.
         while not claim_json(self.stage.done, mark):
-            there = parsed(self.stage.done, Done.of)
+            there = done_of(self.stage)
             if there is not None and there.attempt > self.number:
                 raise Superseded(f"attempt {there.attempt} has finished the stage")
             self.stage.done.unlink(missing_ok=True)  # Damaged, or its rows are gone.

@@ -111,12 +111,20 @@ class StagePaths:
         return AttemptPaths(self.attempts / f"a{number:04d}")
 
     def attempt_numbers(self) -> list[int]:
-        """Numbers of the attempts so far, ascending."""
+        """Numbers of the attempts so far that are not deleted, ascending."""
         try:
             names = [path.name for path in self.attempts.iterdir()]
         except FileNotFoundError:
             return []
-        return sorted(int(name[1:]) for name in names if name[0] == "a" and name[1:].isdigit())
+        numbers = [int(name[1:]) for name in names if name[0] == "a" and name[1:].isdigit()]
+        deleted = self.deleted_attempt() if numbers else 0
+        return sorted(number for number in numbers if number > deleted)
+
+    def deleted_attempt(self) -> int:
+        """Number of the last attempt that is deleted, 0 if none is; see `manifest.Deleted`."""
+        if self.folder.parents[1].name not in STAGE_KINDS:
+            return 0
+        return Store(self.folder.parents[3]).manifest().deleted.attempt(self.folder.name)
 
     def checkpoint(self, attempt: int, epoch: int) -> Path:
         """The state that an attempt saved after that many epochs."""
@@ -136,11 +144,19 @@ class StagePaths:
         return Store(self.folder.parents[3]).manifest().stages.get(self.folder.name)
 
     def checkpoint_records(self) -> list[Path]:
-        """The record beside each checkpoint, newest first."""
-        return sorted(self.checkpoints.glob("a*.json"), reverse=True)
+        """The record beside each checkpoint, newest first; none of an attempt that is deleted."""
+        records = sorted(self.checkpoints.glob("a*.json"), reverse=True)
+        deleted = self.deleted_attempt() if records else 0
+        return [path for path in records if not deleted or attempt_of(path) > deleted]
 
     def leftovers(self) -> list[Path]:
         """Temporary files that killed attempts have left."""
         # Those inside `.claim-*` stay: another process may be taking the stage right now.
         patterns = (".*.tmp", "checkpoints/.*.tmp", "attempts/a*/.*.tmp")
         return [path for pattern in patterns for path in self.folder.glob(pattern)]
+
+
+def attempt_of(path: Path) -> int:
+    """Number of the attempt that wrote a file of a checkpoint; 0 if the name has another form."""
+    number = path.name[1:].partition("-")[0].partition(".")[0]
+    return int(number) if number.isdigit() else 0

@@ -76,7 +76,7 @@ def stage_state(stage_dir: Path) -> StageState:
         return StageState(Status.PENDING, 0, 0)
     numbers = paths.attempt_numbers()
     newest = max(numbers, default=0)
-    done = parsed(paths.done, Done.of)
+    done = done_of(paths)
     # If the mark is damaged or its rows are gone, the stage is not done: the next attempt continues
     # from the last checkpoint and writes both again.
     if done is not None and paths.has_rows(done.attempt):
@@ -142,6 +142,12 @@ class Done:
     def of(cls, mark: Any) -> "Done":
         """Raises what it raises where the content is damaged, see `parsed`."""
         return cls(int(mark["attempt"]), Outcome(mark["outcome"]), str(mark["reason"]))
+
+
+def done_of(paths: StagePaths) -> Done | None:
+    """The mark that a stage is done; None if there is none, or it is damaged or deleted."""
+    done = parsed(paths.done, Done.of)
+    return done if done is not None and done.attempt > paths.deleted_attempt() else None
 
 
 def failure_of(attempt: AttemptPaths) -> Failure | None:

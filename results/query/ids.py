@@ -69,9 +69,10 @@ def known_ids(store: Store, beginning: str = "") -> dict[str, list[str]]:
         for column, what in ID_COLUMNS.items():
             if row[column] and what not in ids[row[column]]:
                 ids[row[column]].append(what)
-    # A stage can remain although the plan of its trials was deleted.
+    # A stage can remain although no plan has its trials, and a folder although it is deleted.
+    deleted = store.manifest().deleted.stages
     for kind in STAGE_KINDS:
         for folder in (store.root / "stages" / kind).glob(f"{beginning[:2]}*/*"):
-            if _ID.fullmatch(folder.name) and folder.name not in ids:
+            if _ID.fullmatch(folder.name) and folder.name not in ids.keys() | deleted.keys():
                 ids[folder.name].append(f"{kind} stage")
     return dict(ids)

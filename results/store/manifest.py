@@ -1,4 +1,4 @@
-"""The manifest: which stages are sealed, and which files have their rows.
+"""The manifest: which stages are sealed, which files have their rows, and what is deleted.
 
 A sealed stage is done, and the manifest has all that its own files say about that. Manifests are
 numbered, and only the newest one counts. A change writes new files first, and then claims the next
@@ -10,9 +10,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from results.errors import DamagedFile
@@ -59,12 +60,32 @@ class Pack:
 
 
 @dataclass(frozen=True)
+class Deleted:
+    """What does not count any more, whether its files are removed yet or not.
+
+    Numbers go on after them: a stage that is computed again makes a later attempt, and a sweep that
+    is run again a later submission. So nothing that an old process writes comes back.
+    """
+
+    stages: Mapping[str, SealedStage] = field(default_factory=dict)
+    """By key. Of each stage, all attempts up to this one that are not sealed."""
+    sweeps: Mapping[str, int] = field(default_factory=dict)
+    """By name. Of each sweep, all submissions up to this one."""
+
+    def attempt(self, key: str) -> int:
+        """Number of the last attempt at a stage that is deleted, 0 if none is."""
+        stage = self.stages.get(key)
+        return stage.attempt if stage is not None else 0
+
+
+@dataclass(frozen=True)
 class Manifest:
-    """Everything that is sealed."""
+    """Everything that is sealed, and everything that is deleted."""
 
     number: int = 0
-    """0: nothing was ever sealed."""
+    """0: nothing was ever sealed or deleted."""
     packs: tuple[Pack, ...] = ()
+    deleted: Deleted = Deleted()
 
     @cached_property
     def stages(self) -> dict[str, SealedStage]:
@@ -124,10 +145,7 @@ def encoded(manifest: Manifest) -> bytes:
     packs = {
         pack.name: {
             "num_written": pack.num_written,
-            "stages": {
-                kind: {key: one.attempt for key, one in pack.stages.items() if one.kind == kind}
-                for kind in STAGE_KINDS
-            },
+            "stages": _by_kind(pack.stages),
             "invalid": {
                 key: one.invalid for key, one in pack.stages.items() if one.invalid is not None
             },
@@ -138,7 +156,13 @@ def encoded(manifest: Manifest) -> bytes:
         }
         for pack in manifest.packs
     }
-    return _signed(json.dumps({"number": manifest.number, "packs": packs}))
+    document: dict[str, Any] = {"number": manifest.number, "packs": packs}
+    if (deleted := manifest.deleted) != Deleted():
+        document["deleted"] = {
+            "stages": _by_kind(deleted.stages),
+            "sweeps": dict(deleted.sweeps),
+        }
+    return _signed(json.dumps(document))
 
 
 def decoded(path: Path, content: bytes) -> Manifest:
@@ -154,7 +178,9 @@ def decoded(path: Path, content: bytes) -> Manifest:
             raise ValueError("its checksum does not match")
         document = json.loads(text)["manifest"]
         packs = tuple(_pack(name, pack) for name, pack in document["packs"].items())
-        return Manifest(document["number"], packs)
+        deleted = document.get("deleted", {"stages": {}, "sweeps": {}})
+        gone = Deleted(_stages(deleted["stages"]), deleted["sweeps"])
+        return Manifest(document["number"], packs, gone)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DamagedFile(
             f"{path} is damaged ({error}): run `fairdarts store check --repair`, which restores it "
@@ -172,17 +198,30 @@ def _loaded(path: Path, number: int, identity: tuple[int, int, int]) -> Manifest
 
 
 def _pack(name: str, pack: dict[str, Any]) -> Pack:
-    invalid = pack["invalid"]
-    stages = {
-        key: SealedStage(kind, attempt, invalid.get(key))
-        for kind, keys in pack["stages"].items()
-        for key, attempt in keys.items()
-    }
+    stages = _stages(pack["stages"], pack["invalid"])
     files = {
         table: SealedFile(file["num_rows"], file["num_bytes"], tuple(file["sums"]))
         for table, file in pack["files"].items()
     }
     return Pack(name, pack["num_written"], stages, files)
+
+
+def _by_kind(stages: Mapping[str, SealedStage]) -> dict[str, dict[str, int]]:
+    return {
+        kind: {key: one.attempt for key, one in stages.items() if one.kind == kind}
+        for kind in STAGE_KINDS
+    }
+
+
+def _stages(
+    by_kind: Mapping[str, Mapping[str, int]], invalid: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, SealedStage]:
+    """The inverse of `_by_kind`; `invalid` has the reasons of invalid genotypes."""
+    return {
+        key: SealedStage(kind, attempt, invalid.get(key))
+        for kind, keys in by_kind.items()
+        for key, attempt in keys.items()
+    }
 
 
 def _signed(text: str) -> bytes:

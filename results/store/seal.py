@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from results.errors import DamagedFile, StoreError
@@ -79,7 +80,7 @@ def seal(store: Store, finished: Mapping[str, SealedStage]) -> int:
         if isinstance(error, FileNotFoundError) and store.manifest().number >= number:
             return 0
         raise
-    after = Manifest(number, (*full, *packs))
+    after = replace(before, number=number, packs=(*full, *packs))
     if not commit(store.root, after):
         return 0
     sweep(store, after)
@@ -107,7 +108,7 @@ def unseal(store: Store, name: str) -> None:
             with suppress(DamagedFile, FileNotFoundError):
                 _write_live(store, table, pack, sealed_rows(store.root, of_name, table, None))
     others = tuple(pack for pack in before.packs if pack.name != name)
-    after = Manifest(before.number + 1, others)
+    after = replace(before, number=before.number + 1, packs=others)
     if not commit(store.root, after):
         raise StoreError(f"another process sealed results in {store.root}: repair it again.")
     sweep(store, after)

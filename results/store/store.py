@@ -17,7 +17,7 @@ from results.errors import DamagedFile, StoreError
 from results.store import layout
 from results.store.files import read_json, write_json, write_whole
 from results.store.manifest import Manifest, newest_manifest
-from results.version import SCHEMA_MAJOR, SCHEMA_MINOR, SEALED_MAJOR
+from results.version import DELETED_MAJOR, SCHEMA_MAJOR, SCHEMA_MINOR, SEALED_MAJOR
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -109,10 +109,10 @@ class Store:
                 f"{path} is damaged (schema_major is {major!r}): restore it from a copy, or delete "
                 "it and run the sweep again."
             )
-        if major > SEALED_MAJOR:
+        if major > DELETED_MAJOR:
             raise StoreError(
                 f"{store.root} has schema version {major}, this program reads up to "
-                f"{SEALED_MAJOR}: install a newer fairdarts."
+                f"{DELETED_MAJOR}: install a newer fairdarts."
             )
         return store
 
@@ -175,12 +175,21 @@ class Store:
         """The plan of one submission of a sweep."""
         return self.sweep_dir(sweep) / f"{number:04d}.json"
 
+    def submission_numbers(self, sweep: str) -> list[int]:
+        """Numbers of the submissions of a sweep that are not deleted, sorted."""
+        deleted = self.manifest().deleted.sweeps.get(sweep, 0)
+        names = (path.stem for path in self.sweep_dir(sweep).glob("*.json"))
+        numbers = (int(name) for name in names if name.isdecimal())
+        return sorted(number for number in numbers if number > deleted)
+
     def sweep_names(self) -> list[str]:
         """Every sweep that was submitted to this store, sorted."""
         folder = self.root / "sweeps"
         if not folder.is_dir():
             return []
-        return sorted(path.name for path in folder.iterdir() if layout.is_sweep(path.name))
+        names = sorted(path.name for path in folder.iterdir() if layout.is_sweep(path.name))
+        deleted = self.manifest().deleted.sweeps
+        return [name for name in names if name not in deleted or self.submission_numbers(name)]
 
     def live_path(self, table: str, name: str) -> Path:
         """File of a table that one writer writes."""
@@ -252,7 +261,7 @@ class Store:
                 # Read after the folder was listed: what was sealed before that is in it, and what
                 # is sealed later is missing below.
                 manifest = self.manifest()
-                live = [path for path in live if not _is_sealed(table, path.stem, manifest)]
+                live = [path for path in live if _counts(table, path.stem, manifest)]
                 sealed = sealed_rows(self.root, manifest, table, names)
                 # Each file is read in one go: two reads could see two versions of it.
                 parts = [decode(table, path, path.read_bytes(), columns) for path in live]
@@ -266,29 +275,32 @@ class Store:
     def live_attempts(self) -> dict[str, list[int]]:
         """The stages with live rows in the table `attempts`: the numbers of their attempts."""
         numbers: dict[str, list[int]] = {}
-        for path in self._files("attempts", None):
+        files = self._files("attempts", None)
+        deleted = self.manifest().deleted
+        for path in files:
             key, number = layout.split_live_name(path.stem)
-            numbers.setdefault(key, []).append(number)
+            if number > deleted.attempt(key):
+                numbers.setdefault(key, []).append(number)
         return numbers
 
-    def sealed_live_files(self, manifest: Manifest) -> list[Path]:
-        """Live files whose rows are sealed."""
+    def needless_live_files(self, manifest: Manifest) -> list[Path]:
+        """Live files whose rows are sealed or deleted."""
         return [
             path
-            for table in (*layout.STAGE_TABLES, "attempts")
+            for table in sorted(layout.TABLES)
             for path in self._files(table, None)
-            if _is_sealed(table, path.stem, manifest)
+            if not _counts(table, path.stem, manifest)
         ]
 
-    def raise_major(self) -> None:
-        """Make programs refuse the store that do not know sealed files, before there are any."""
+    def raise_major(self, major: int = SEALED_MAJOR) -> None:
+        """Make programs refuse the store that do not know what it is about to have."""
         path = self.root / layout.STORE_FILE
         header = read_json(path)
-        if header["schema_major"] < SEALED_MAJOR:
-            write_json(path, header | {"schema_major": SEALED_MAJOR})
+        if header["schema_major"] < major:
+            write_json(path, header | {"schema_major": major})
 
     def manifest(self) -> Manifest:
-        """What is sealed now.
+        """What is sealed now, and what is deleted.
 
         Raises:
             DamagedFile: If the newest manifest is damaged.
@@ -359,16 +371,19 @@ class Store:
         return [path for path in paths if layout.is_live_name(table, path.stem)]
 
 
-def _is_sealed(table: str, name: str, manifest: Manifest) -> bool:
-    """Whether the rows of a live file are sealed, too, or worth nothing beside the sealed ones.
+def _counts(table: str, name: str, manifest: Manifest) -> bool:
+    """Whether the rows of a live file are neither sealed nor deleted.
 
     A stage that is sealed is done. What an old attempt at it still writes does not count.
     """
     if table == layout.PLAN_TABLE:
-        return False
+        sweep, _, number = name.partition(".")
+        return int(number or 0) > manifest.deleted.sweeps.get(sweep, -1)
     key, attempt = layout.split_live_name(name)
+    if attempt <= manifest.deleted.attempt(key):
+        return False
     stage = manifest.stages.get(key)
-    return stage is not None and (table in layout.STAGE_TABLES or attempt <= stage.attempt)
+    return stage is None or (table not in layout.STAGE_TABLES and attempt > stage.attempt)
 
 
 def _ends_as_parquet(path: Path) -> bool:

@@ -12,7 +12,7 @@ OLD_S = 3600.0
 
 
 def sweep(store: Store, manifest: Manifest) -> None:
-    """Remove live files of sealed stages, packs without a manifest, and older manifests.
+    """Remove live files of what is sealed or deleted, unnamed packs, and older manifests.
 
     Args:
         store: The store.
@@ -20,7 +20,7 @@ def sweep(store: Store, manifest: Manifest) -> None:
     """
     if not manifest.number:
         return
-    for path in store.sealed_live_files(manifest):
+    for path in store.needless_live_files(manifest):
         path.unlink(missing_ok=True)
     sealed = store.root / layout.SEALED
     named = {pack.name for pack in manifest.packs}

@@ -1,7 +1,7 @@
 """Lets the k-th storage step of a block fail, as a killed process or a bad disk would.
 
 A step is a call that changes the disk: opening a file for writing, fsync, rename, link, unlink,
-mkdir.
+mkdir, rmdir.
 """
 
 import contextlib
@@ -63,7 +63,7 @@ class Disk:
 @contextlib.contextmanager
 def failing(disk: Disk) -> Iterator[None]:
     """Send the storage steps of a block through `disk`; `Killed` and `OSError` end it."""
-    real = {name: getattr(os, name) for name in ("fsync", "link", "mkdir", "unlink")}
+    real = {name: getattr(os, name) for name in ("fsync", "link", "mkdir", "rmdir", "unlink")}
     real_open, real_replace = io.open, os.replace
 
     def fsync(descriptor: int) -> None:
@@ -97,11 +97,18 @@ def failing(disk: Disk) -> Iterator[None]:
         real["link"](source, target)
         disk.changed(Path(target).parent, lambda: real["unlink"](target))
 
-    def unlink(path: Any, **options: Any) -> None:
+    def unlink(path: Any, *, dir_fd: int | None = None) -> None:
         disk.step()
-        old = Path(path).read_bytes()
-        real["unlink"](path, **options)
-        disk.changed(Path(path).parent, lambda: _restore(Path(path), old))
+        whole = _whole(path, dir_fd)
+        old = whole.read_bytes()
+        real["unlink"](whole)
+        disk.changed(whole.parent, lambda: _restore(whole, old))
+
+    def rmdir(path: Any, *, dir_fd: int | None = None) -> None:
+        disk.step()
+        whole = _whole(path, dir_fd)
+        real["rmdir"](whole)
+        disk.changed(whole.parent, lambda: real["mkdir"](whole))
 
     def mkdir(path: Any, *rest: Any) -> None:
         disk.step()
@@ -112,6 +119,7 @@ def failing(disk: Disk) -> Iterator[None]:
         patch("os.link", link),
         patch("os.unlink", unlink),
         patch("os.mkdir", mkdir),
+        patch("os.rmdir", rmdir),
         patch("os.replace", replace),
         patch("os.rename", replace),
         patch("io.open", open_),
@@ -120,6 +128,11 @@ def failing(disk: Disk) -> Iterator[None]:
         yield
     if disk.fault == "power":
         disk.lose_power()
+
+
+def _whole(path: Any, folder: int | None) -> Path:
+    """The path that a call means which names it below an open folder."""
+    return Path(path) if folder is None else Path(f"/proc/self/fd/{folder}").readlink() / path
 
 
 def _restore(path: Path, content: bytes) -> None:

@@ -101,9 +101,9 @@ def test_a_newer_minor_version_opens_and_a_newer_major_does_not(store: Store) ->
     path.write_text(json.dumps(header | {"schema_minor": 7}))
     assert Store.open(store.root) == store
 
-    path.write_text(json.dumps(header | {"schema_major": 3}))
+    path.write_text(json.dumps(header | {"schema_major": 4}))
     for open_store in (Store.open, Store.create):
-        with pytest.raises(StoreError, match=r"schema version 3.*install a newer"):
+        with pytest.raises(StoreError, match=r"schema version 4.*install a newer"):
             open_store(store.root)
 
 
