@@ -26,11 +26,10 @@ def delete(
     """Delete a sweep: its plans, and the results, logs and weights of its stages.
 
     Says first what goes, and asks. Stages that another sweep needs too, such as a shared search,
-    stay. Nothing else has a copy: `fairdarts sweep export` makes one. The sweep is gone at one
-    moment: an interrupted command has deleted all of it or nothing. If it is run again, everything
-    is computed again. As JSON: sweep, num_submissions, num_trials, num_stages, num_kept (stages
-    that stay), num_bytes and deleted (true or false); without --yes nothing is asked, and nothing
-    is deleted.
+    stay. If the command is interrupted, all of the sweep is deleted or nothing. If the sweep is run
+    again, what was deleted is computed again. As JSON: sweep, num_submissions, num_trials,
+    num_stages, num_kept (stages that stay), num_bytes and deleted (true or false); without --yes
+    nothing is asked, and nothing is deleted.
 
     Examples:
 
@@ -48,17 +47,16 @@ def delete(
         _say(of, format_, deleted=False)
         if format_ is Format.JSON:
             raise typer.Exit(NOTHING_DONE)
-        if not (sys.stdin.isatty() and typer.confirm("Delete them?")):
-            print("Nothing was deleted; --yes deletes them without asking.")
+        if not (sys.stdin.isatty() and typer.confirm("Delete?")):
+            print("Nothing was deleted; --yes deletes without asking.")
             raise typer.Exit(NOTHING_DONE)
     with changing(opened, f"sweep delete {sweep}"), working("deleting the sweep"):
         of = doomed(opened, sweep)  # Again, because now no run can begin.
-        num_bytes = of.num_bytes
         _delete(of, opened)
     if yes:
         _say(of, format_, deleted=True)
     if format_ is Format.TEXT:
-        print(f"Deleted {sweep}, {num_bytes / BYTES_PER_MB:,.1f} MB.")
+        print(f"Deleted {sweep}.")
 
 
 def _delete(of: "Doomed", store: "Store") -> None:
@@ -92,12 +90,14 @@ def _say(of: "Doomed", format_: Format, deleted: bool) -> None:
             }
         )
         return
-    goes = "went" if deleted else "goes"
+    submissions = counted(len(of.submissions), "submission")
+    goes = "goes" if len(of.stages) == 1 else "go"
     print(
-        f"{of.sweep}: {counted(len(of.trials), 'trial')} of "
-        f"{counted(len(of.submissions), 'submission')}, {counted(len(of.stages), 'stage')} with "
-        f"results {goes}, {of.num_bytes / BYTES_PER_MB:,.1f} MB beside sealed rows."
+        f"{of.sweep}: {counted(len(of.trials), 'trial')} of {submissions}: "
+        f"{counted(len(of.stages), 'stage')} with results {goes}, "
+        f"{of.num_bytes / BYTES_PER_MB:,.1f} MB beside what is sealed."
     )
     if of.kept:
         others = ", ".join(sorted(frozenset().union(*of.kept.values())))
-        print(f"{counted(len(of.kept), 'stage')} of them stay: {others} also needs them.")
+        stay = "stays" if len(of.kept) == 1 else "stay"
+        print(f"{counted(len(of.kept), 'stage')} {stay}, because {others} also needs them.")

@@ -7,9 +7,8 @@ leaves of them does not count, and the next `sweep delete` or `results compact` 
 
 import contextlib
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from orchestrate.errors import SweepError
@@ -42,16 +41,8 @@ class Doomed:
     """Stages that no other sweep needs and of which there is something."""
     kept: Mapping[str, frozenset[str]]
     """Stages that stay: for each the sweeps that need it."""
-
-    @cached_property
-    def num_bytes(self) -> int:
-        """Size of the files that are its own, without packs, which have rows of others too."""
-        folders = [self.store.stage_dir(stage.kind, stage.key) for stage in self.stages]
-        files = [path for folder in folders for path in folder.rglob("*")]
-        keys = {stage.key for stage in self.stages}
-        live = self.store.root.glob("live/*/*.parquet")
-        files += [path for path in live if path.name.partition(".")[0] in keys]
-        return sum(path.lstat().st_size for path in files)
+    num_bytes: int
+    """Size of the files that are its own, without packs, which have rows of others too."""
 
 
 def doomed(store: Store, sweep: str) -> Doomed:
@@ -87,7 +78,8 @@ def doomed(store: Store, sweep: str) -> Doomed:
             found.append(stage)
     of_mine = {key: names for key, names in kept.items() if key in stages}
     numbers = store.submission_numbers(sweep)
-    return Doomed(store, sweep, tuple(numbers), trials, tuple(found), of_mine)
+    num_bytes = _size(store, found)
+    return Doomed(store, sweep, tuple(numbers), trials, tuple(found), of_mine, num_bytes)
 
 
 def delete(of: Doomed) -> None:
@@ -133,6 +125,15 @@ def remove_deleted(store: Store) -> None:
             continue
         if not store.stage_dir(first.kind, first.key).exists():  # Else it is computed again.
             record.unlink(missing_ok=True)
+
+
+def _size(store: Store, stages: Collection[StageSpec]) -> int:
+    folders = [store.stage_dir(stage.kind, stage.key) for stage in stages]
+    files = [path for folder in folders for path in folder.rglob("*")]
+    keys = {stage.key for stage in stages}
+    live = store.root.glob("live/*/*.parquet")
+    files += [path for path in live if path.name.partition(".")[0] in keys]
+    return sum(path.lstat().st_size for path in files)
 
 
 def _remove_attempts(paths: StagePaths, last: int) -> None:
