@@ -13,7 +13,9 @@ from cli.progress import working
 from cli.tables import WhereOption, chosen
 
 if TYPE_CHECKING:
+    from results.figures.kind import Kind
     from results.figures.style import PictureFormat
+    from results.query.tables import Tables
 
 FORMATS: dict[str, "PictureFormat"] = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
 
@@ -60,7 +62,6 @@ def plot(
     from fairdarts.errors import ConfigError
     from results.figures.catalog import FIGURES, figure
     from results.figures.kind import Options
-    from results.store.store import Store
 
     if name is None:
         width = max(map(len, FIGURES))
@@ -80,13 +81,26 @@ def plot(
             raise ConfigError(f"--{option} does not fit the figure {name}.")
     for file in (picture_file, rows_file):
         check_output(file)
+    if not kind.of_trials and (sweeps or where is not None):
+        raise ConfigError(f"the figure {name} shows no trials: leave SWEEP and --where out.")
     options = Options(**given)
     with tempfile.TemporaryDirectory(prefix="fairdarts-") as folder:
         # Otherwise matplotlib writes a list of fonts to the home folder.
         os.environ.setdefault("MPLCONFIGDIR", folder)
         with working("drawing"):
-            rows = kind.data(chosen(Store.open(store), sweeps, all_submissions, where), options)
+            rows = kind.data(_tables(kind, store, sweeps, all_submissions, where), options)
             picture = kind.picture(rows, options, format_)
     write_output(rows_file, rows.to_csv(index=False).encode())
     write_output(picture_file, picture)
     print(f"wrote {picture_file} and {rows_file}")
+
+
+def _tables(
+    kind: "Kind", store: Path, sweeps: list[str] | None, all_submissions: bool, where: str | None
+) -> "Tables":
+    from results.query.tables import Tables
+    from results.store.store import Store
+
+    if not kind.of_trials:
+        return Tables(Store(store))  # Not opened: there need not be a store.
+    return chosen(Store.open(store), sweeps, all_submissions, where)

@@ -2,9 +2,14 @@
 
 from results.errors import QueryError
 from results.figures import (
+    alphas,
+    dominance_by_weight,
     dominant_ops,
     dominant_skips,
+    gate_histogram,
+    gates,
     timeline,
+    zero_one_loss,
 )
 from results.figures.kind import Kind
 
@@ -13,6 +18,11 @@ FIGURES: dict[str, Kind] = {
     for kind in (
         dominant_skips.KIND,
         dominant_ops.KIND,
+        alphas.KIND,
+        gates.KIND,
+        gate_histogram.KIND,
+        dominance_by_weight.KIND,
+        zero_one_loss.KIND,
         timeline.KIND,
     )
 }

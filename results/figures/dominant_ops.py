@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from results.errors import QueryError
 from results.figures.kind import Kind, Options
-from results.figures.panels import Block, counts_axis, epochs_axis, small_multiples
+from results.figures.panels import Block, count_scale, epoch_scale, small_multiples
 from results.figures.places import cell_name, places_of
 from results.figures.searches import NOTE, searches
 from results.figures.style import OPERATION_COLORS, legend_of, operation_color
@@ -85,20 +85,18 @@ def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
     ]
     operations = [name for name in OPERATION_COLORS if name in set(rows["operation"])]
     columns = 2 if len(panels) <= 6 else 4
+    highest = rows.groupby(["group_number", "cell", "epoch"])["mean_num_dominant"].sum().max()
     figure, (all_axes,) = small_multiples(
         [Block(titles)],
         columns,
         1.3 if columns == 2 else 0.9,
-        "epoch",
-        "dominant operations",
+        epoch_scale(rows["epoch"]),
+        count_scale("dominant operations", highest),
         legend=legend_of(operations, areas=True),
         note=rows.attrs.get(NOTE, ""),
     )
     for axes, (_, of_panel) in zip(all_axes, panels, strict=True):
         _paint_panel(axes, of_panel)
-    highest = rows.groupby(["group_number", "cell", "epoch"])["mean_num_dominant"].sum().max()
-    counts_axis(all_axes[0], highest)
-    epochs_axis(all_axes[0], rows["epoch"])
     return figure
 
 

@@ -6,15 +6,15 @@ from results.errors import QueryError
 from results.figures.kind import Kind, Options
 from results.figures.panels import (
     Block,
-    counts_axis,
-    epochs_axis,
+    count_scale,
+    epoch_scale,
     fitting,
     label_ends,
     small_multiples,
     text_width,
 )
 from results.figures.searches import NOTE, searches
-from results.figures.style import COLUMN_IN, GROUP_COLORS, PAGE_IN
+from results.figures.style import COLUMN_IN, GROUP_COLORS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,25 +58,22 @@ def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
     ]
     together = len(groups) <= MAX_TOGETHER
     note = rows.attrs.get(NOTE, "")
-    xlabel, ylabel = "epoch", "dominant skip connections"
+    x = epoch_scale(rows["epoch"])
+    y = count_scale("dominant skip connections", rows["num_dominant_skip"].max())
     if together:
         titles = [fitting(title, 1.1, 3) for title in titles]
         right = text_width(titles) + 0.25
         figure, ((axes,),) = small_multiples(
-            [Block([""])], 1, 1.7, xlabel, ylabel, width=COLUMN_IN, right=right, note=note
+            [Block([""])], 1, 1.7, x, y, width=COLUMN_IN, right=right, note=note
         )
         panels = [axes] * len(groups)
     else:
-        figure, (panels,) = small_multiples(
-            [Block(titles)], 5, 0.85, xlabel, ylabel, width=PAGE_IN, note=note
-        )
+        figure, (panels,) = small_multiples([Block(titles)], 5, 0.85, x, y, note=note)
     ends = []
     for place, (axes, (_, group)) in enumerate(zip(panels, groups, strict=True)):
         color = GROUP_COLORS[place if together else 0]
         mean = _paint_group(axes, group, color)
         ends.append((float(mean.iloc[-1]), titles[place], color))
-    counts_axis(panels[0], rows["num_dominant_skip"].max())
-    epochs_axis(panels[0], rows["epoch"])
     if together:
         label_ends(panels[0], ends)
     return figure

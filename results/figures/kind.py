@@ -38,6 +38,8 @@ class Kind:
     """Its counterparts in the paper, such as `Fig. 2`; empty: there is none."""
     options: tuple[str, ...] = ()
     """Which fields of `Options` it takes."""
+    of_trials: bool = True
+    """Whether it shows trials; if not, `data` reads no table and always has rows."""
 
     def picture(self, rows: "pd.DataFrame", options: Options, format: PictureFormat) -> bytes:
         """The content of a file with the figure of some rows."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from results.figures.style import FONT_PT, INK, PAGE_IN, QUIET, SMALL_PT
+from results.figures.style import FONT_PT, INK, PAGE_IN, SMALL_PT
 from results.text import clean_text
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 LEFT_IN = 0.46
 RIGHT_IN = 0.1
 BOTTOM_IN = 0.4
-GAP_IN = 0.12
+GAP_IN = 0.16
 LINE_IN = 0.13
 """Height of a line of text."""
 LEGEND_IN = 0.2
@@ -37,26 +37,60 @@ class Block:
     title: str = ""
 
 
+@dataclass(frozen=True)
+class Scale:
+    """An axis that all panels have in common."""
+
+    label: str
+    low: float
+    high: float
+    whole: bool = False
+    """Ticks only at whole numbers."""
+
+    def ticks_in(self, length: float) -> list[float]:
+        """Places of ticks on an axis of that length in inches."""
+        from matplotlib.ticker import MaxNLocator
+
+        most = max(2, min(10, int(length / (0.3 if self.whole else 0.35))))
+        locator = MaxNLocator(most, integer=self.whole, min_n_ticks=1)
+        ticks = locator.tick_values(self.low, self.high)
+        margin = 1e-6 * (self.high - self.low)
+        return [float(tick) for tick in ticks if self.low - margin <= tick <= self.high + margin]
+
+
+def epoch_scale(epochs: Iterable[int]) -> Scale:
+    """Whole epochs, from the first to the last."""
+    numbers = list(epochs)
+    first, last = min(numbers), max(numbers)
+    alone = 0.5 * (first == last)
+    return Scale("epoch", first - alone, last + alone, whole=True)
+
+
+def count_scale(label: str, highest: float) -> Scale:
+    """Whole numbers from 0."""
+    return Scale(label, 0, max(1.0, float(highest)) * 1.04, whole=True)
+
+
 def small_multiples(
     blocks: Sequence[Block],
     columns: int,
     height: float,
-    xlabel: str,
-    ylabel: str,
+    x: Scale,
+    y: Scale,
     *,
     width: float = PAGE_IN,
     right: float = RIGHT_IN,
     legend: "Sequence[Artist]" = (),
     note: str = "",
 ) -> "tuple[Figure, list[list[Axes]]]":
-    """Make a figure of empty panels, which share both axes.
+    """Make a figure of empty panels with the same axes.
 
     Args:
         blocks: The panels.
         columns: Panels in a row.
         height: Of each panel, in inches.
-        xlabel: Text below the panels.
-        ylabel: Text beside the panels.
+        x: Horizontal axis of every panel.
+        y: Vertical axis of every panel.
         width: Of the whole figure, in inches.
         right: Margin, in inches.
         legend: What stands above the panels, each with its label.
@@ -73,7 +107,7 @@ def small_multiples(
     )
     above = num_lines * LINE_IN + 0.06
     rows = [-(-len(block.titles) // columns) for block in blocks]
-    heads = [(LINE_IN + 0.08) * bool(block.title) for block in blocks]
+    heads = [(LINE_IN + 0.03) * bool(block.title) for block in blocks]
     legend_rows = -(-len(legend) // _legend_columns(legend, width)) if legend else 0
     note = fitting(note, width - 0.2, 3)
     below = BOTTOM_IN + (LINE_IN * (note.count("\n") + 1) if note else 0)
@@ -90,54 +124,40 @@ def small_multiples(
             columnspacing=0.9,
             handlelength=1.4,
         )
-    y = total - 0.04 - legend_rows * LEGEND_IN
-    first: Axes | None = None
+    top = total - 0.04 - legend_rows * LEGEND_IN
+    x_ticks, y_ticks = x.ticks_in(panel_width), y.ticks_in(height)
     made: list[list[Axes]] = []
     for block, some, num_rows, head in zip(blocks, titles, rows, heads, strict=True):
         if block.title:
             text = fitting(block.title, width - 0.2)
-            figure.text(0.05 / width, y / total, text, va="top", weight="bold", size=FONT_PT)
-        y -= head
+            figure.text(0.05 / width, top / total, text, va="top", weight="bold", size=FONT_PT)
+        top -= head
         made.append([])
         for place, title in enumerate(some):
             row, column = divmod(place, columns)
-            x = LEFT_IN + column * (panel_width + GAP_IN)
-            bottom = y - (row + 1) * (above + height)
-            size = (x / width, bottom / total, panel_width / width, height / total)
-            axes = figure.add_axes(size, sharex=first, sharey=first)
-            first = first or axes
+            left = LEFT_IN + column * (panel_width + GAP_IN)
+            bottom = top - (row + 1) * (above + height)
+            axes = figure.add_axes(
+                (left / width, bottom / total, panel_width / width, height / total)
+            )
+            # Shared axes would be simpler, but each of them asks all others for their limits.
+            axes.set(xlim=(x.low, x.high), ylim=(y.low, y.high), autoscale_on=False)
+            axes.set_xticks(x_ticks, [f"{tick:g}" for tick in x_ticks])
+            axes.set_yticks(y_ticks, [f"{tick:g}" for tick in y_ticks])
             axes.set_title(title, size=SMALL_PT, pad=3, loc="left")
             axes.tick_params(
                 labelleft=column == 0, labelbottom=place + columns >= len(some), length=2, pad=2
             )
             made[-1].append(axes)
-        y -= num_rows * (height + above) + 0.2
+        top -= num_rows * (height + above) + 0.2
     middle = (LEFT_IN + (width - LEFT_IN - right) / 2) / width
-    figure.text(middle, (below - BOTTOM_IN + 0.06) / total, xlabel, ha="center", va="bottom")
+    figure.text(middle, (below - BOTTOM_IN + 0.06) / total, x.label, ha="center", va="bottom")
     centre = (below + (total - legend_rows * LEGEND_IN)) / 2 / total
-    ylabel = fitting(ylabel, total - legend_rows * LEGEND_IN - 0.3, 2, FONT_PT)
+    ylabel = fitting(y.label, total - legend_rows * LEGEND_IN - 0.3, 2, FONT_PT)
     figure.text(0.05 / width, centre, ylabel, rotation=90, va="center", ha="left")
     if note:
         figure.text(0.05 / width, 0.04 / total, note, size=SMALL_PT, color=INK, va="bottom")
     return figure, made
-
-
-def epochs_axis(axes: "Axes", epochs: Iterable[int]) -> None:
-    """Let the horizontal axis have whole epochs, from the first to the last."""
-    from matplotlib.ticker import MaxNLocator
-
-    first, last = min(epochs), max(epochs)
-    axes.set_xlim(first - 0.5 * (first == last), last + 0.5 * (first == last))
-    width, _ = size_in(axes)
-    axes.xaxis.set_major_locator(MaxNLocator(max(2, int(width / 0.3)), integer=True, min_n_ticks=1))
-
-
-def counts_axis(axes: "Axes", highest: float) -> None:
-    """Let the vertical axis have whole numbers, from 0."""
-    from matplotlib.ticker import MaxNLocator
-
-    axes.set_ylim(0, max(1, highest) * 1.04)
-    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
 
 
 def size_in(axes: "Axes") -> tuple[float, float]:
@@ -163,7 +183,7 @@ def label_ends(axes: "Axes", ends: Sequence[tuple[float, str, str]]) -> None:
     """Write labels to the right of the axes, at the heights at which lines end, but apart.
 
     Args:
-        axes: With its final limits.
+        axes: Where the lines are.
         ends: Of each line the height in the units of the axis, the label and the colour.
     """
     low, high = axes.get_ylim()
@@ -175,13 +195,13 @@ def label_ends(axes: "Axes", ends: Sequence[tuple[float, str, str]]) -> None:
         axes.annotate(
             text,
             (1, (y - low) / (high - low)),
-            (1 + 0.14 / width, spot),
+            (1 + 0.16 / width, spot),
             xycoords="axes fraction",
             textcoords="axes fraction",
             va="center",
             size=SMALL_PT,
-            color=color,
-            arrowprops={"arrowstyle": "-", "lw": 0.5, "color": QUIET, "shrinkA": 1, "shrinkB": 1},
+            # Text in a light colour could not be read.
+            arrowprops={"arrowstyle": "-", "lw": 1.2, "color": color, "shrinkA": 1, "shrinkB": 1},
             annotation_clip=False,
         )
 

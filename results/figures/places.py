@@ -1,5 +1,6 @@
 """The edges and layers of searches by name, for figures of gates."""
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from results.errors import QueryError
@@ -17,6 +18,18 @@ FINAL = """
     GROUP BY stage_key
 """
 """Of each search one epoch: the one that a stopping rule chose, else the last."""
+
+
+def kept(genotype_json: str) -> set[tuple[str, str]]:
+    """The operations of a genotype: the name of the edge or layer, and the operation."""
+    genotype = json.loads(genotype_json)
+    layers = enumerate(genotype.get("layers", []))
+    chosen = {(str(layer), one) for layer, word in layers for one in word.split("+")}
+    return chosen | {
+        (f"{cell} {edge['from']}-{edge['to']}", edge["op"])
+        for cell in ("normal", "reduce")
+        for edge in genotype.get(cell, [])
+    }
 
 
 def cell_name(cell: object) -> str:

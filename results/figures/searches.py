@@ -28,6 +28,7 @@ COLUMNS = (
     "zero_one_weight",
     "space",
     "num_layers",
+    "derive_key",
 )
 NOTE = "note"
 """In `DataFrame.attrs`: a sentence below the figure about what it leaves out."""
@@ -45,7 +46,8 @@ def searches(
         options: May name one trial.
         max_groups: Groups to return, in the order of the plan.
     Returns:
-        A row for each search, with `COLUMNS`; groups are numbered from 0. And a sentence that says
+        A row for each search, with `COLUMNS`; groups are numbered from 0, and of a search with
+        several derivations it has the first. And a sentence that says
         which groups are left out; empty: none.
     Raises:
         QueryError: If there is none.
@@ -60,18 +62,18 @@ def searches(
         key = trial["search_key"]
         if key is None:
             continue
-        of_trial = trial["group_id"] or trial["trial_id"]
-        if of_trial not in settings_of:
-            settings_of[of_trial] = _settings(trial["config_json"])
-        if (settings := settings_of[of_trial]) is None:
+        id_ = trial["group_id"] or trial["trial_id"]
+        if id_ not in settings_of:
+            settings_of[id_] = _settings(trial["config_json"])
+        if (settings := settings_of[id_]) is None:
             continue
         identity, columns = settings
         if trial["group_label"] not in labels.setdefault(identity, []):
             labels[identity].append(trial["group_label"])
         if key not in found:
             found.add(key)
-            row = {"search_key": key, "search_seed": trial["search_seed"]} | columns
-            groups.setdefault(identity, []).append(row)
+            of_trial = {name: trial[name] for name in ("search_key", "search_seed", "derive_key")}
+            groups.setdefault(identity, []).append(of_trial | columns)
     if not groups:
         raise QueryError("these trials have no search, so there is nothing to draw.")
     names = distinct_labels([(_common(labels[one]), one) for one in groups])

@@ -54,8 +54,8 @@ class Trial:
     def stages(self) -> list[dict[str, Any]]:
         """The settings of each stage, as the plan keeps them; only a few of them."""
         data = {"source": self.dataset}
-        search = {"space": "s1", "relaxation": "sigmoid", "epochs": 2, "seed": self.seed}
-        search |= dict(self.settings)
+        search = {"space": "s1", "relaxation": "sigmoid", "zero_one_weight": 10.0}
+        search |= {"epochs": 2, "seed": self.seed, **dict(self.settings)}
         retrain = {"recipe": self.recipe, "seed": self.retrain_seed}
         searched = [
             {"kind": "search", "config": {"search": search, "data": data}},

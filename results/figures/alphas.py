@@ -1,0 +1,156 @@
+"""The figure `alphas`: the gates of every edge or layer over the epochs, a line an operation."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from results.errors import QueryError
+from results.figures.kind import Kind, Options
+from results.figures.panels import (
+    Block,
+    Scale,
+    epoch_scale,
+    label_ends,
+    small_multiples,
+    text_width,
+)
+from results.figures.places import places
+from results.figures.searches import MAX_GROUPS, NOTE, searches
+from results.figures.style import OPERATION_COLORS, PAGE_IN, SKIPS, legend_of, operation_line
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from results.query.tables import Tables
+
+GATES = """
+    SELECT group_number, any_value(group_label) AS group_label, cell, edge, position,
+        any_value(operation) AS operation, epoch, count(*) AS num_searches,
+        avg(gate) AS mean_gate, min(gate) AS min_gate, max(gate) AS max_gate
+    FROM (
+        SELECT group_number, group_label, epoch, unnest(gates) AS gate,
+            CAST(generate_subscripts(gates, 1) - 1 AS SMALLINT) AS position
+        FROM epochs JOIN searches ON search_key = stage_key
+        WHERE kind = 'search' AND len(gates) > 0
+    ) JOIN places USING (group_number, position)
+    GROUP BY group_number, cell, edge, position, epoch
+    ORDER BY group_number, position, epoch
+"""
+MAX_WITH_ALL_EDGES = 4
+"""Of more groups than this only one edge fits a figure."""
+
+
+def data(tables: "Tables", options: Options) -> "pd.DataFrame":
+    """Of each group, operation of an edge, and epoch: the gate's mean, lowest and highest."""
+    from results.query.outcomes import to_pandas
+    from results.query.sql import arrow, query
+
+    most = MAX_WITH_ALL_EDGES if options.edge is None else MAX_GROUPS
+    found, note = searches(tables, options, most)
+    beside = {"searches": arrow(found), "places": arrow(places(found, options.edge))}
+    rows = to_pandas(query(tables, GATES, beside=beside))
+    if rows.empty:
+        raise QueryError("these trials have no epoch of a search yet, so there is nothing to draw.")
+    rows.attrs[NOTE] = note
+    return rows
+
+
+def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
+    """Means over seeds as lines; the band goes from the lowest to the highest seed."""
+    groups = [group for _, group in rows.groupby("group_number")]
+    titles = [
+        f"{group['group_label'].iloc[0]} (n = {group['num_searches'].max()})" for group in groups
+    ]
+    operations = [name for name in OPERATION_COLORS if name in set(rows["operation"])]
+    note = rows.attrs.get(NOTE, "")
+    if rows["num_searches"].max() > 1:
+        # Seven bands would hide each other in a small panel.
+        what = " of skip connections" if options.edge is None else ""
+        bands = f"Lines: means of n searches; bands{what}: from lowest to highest."
+        note = f"{bands} {note}".strip()
+    scales = epoch_scale(rows["epoch"]), _gate_scale(rows)
+    if options.edge is None:
+        figure, blocks = small_multiples(
+            [
+                Block([_edge_title(edge) for edge in group["edge"].unique()], title)
+                for title, group in zip(titles, groups, strict=True)
+            ],
+            7,
+            0.72,
+            *scales,
+            legend=legend_of(operations),
+            note=note,
+        )
+    elif len(groups) == 1:
+        right = text_width(operations) + 0.25
+        figure, blocks = small_multiples(
+            [Block([f"{titles[0]}, {_edge_title(rows['edge'].iloc[0])}"])],
+            1,
+            2.4,
+            *scales,
+            width=PAGE_IN * 0.72,
+            right=right,
+            note=note,
+        )
+    else:
+        figure, (panels,) = small_multiples(
+            [Block([f"{title}, {_edge_title(rows['edge'].iloc[0])}" for title in titles])],
+            2 if len(groups) <= 4 else 4,
+            1.6 if len(groups) <= 4 else 1.0,
+            *scales,
+            legend=legend_of(operations),
+            note=note,
+        )
+        blocks = [[axes] for axes in panels]
+    for panels, group in zip(blocks, groups, strict=True):
+        for axes, (_, of_edge) in zip(panels, group.groupby("edge", sort=False), strict=True):
+            ends = _paint_edge(axes, of_edge, SKIPS if options.edge is None else operations)
+    if options.edge is not None and len(groups) == 1:
+        label_ends(blocks[0][0], ends)
+    return figure
+
+
+def _gate_scale(rows: "pd.DataFrame") -> Scale:
+    """From 0 to 1, or less for softmax gates, which stay far below."""
+    highest = float(rows["max_gate"].max())
+    return Scale("gate", 0, 1 if highest > 0.5 else highest * 1.1)
+
+
+def _edge_title(edge: str) -> str:
+    return edge if " " in edge else f"layer {edge}"
+
+
+def _paint_edge(
+    axes: "Axes", rows: "pd.DataFrame", banded: Sequence[str]
+) -> list[tuple[float, str, str]]:
+    """Paint the operations of an edge; return where their lines end, for labels."""
+    ends = []
+    # Where few searches are left, their mean would jump.
+    rows = rows[rows["num_searches"] >= rows["num_searches"].max() / 2]
+    for operation, line in rows.groupby("operation", sort=False):
+        how = operation_line(str(operation))
+        epochs = line["epoch"].to_numpy(float)
+        if operation in banded and line["num_searches"].max() > 1:
+            axes.fill_between(
+                line["epoch"],
+                line["min_gate"],
+                line["max_gate"],
+                color=how["color"],
+                alpha=0.13,
+                lw=0,
+            )
+        single: dict[str, Any] = {"marker": "o", "ms": 2} if len(line) == 1 else {}
+        axes.plot(epochs, line["mean_gate"], **how, **single)
+        ends.append((float(line["mean_gate"].iloc[-1]), str(operation), how["color"]))
+    return ends
+
+
+KIND = Kind(
+    "alphas",
+    "Gates over the epochs: a panel for each edge or layer, a line for each operation.",
+    data,
+    paint,
+    paper="Fig. 3, S2, S3, S9-S13, S15, S16",
+    options=("trial", "edge"),
+)

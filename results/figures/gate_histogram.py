@@ -1,0 +1,92 @@
+"""The figure `gate-histogram`: how the final gates of all searches of a group are spread."""
+
+from typing import TYPE_CHECKING
+
+from results.errors import QueryError
+from results.figures.kind import Kind, Options
+from results.figures.panels import Block, Scale, small_multiples
+from results.figures.places import FINAL
+from results.figures.searches import NOTE, searches
+from results.figures.style import GROUP_COLORS
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from results.query.tables import Tables
+
+NUM_BINS = 20
+COUNTS = f"""
+    SELECT group_number, any_value(group_label) AS group_label,
+        any_value(zero_one_weight) AS zero_one_weight,
+        count(DISTINCT search_key) AS num_searches, bin / {NUM_BINS} AS gate_from,
+        (bin + 1) / {NUM_BINS} AS gate_to, count(*) AS num_gates
+    FROM (
+        SELECT group_number, group_label, zero_one_weight, search_key,
+            least(floor(unnest(gates) * {NUM_BINS}), {NUM_BINS - 1}) AS bin
+        FROM epochs JOIN searches ON search_key = stage_key
+            JOIN ({FINAL}) USING (search_key, epoch)
+        WHERE kind = 'search' AND len(gates) > 0
+    )
+    GROUP BY group_number, bin
+    ORDER BY group_number, bin
+"""  # noqa: S608 (made of constants)
+
+
+def data(tables: "Tables", options: Options) -> "pd.DataFrame":
+    """Of each group how many final gates are in each of twenty ranges."""
+    from results.query.outcomes import to_pandas
+    from results.query.sql import arrow, query
+
+    found, note = searches(tables, options)
+    rows = to_pandas(query(tables, COUNTS, beside={"searches": arrow(found)}))
+    if rows.empty:
+        raise QueryError("these trials have no epoch of a search yet, so there is nothing to draw.")
+    of_groups = rows.groupby("group_number")
+    rows["num_searches"] = of_groups["num_searches"].transform("max")
+    rows["share_pct"] = 100 * rows["num_gates"] / of_groups["num_gates"].transform("sum")
+    rows.attrs[NOTE] = note
+    return rows
+
+
+def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
+    """A panel for each group, so that those with and without the loss stand side by side."""
+    groups = [group for _, group in rows.groupby("group_number")]
+    titles = [_title(group) for group in groups]
+    columns = 2 if len(groups) <= 4 else 4
+    figure, (panels,) = small_multiples(
+        [Block(titles)],
+        columns,
+        1.3 if columns == 2 else 0.9,
+        Scale("gate at the end of the search", 0, 1),
+        Scale("share of gates (%)", 0, float(rows["share_pct"].max()) * 1.05),
+        note=rows.attrs.get(NOTE, ""),
+    )
+    for axes, group in zip(panels, groups, strict=True):
+        axes.bar(
+            group["gate_from"],
+            group["share_pct"],
+            1 / NUM_BINS,
+            align="edge",
+            color=GROUP_COLORS[0],
+            edgecolor="white",
+            lw=0.4,
+        )
+    return figure
+
+
+def _title(group: "pd.DataFrame") -> str:
+    first = group.iloc[0]
+    weight = first["zero_one_weight"]
+    named = "" if weight is None or "zero_one" in first["group_label"] else f", w = {weight:g}"
+    return f"{first['group_label']}{named} (n = {first['num_searches']})"
+
+
+KIND = Kind(
+    "gate-histogram",
+    "How far gates are from 0 and 1 at the end; with and without the zero-one loss side by side.",
+    data,
+    paint,
+    paper="Fig. 8 left",
+    options=("trial",),
+)
