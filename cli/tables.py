@@ -87,9 +87,9 @@ def chosen(
     if where is None:
         return tables
     some = only(tables, where)
-    if not some.planned:
+    if not len(some.trials):
         raise QueryError(
-            f"--where (={where!r}) leaves none of {counted(len(tables.planned), 'trial')}: "
+            f"--where (={where!r}) leaves none of {counted(len(tables.trials), 'trial')}: "
             "correct the condition."
         )
     return some

@@ -61,7 +61,7 @@ def _write(tables: Tables, name: str, path: Path) -> int:
 
 
 def _alphas(tables: Tables) -> "Iterator[pa.Table]":
-    keys = sorted({trial["search_key"] for trial in tables.planned} - {None})
+    keys = sorted(tables.trials["search_key"].unique().drop_null().to_pylist())
     for start in range(0, len(keys), SEARCHES_AT_ONCE):
         some = tables.of_stages(keys[start : start + SEARCHES_AT_ONCE])
         yield query(some, "FROM alphas ORDER BY stage_key, epoch, position")

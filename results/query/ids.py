@@ -64,11 +64,14 @@ def known_ids(store: Store, beginning: str = "") -> dict[str, list[str]]:
         store: Where to look.
         beginning: First digits of the ids wanted; the result may contain others too.
     """
+    import pyarrow.compute as pc
+
     ids: defaultdict[str, list[str]] = defaultdict(list)
-    for row in store.read("trials", columns=list(ID_COLUMNS)).to_pylist():
-        for column, what in ID_COLUMNS.items():
-            if row[column] and what not in ids[row[column]]:
-                ids[row[column]].append(what)
+    trials = store.read("trials", columns=list(ID_COLUMNS))
+    for column, what in ID_COLUMNS.items():
+        names = trials[column].unique().drop_null()
+        for id_ in names.filter(pc.starts_with(names, beginning)).to_pylist():
+            ids[id_].append(what)
     # A stage can remain although no plan has its trials, and a folder although it is deleted.
     deleted = store.manifest().deleted.stages
     for kind in STAGE_KINDS:

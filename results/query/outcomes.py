@@ -1,6 +1,6 @@
 """The outcome of every planned trial: the tables, joined."""
 
-from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import TYPE_CHECKING
 
 from results.query.planned import STAGE_COLUMNS, Row, planned, stage_keys
@@ -28,7 +28,7 @@ def trial_outcomes(
     return to_pandas(outcomes_of(store, planned(store, sweeps, all_submissions)))
 
 
-def outcomes_of(store: Store, trials: Sequence[Row]) -> "pa.Table":
+def outcomes_of(store: Store, trials: "pa.Table") -> "pa.Table":
     """Join the tables to one row for each planned trial, in the order given.
 
     A trial planned in two sweeps has a row in each.
@@ -42,75 +42,106 @@ def outcomes_of(store: Store, trials: Sequence[Row]) -> "pa.Table":
         DamagedFile: If a file is damaged.
     """
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     from results.query.views import FROM_GENOTYPES, FROM_RETRAINS, OUTCOMES
 
     keys = stage_keys(trials)
-    genotypes = {row["stage_key"]: row for row in store.read("genotypes", keys).to_pylist()}
-    retrains = {row["stage_key"]: row for row in store.read("retrains", keys).to_pylist()}
-    trained_as = frozenset(row["trained_as"] for row in retrains.values()) - {None}
-    attempts: dict[str, Row] = {}
-    damaged: dict[str, int] = {}
-    for row in store.read("attempts", keys | trained_as).sort_by("attempt").to_pylist():
-        key = row["stage_key"]
-        attempts[key] = row
-        if row["num_damaged"] is not None:  # A resumed attempt may have read fewer images.
-            damaged[key] = max(row["num_damaged"], damaged.get(key, 0))
-    search_s = _search_seconds(store, frozenset(trial["search_key"] for trial in trials))
-
-    rows = []
-    for trial in trials:
-        genotype = genotypes.get(trial["derive_key"] or trial["sample_key"], {})
-        retrain = retrains.get(trial["retrain_key"], {})
-        stages = [attempts[trial[name]] for name in STAGE_COLUMNS if trial[name] in attempts]
-        rows.append(
-            {
-                **trial,
-                **{name: genotype.get(name) for name in FROM_GENOTYPES},
-                **{name: retrain.get(name) for name in FROM_RETRAINS},
-                "search_s": search_s.get(trial["search_key"]),
-                "retrain_s": None if retrain.get("trained_as") else retrain.get("wall_s"),
-                "num_damaged": _most(damaged, trial, retrain),
-                **_end(trial, stages, genotype, retrain),
-            }
-        )
-    return pa.Table.from_pylist(rows, OUTCOMES.arrow)
+    genotype_key = pc.coalesce(trials["derive_key"], trials["sample_key"])
+    genotypes = matched(store.read("genotypes", keys), genotype_key)
+    retrains = matched(store.read("retrains", keys), trials["retrain_key"])
+    trained_as = retrains["trained_as"]
+    attempts = store.read("attempts", keys.union(trained_as.unique().to_pylist()) - {None})
+    damaged = attempts.group_by("stage_key").aggregate([("num_damaged", "max")])
+    searched = trials["search_key"].unique().drop_null().to_pylist()
+    search_s = store.read("epochs", searched, ["stage_key", "wall_s"]).group_by("stage_key")
+    trained = pc.coalesce(trained_as, trials["retrain_key"])
+    columns = {
+        **dict(zip(trials.column_names, trials.columns, strict=True)),
+        **{name: genotypes[name] for name in FROM_GENOTYPES},
+        **{name: retrains[name] for name in FROM_RETRAINS},
+        "search_s": matched(search_s.aggregate([("wall_s", "sum")]), trials["search_key"])[
+            "wall_s_sum"
+        ],
+        "retrain_s": pc.if_else(pc.is_null(trained_as), retrains["wall_s"], None),
+        # The greater of the numbers that search and retraining left out.
+        "num_damaged": pc.max_element_wise(
+            *(matched(damaged, of)["num_damaged_max"] for of in (trials["search_key"], trained))
+        ),
+        **_ends(trials, newest(attempts), genotypes, retrains),
+    }
+    arrays = [columns[field.name].cast(field.type) for field in OUTCOMES.arrow]
+    return pa.Table.from_arrays(arrays, schema=OUTCOMES.arrow)
 
 
-def _search_seconds(store: Store, keys: frozenset[str]) -> dict[str, float]:
-    epochs = store.read("epochs", keys, columns=["stage_key", "wall_s"])
-    sums = epochs.group_by("stage_key").aggregate([("wall_s", "sum")]).to_pylist()
-    return {row["stage_key"]: row["wall_s_sum"] for row in sums}
-
-
-def _most(damaged: Mapping[str, int], trial: Row, retrain: Row) -> int | None:
-    """The greater of the numbers of damaged images left out by search and by retraining."""
-    keys = (trial["search_key"], retrain.get("trained_as") or trial["retrain_key"])
-    return max((damaged[key] for key in keys if key in damaged), default=None)
-
-
-def _end(trial: Row, stages: list[Row], genotype: Row, retrain: Row) -> dict[str, str | None]:
-    """How a trial ended and why. A result counts, even if a later attempt at a stage failed.
+def matched(rows: "pa.Table", keys: "pa.ChunkedArray") -> "pa.Table":
+    """The row of each stage; where there is none, a row of nulls.
 
     Args:
-        trial: Its plan.
-        stages: Newest attempt at each of its stages, without stages that have none.
-        genotype: Row of its genotype; empty: none yet.
-        retrain: Row of its retraining; empty: none yet.
+        rows: At most one for each stage, with a column `stage_key`.
+        keys: Of stages, in the order wanted; null: no stage.
     """
-    done = {stage["stage_key"] for stage in stages if stage["status"] == AttemptStatus.OK}
-    failed = [stage for stage in stages if stage["status"] == AttemptStatus.FAILED]
-    outcome, failure_kind, reason = TrialOutcome.UNFINISHED, None, None
-    if genotype.get("valid") is False:
-        outcome, reason = TrialOutcome.INVALID, genotype["invalid_reason"]
-    elif trial["trial_id"] in done and (retrain or trial["retrain_key"] is None):
-        outcome = TrialOutcome.OK
-    elif failed:
-        first = failed[0]
-        error = ": ".join(filter(None, [first["error_type"], first["error_message"]]))
-        outcome, failure_kind = TrialOutcome.FAILED, first["failure_kind"]
-        reason = f"{failure_kind} in {first['kind']}, {error or 'no message'}"
-    return {"outcome": outcome.value, "failure_kind": failure_kind, "reason": reason}
+    import pyarrow.compute as pc
+
+    return rows.take(pc.index_in(keys, rows["stage_key"], skip_nulls=True))
+
+
+def newest(attempts: "pa.Table") -> "pa.Table":
+    """Of each stage the row of its highest attempt."""
+    return attempts.filter(is_newest(attempts))
+
+
+def is_newest(attempts: "pa.Table") -> "pa.ChunkedArray":
+    """For each attempt whether it is the highest one of its stage."""
+    import pyarrow.compute as pc
+
+    highest = attempts.group_by("stage_key").aggregate([("attempt", "max")])
+    return pc.equal(attempts["attempt"], matched(highest, attempts["stage_key"])["attempt_max"])
+
+
+def _ends(
+    trials: "pa.Table", attempts: "pa.Table", genotypes: "pa.Table", retrains: "pa.Table"
+) -> "dict[str, pa.ChunkedArray]":
+    """How each trial ended and why. A result counts, even if a later attempt at a stage failed.
+
+    Args:
+        trials: Their plan.
+        attempts: Of each stage the newest.
+        genotypes: The genotype of each trial; nulls: none yet.
+        retrains: The retraining of each trial; nulls: none yet.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    def is_last(status: AttemptStatus, column: str) -> pa.ChunkedArray:
+        found = matched(attempts, trials[column])["status"]
+        return pc.fill_null(pc.equal(found, status.value), False)
+
+    is_invalid = pc.fill_null(pc.invert(genotypes["valid"]), False)
+    has_result = pc.or_(pc.is_valid(retrains["stage_key"]), pc.is_null(trials["retrain_key"]))
+    is_ok = pc.and_(is_last(AttemptStatus.OK, "trial_id"), has_result)
+    failed = [is_last(AttemptStatus.FAILED, column) for column in STAGE_COLUMNS]
+    is_failed = reduce(pc.or_, failed)
+    outcome = pc.case_when(
+        pc.make_struct(is_invalid, is_ok, is_failed),
+        *(TrialOutcome(one).value for one in ("invalid", "ok", "failed", "unfinished")),
+    )
+    # The first of its stages that failed, in the order in which they run.
+    stage = pc.case_when(pc.make_struct(*failed), *(trials[column] for column in STAGE_COLUMNS))
+    why = matched(attempts, pc.if_else(pc.equal(outcome, TrialOutcome.FAILED.value), stage, None))
+    reasons = map(_reason, why.select(_OF_FAILURE).to_pylist())
+    reason = pc.if_else(is_invalid, genotypes["invalid_reason"], pa.array(reasons, pa.string()))
+    return {"outcome": outcome, "failure_kind": why["failure_kind"], "reason": reason}
+
+
+_OF_FAILURE = ["kind", "failure_kind", "error_type", "error_message"]
+
+
+def _reason(attempt: Row) -> str | None:
+    if attempt["kind"] is None:  # It has not failed.
+        return None
+    error = ": ".join(filter(None, [attempt["error_type"], attempt["error_message"]]))
+    return f"{attempt['failure_kind']} in {attempt['kind']}, {error or 'no message'}"
 
 
 def to_pandas(table: "pa.Table") -> "pd.DataFrame":

@@ -5,15 +5,14 @@ from collections import Counter
 from collections.abc import Collection
 from copy import copy
 from functools import cached_property
-from itertools import compress
 from typing import TYPE_CHECKING, Self
 
-from results.query.outcomes import outcomes_of
+from results.query.outcomes import is_newest, outcomes_of
 from results.query.planned import Row, by_age, stage_keys
 from results.query.positions import Space, ops_table, positions_table, space_of
 from results.query.reference import reference
 from results.query.views import ALL_ATTEMPTS, OPS
-from results.schema import I16, STR, TRIALS
+from results.schema import I16, STR
 from results.store.layout import STAGE_TABLES
 from results.store.store import Store
 
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
 
     from results.store.sealed import Rows
 
+TRIAL = ("sweep", "trial_id")
+"""Columns that together name a trial."""
 TABLES = ("trials", "outcomes", "attempts", *sorted(STAGE_TABLES), "ops", "reference")
 """Views that are held as tables. `alphas` is unfolded from `epochs` while a query runs."""
 
@@ -44,13 +45,20 @@ class Tables:
         sweeps: list[str] | None = None,
         all_submissions: bool = False,
     ) -> None:
+        import pyarrow as pa
+
         self.store = store
         newest, older = by_age(store, sweeps)
-        self.planned: list[Row] = [*older, *newest] if all_submissions else newest
-        self.left_out = Counter() if all_submissions else Counter(row["sweep"] for row in older)
+        self.trials = pa.concat_tables([older, newest]) if all_submissions else newest
+        self.left_out = Counter([] if all_submissions else older["sweep"].to_pylist())
         """For each sweep, how many trials only its older submissions planned, if there are any."""
-        self.stage_keys = stage_keys(self.planned)
+        self.stage_keys = stage_keys(self.trials)
         self._outcomes: pa.Table | None = None  # Two questions of one command ask for it.
+
+    @cached_property
+    def planned(self) -> list[Row]:
+        """The trials as rows of Python, which takes long for thousands of them."""
+        return list(self.trials.to_pylist())
 
     def of_stages(self, keys: Collection[str]) -> Self:
         """The same trials, with the rows of these stages only."""
@@ -67,16 +75,17 @@ class Tables:
         import pyarrow as pa
 
         some = copy(self)
-        kept = [(row["sweep"], row["trial_id"]) in names for row in self.planned]
-        some.planned = list(compress(self.planned, kept))
-        some.stage_keys = stage_keys(some.planned)
+        of_trials = zip(*(self.trials[name].to_pylist() for name in TRIAL), strict=True)
+        kept = pa.array([name in names for name in of_trials], pa.bool_())
+        some.trials = self.trials.filter(kept)
+        some.stage_keys = stage_keys(some.trials)
         if self._outcomes is not None:
-            some._outcomes = self._outcomes.filter(pa.array(kept, pa.bool_()))
+            some._outcomes = self._outcomes.filter(kept)
         return some._without_caches()
 
     def _without_caches(self) -> Self:
         """A copy may have what is cached for more trials."""
-        for name in ("layouts", "_spaces"):
+        for name in ("planned", "layouts", "_spaces"):
             self.__dict__.pop(name, None)
         return self
 
@@ -88,13 +97,11 @@ class Tables:
         Raises:
             DamagedFile: If a file is damaged.
         """
-        import pyarrow as pa
-
         if name == "trials":
-            return pa.Table.from_pylist(self.planned, TRIALS.arrow)
+            return self.trials
         if name == "outcomes":
             if self._outcomes is None:
-                self._outcomes = outcomes_of(self.store, self.planned)
+                self._outcomes = outcomes_of(self.store, self.trials)
             return self._outcomes
         if name == "reference":
             return reference()
@@ -128,12 +135,13 @@ class Tables:
         """The space of every search, by its key."""
         of_groups: dict[str, Space | None] = {}  # Thousands of trials differ in seeds only.
         found = {}
-        for trial in self.planned:
-            key, group = trial["search_key"], trial["group_id"]
+        columns = (self.trials[name].to_pylist() for name in ("search_key", "group_id"))
+        for place, (key, group) in enumerate(zip(*columns, strict=True)):
             if key is None or key not in self.stage_keys:
                 continue
             if group is None or group not in of_groups:
-                of_groups[group] = space_of(json.loads(trial["config_json"] or "[]"))
+                config = self.trials["config_json"][place].as_py()
+                of_groups[group] = space_of(json.loads(config or "[]"))
             found[key] = of_groups[group]
         return {key: space for key, space in found.items() if space is not None}
 
@@ -142,9 +150,5 @@ def _with_newest(attempts: "pa.Table") -> "pa.Table":
     """Add the column `newest`."""
     import pyarrow as pa
 
-    highest: dict[str, int] = {}
-    rows = attempts.select(["stage_key", "attempt"]).to_pylist()
-    for row in rows:
-        highest[row["stage_key"]] = max(row["attempt"], highest.get(row["stage_key"], 0))
-    newest = pa.array([row["attempt"] == highest[row["stage_key"]] for row in rows], pa.bool_())
-    return pa.Table.from_arrays([*attempts.columns, newest], schema=ALL_ATTEMPTS.arrow)
+    columns = [*attempts.columns, is_newest(attempts)]
+    return pa.Table.from_arrays(columns, schema=ALL_ATTEMPTS.arrow)

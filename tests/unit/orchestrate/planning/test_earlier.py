@@ -28,7 +28,7 @@ def run(store: Store, trials: list[TrialSpec], earlier: Earlier | None = None) -
 
 
 def labels(store: Store) -> list[str]:
-    return [row["label"] for row in planned(store, ["tiny"])]
+    return planned(store, ["tiny"])["label"].to_pylist()
 
 
 def test_fewer_seeds_are_run_alone_and_hide_no_other(store: Store) -> None:
