@@ -8,6 +8,7 @@ from results.figures import (
     dominant_skips,
     gate_histogram,
     gates,
+    seeds,
     timeline,
     zero_one_loss,
 )
@@ -23,6 +24,7 @@ FIGURES: dict[str, Kind] = {
         gate_histogram.KIND,
         dominance_by_weight.KIND,
         zero_one_loss.KIND,
+        seeds.KIND,
         timeline.KIND,
     )
 }
