@@ -13,6 +13,10 @@ class ClusterError(OrchestrateError):
     """Ray cannot be started or joined, or no machine has what a trial asks for."""
 
 
+class MirrorError(OrchestrateError):
+    """A sweep cannot be shown in TensorBoard, W&B or MLflow as asked."""
+
+
 class RayFailed(ClusterError):
     """Ray itself failed; what it logged may tell why."""
 
