@@ -41,6 +41,23 @@ BackendOption = Annotated[
     Backend,
     typer.Option(help="What starts the processes that compute: Ray, or this command itself."),
 ]
+TensorBoardOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Write every epoch to event files of TensorBoard in this folder."
+    ),
+]
+WandbOption = Annotated[
+    str | None,
+    typer.Option(metavar="PROJECT", help="Show every stage as a run in this project of W&B."),
+]
+MlflowOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URI",
+        help="Show every stage as a run in MLflow, at this server or database (sqlite:///FILE).",
+    ),
+]
 AllSubmissionsOption = Annotated[
     bool,
     typer.Option(

@@ -6,17 +6,26 @@ from typing import Annotated
 import typer
 
 from cli.formats import Format, FormatOption, notes_aside
-from cli.options import DEFAULT_STORE, AddressOption, BackendOption, StoreOption
+from cli.options import (
+    DEFAULT_STORE,
+    AddressOption,
+    BackendOption,
+    MlflowOption,
+    StoreOption,
+    TensorBoardOption,
+    WandbOption,
+)
 from cli.running import (
     MaxAttemptsOption,
     MaxFailuresOption,
     RunOptions,
-    check_backend,
+    check_options,
     newest_submission,
     run_submission,
     with_current_images,
     with_max_attempts,
 )
+from orchestrate.mirrors.targets import Targets
 from orchestrate.running.backend import Backend
 from results.statuses import FailureKind
 
@@ -35,6 +44,9 @@ def retry(
     address: AddressOption = None,
     max_attempts: MaxAttemptsOption = None,
     max_failures: MaxFailuresOption = None,
+    tensorboard: TensorBoardOption = None,
+    wandb: WandbOption = None,
+    mlflow: MlflowOption = None,
 ) -> None:
     """Continue a sweep, and try failed trials again by the kind of their failure.
 
@@ -55,7 +67,8 @@ def retry(
     from orchestrate.running.status import sweep_status
     from results.store.store import Store
 
-    check_backend(backend, address)
+    targets = Targets(tensorboard, wandb, mlflow)
+    check_options(backend, address, targets)
     opened = Store.open(store)
     kinds = frozenset(kind) if kind else WORTH_A_TRY
     with notes_aside(format_):
@@ -68,5 +81,5 @@ def retry(
     words = ["fairdarts", "sweep", "retry", sweep]
     for name in kind or []:
         words += ["--kind", name.value]
-    options = RunOptions(backend, address, max_failures, retry=kinds)
+    options = RunOptions(backend, address, max_failures, kinds, targets)
     run_submission(opened, submission, options, shlex.join(words), format_)

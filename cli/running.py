@@ -2,8 +2,9 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -12,7 +13,9 @@ from cli.console import rich_console
 from cli.formats import Format, counted, notes_aside
 from cli.images import Fingerprinter
 from cli.planned import origin
+from cli.progress import working
 from cli.run_report import interruptible, report
+from orchestrate.mirrors.targets import Targets
 from orchestrate.running.backend import Backend
 from orchestrate.statuses import Status
 
@@ -44,6 +47,8 @@ class RunOptions:
     address: str | None
     max_failures: int | None
     retry: Collection[str] = ()
+    targets: Targets = field(default_factory=Targets)
+    """Where the sweep is shown besides."""
 
     def __str__(self) -> str:
         """The options as a user writes them, apart from what the command itself says."""
@@ -52,16 +57,19 @@ class RunOptions:
                 f" --backend {self.backend}" if self.backend is not Backend.RAY else "",
                 f" --address {self.address}" if self.address else "",
                 f" --max-failures {self.max_failures}" if self.max_failures else "",
+                str(self.targets),
             ]
         )
 
 
-def check_backend(backend: Backend, address: str | None) -> None:
-    """Refuse a cluster where nothing would use it.
+def check_options(backend: Backend, address: str | None, targets: Targets) -> None:
+    """Refuse options that cannot be used, before anything is planned.
 
     Raises:
-        ClusterError: If both are given.
+        ClusterError: If there is a cluster, and nothing would use it.
+        MirrorError: If the sweep cannot be shown as asked.
     """
+    targets.check()
     from orchestrate.errors import ClusterError
 
     if backend is Backend.PROCESS and address is not None:
@@ -97,14 +105,20 @@ def _advance(store: "Store", submission: "Submission", options: RunOptions, agai
 
     statuses = sweep_status(store, submission.trials)
     print(summary(submission.sweep, statuses))
+    console = rich_console()
+
+    def say(line: str) -> None:
+        console.print(line, markup=False, soft_wrap=True)
+
+    shown = _shown(store, submission, options.targets, say)
     if all(status.finished for status in statuses):
-        return RunEnd(statuses)  # Importing torch and Ray would take seconds.
+        with interruptible(f"`{again}`"), shown:
+            return RunEnd(statuses)  # Importing torch and Ray would take seconds.
     store.check_writable()  # Before Ray starts: its workers would find out one by one.
     if options.address is None:
         print(resources_line(submission.resources, this_machine()))
 
-    console = rich_console()
-    with interruptible(f"`{again}`"), live_view(store, submission, console):
+    with interruptible(f"`{again}`"), live_view(store, submission, console), shown:
         from orchestrate.running.runner import run_sweep
 
         return run_sweep(
@@ -114,8 +128,21 @@ def _advance(store: "Store", submission: "Submission", options: RunOptions, agai
             address=options.address,
             retry=options.retry,
             max_failures=options.max_failures,
-            say=lambda line: console.print(line, markup=False, soft_wrap=True),
+            say=say,
         )
+
+
+def _shown(
+    store: "Store", submission: "Submission", targets: Targets, say: Callable[[str], None]
+) -> AbstractContextManager[None]:
+    """For a block in which the sweep runs: it is shown at the targets, too."""
+    if not targets:
+        return nullcontext()
+    from orchestrate.mirrors.following import mirrored
+
+    with working("opening what shows the sweep"):
+        mirrors = targets.open()
+    return mirrored(store, submission, mirrors, say)
 
 
 def with_max_attempts(submission: "Submission", max_attempts: int | None) -> "Submission":

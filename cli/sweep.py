@@ -15,9 +15,12 @@ from cli.options import (
     DEFAULT_STORE,
     AddressOption,
     BackendOption,
+    MlflowOption,
     ScaleOption,
     SetOption,
     StoreOption,
+    TensorBoardOption,
+    WandbOption,
 )
 from cli.planned import origin, planned
 from cli.progress import working
@@ -26,7 +29,7 @@ from cli.running import (
     MaxAttemptsOption,
     MaxFailuresOption,
     RunOptions,
-    check_backend,
+    check_options,
     newest_submission,
     resources_line,
     room_here,
@@ -35,6 +38,7 @@ from cli.running import (
     with_current_images,
     with_max_attempts,
 )
+from orchestrate.mirrors.targets import Targets
 from orchestrate.running.backend import Backend
 from orchestrate.statuses import Earlier, Status
 
@@ -145,6 +149,9 @@ def run(
     backend: BackendOption = Backend.RAY,
     address: AddressOption = None,
     max_failures: MaxFailuresOption = None,
+    tensorboard: TensorBoardOption = None,
+    wandb: WandbOption = None,
+    mlflow: MlflowOption = None,
     earlier: Annotated[
         Earlier | None,
         typer.Option(
@@ -169,6 +176,7 @@ def run(
         fairdarts sweep run quickstart --set 'seed=[0, 1, 2, 3]'
         fairdarts sweep run quickstart --backend process
         fairdarts sweep run quickstart --max-failures 2
+        fairdarts sweep run quickstart --tensorboard events
     """
     from orchestrate.planning.earlier import compared, submit_beside
     from orchestrate.planning.resources import stage_shares, this_machine
@@ -176,7 +184,8 @@ def run(
     from orchestrate.running.cluster import session_folder
     from results.store.store import Store
 
-    check_backend(backend, address)
+    targets = Targets(tensorboard, wandb, mlflow)
+    check_options(backend, address, targets)
     loaded = load_sweep(sweep, set_, scale)
     images = Fingerprinter(store)
     trials = planned(loaded, images)
@@ -198,7 +207,7 @@ def run(
     for text in set_ or []:
         words += ["--set", text]
     again = shlex.join([*words, "--scale", scale] if scale != "paper" else words)
-    options = RunOptions(backend, address, max_failures)
+    options = RunOptions(backend, address, max_failures, targets=targets)
     run_submission(results, submission, options, again, format_)
 
 
@@ -211,6 +220,9 @@ def resume(
     address: AddressOption = None,
     max_attempts: MaxAttemptsOption = None,
     max_failures: MaxFailuresOption = None,
+    tensorboard: TensorBoardOption = None,
+    wandb: WandbOption = None,
+    mlflow: MlflowOption = None,
 ) -> None:
     """Continue a sweep and retry failed trials.
 
@@ -227,13 +239,14 @@ def resume(
     from orchestrate.running.retry import EVERY_KIND
     from results.store.store import Store
 
-    check_backend(backend, address)
+    targets = Targets(tensorboard, wandb, mlflow)
+    check_options(backend, address, targets)
     results = Store.open(store)
     with notes_aside(format_):
         submission = with_current_images(results, newest_submission(results, sweep))
     submission = with_max_attempts(submission, max_attempts)
     again = f"fairdarts sweep resume {sweep}"
-    options = RunOptions(backend, address, max_failures, retry=EVERY_KIND)
+    options = RunOptions(backend, address, max_failures, EVERY_KIND, targets)
     run_submission(results, submission, options, again, format_)
 
 

@@ -1,1 +1,1 @@
-"""Shows a sweep in TensorBoard, W&B or MLflow while it runs: `following` reads, the others write."""
+"""Shows a sweep in TensorBoard, W&B or MLflow while it runs: `following` reads."""

@@ -33,6 +33,8 @@ LONGEST_PAUSE_S = 300.0
 """After errors the pauses grow up to this."""
 SHARE = 0.2
 """Share of its time that a thread may spend: more stages, fewer looks."""
+LONG_S = 10.0
+"""After this time at the end of a run, the user is told for what it waits."""
 GRACE_S = 5.0
 """An interrupted command waits this long for its mirrors."""
 
@@ -63,7 +65,10 @@ def mirrored(
             thread.join(max(0.0, deadline_s - time.monotonic()))
         raise
     stop.set()
-    for thread in threads:
+    for thread, mirror in zip(threads, mirrors, strict=True):
+        thread.join(LONG_S)
+        if thread.is_alive():
+            say(f"Waiting until {mirror.target} shows everything; Ctrl-C ends this.")
         thread.join()
 
 
@@ -123,8 +128,10 @@ class Follower:
             for key, stage in self._stages.items()
             if self._shown.get(key, Record()).end != Status.DONE
         }
-        for key, record in self._records(states).items():
-            stage = self._stages[key]
+        records = self._records(states)
+        for key, stage in self._stages.items():
+            if (record := records.get(key)) is None:
+                continue
             if key not in self._shown:
                 self._shown[key] = self._mirror.shown(stage)
             if self._shown[key] != record:

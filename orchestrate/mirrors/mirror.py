@@ -5,7 +5,7 @@ state from memory alone: what it shows of a stage is on record at its target. So
 continues where another one was killed, and no point is there twice.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,14 +20,12 @@ Row = Mapping[str, Any]
 
 ABOUT_A_ROW = ("attempt", "epoch", "chosen_epoch")
 """Numbers of the table `epochs` that are no measurements."""
-RECORD = "shown.json"
-"""Name of the file with the record of a stage, where a target is a folder."""
 
 
 def _is_number(column: Column) -> bool:
     import pyarrow as pa
 
-    return pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
+    return bool(pa.types.is_integer(column.type) or pa.types.is_floating(column.type))
 
 
 CURVES = tuple(c.name for c in EPOCHS.columns if _is_number(c) and c.name not in ABOUT_A_ROW)
@@ -69,15 +67,15 @@ class Record:
     """`done` or `failed`; "" if the stage goes on."""
 
     @classmethod
-    def read(cls, folder: Path) -> "Record | None":
-        """The record in a folder of a target; None if there is none."""
-        return parsed(folder / RECORD, lambda content: cls(**content))
+    def read(cls, path: Path) -> "Record":
+        """The record in a file; an empty one if there is none."""
+        return parsed(path, lambda content: cls(**content)) or cls()
 
-    def write(self, folder: Path) -> None:
-        """Put the record into a folder of a target."""
-        write_json(folder / RECORD, asdict(self))
+    def write(self, path: Path) -> None:
+        """Put the record into a file."""
+        write_json(path, asdict(self))
 
-    def is_start_of(self, rows: list[Row]) -> bool:
+    def is_start_of(self, rows: Sequence[Row]) -> bool:
         """Whether the epochs on record are the first ones of these rows, and not computed again."""
         if not self.num_epochs:
             return True
@@ -90,7 +88,7 @@ class StageNow:
     """Everything the store has of a stage."""
 
     record: Record
-    rows: list[Row]
+    rows: Sequence[Row]
     """Of the table `epochs`, by epoch."""
     results: dict[str, float] = field(default_factory=dict)
     """See `RESULTS`; empty before the end, and for searches."""
@@ -160,7 +158,9 @@ def _settings(stage: StageSpec) -> dict[str, Any]:
     }
     own = {name: value for name, value in stage.config.items() if not isinstance(value, dict)}
     named = [*sections.items(), (stage.kind, own)]
-    return {f"{section}.{name}": value for section, values in named for name, value in values.items()}
+    return {
+        f"{section}.{name}": value for section, values in named for name, value in values.items()
+    }
 
 
 def ended(status: Status) -> str:

@@ -23,6 +23,8 @@ from orchestrate.mirrors.mirror import (
     histograms,
 )
 
+RECORD = "shown.json"
+"""Beside the event files of a stage."""
 MAX_NAME = 150
 """Longest name of a folder."""
 
@@ -57,7 +59,7 @@ class TensorBoardMirror:
 
     def shown(self, stage: MirroredStage) -> Record:
         """See `Mirror`."""
-        return Record.read(self._place(stage)) or Record()
+        return Record.read(self._place(stage) / RECORD)
 
     def show(self, stage: MirroredStage, now: StageNow) -> None:
         """See `Mirror`."""
@@ -70,7 +72,7 @@ class TensorBoardMirror:
         if now.record.end:
             _write_end(writer, now)
         writer.flush()
-        now.record.write(self._place(stage))
+        now.record.write(self._place(stage) / RECORD)
         self._written[stage.key] = now.record
         if now.record.end:
             self._close(stage.key)
@@ -97,22 +99,22 @@ class TensorBoardMirror:
         folder = self._place(stage)
         old = list(folder.glob("events.out.tfevents.*"))
         # To a TensorBoard that has read the old file, purging says that its points are void.
-        writer = SummaryWriter(str(folder), purge_step=0)  # type: ignore[no-untyped-call]
+        writer = SummaryWriter(str(folder), purge_step=0)
         for path in old:
             path.unlink(missing_ok=True)
         self._writers[stage.key] = writer
         settings = {name: _plain(value) for name, value in stage.settings.items()}
         _, start, _ = hparams(settings, {})  # type: ignore[no-untyped-call]
-        writer.file_writer.add_summary(start)
+        _add(writer, start)
         return Record()
 
     def _close(self, key: str) -> None:
         self._written.pop(key, None)
         if (writer := self._writers.pop(key, None)) is not None:
-            writer.close()  # type: ignore[no-untyped-call]
+            writer.close()
 
 
-def _write_epoch(writer: Any, stage: MirroredStage, row: Row) -> None:
+def _write_epoch(writer: SummaryWriter, stage: MirroredStage, row: Row) -> None:
     at = {"global_step": row["epoch"], "walltime": row["written_at"].timestamp()}
     for name, value in curves(stage, row).items():
         writer.add_scalar(name, value, **at)
@@ -122,7 +124,7 @@ def _write_epoch(writer: Any, stage: MirroredStage, row: Row) -> None:
             writer.add_histogram(name, finite, **at)
 
 
-def _write_end(writer: Any, now: StageNow) -> None:
+def _write_end(writer: SummaryWriter, now: StageNow) -> None:
     last = now.rows[-1]
     at = {"global_step": last["epoch"], "walltime": last["written_at"].timestamp()}
     for name, value in now.results.items():
@@ -130,7 +132,13 @@ def _write_end(writer: Any, now: StageNow) -> None:
     if now.genotype:
         writer.add_text("genotype", now.genotype, **at)
     _, _, end = hparams({}, {})  # type: ignore[no-untyped-call]
-    writer.file_writer.add_summary(end)
+    _add(writer, end)
+
+
+def _add(writer: SummaryWriter, summary: Any) -> None:
+    """Add a summary of the dashboard of settings; `add_hparams` would make another folder."""
+    assert writer.file_writer is not None
+    writer.file_writer.add_summary(summary)
 
 
 def _plain(value: Any) -> str | float | bool:
