@@ -32,7 +32,7 @@ LOOK_S = 5.0
 LONGEST_PAUSE_S = 300.0
 """After errors the pauses grow up to this."""
 SHARE = 0.2
-"""Share of its time that a thread may spend: more stages, fewer looks."""
+"""Share of a CPU that a thread may take: more stages, fewer looks."""
 LONG_S = 10.0
 """After this time at the end of a run, the user is told for what it waits."""
 GRACE_S = 5.0
@@ -101,7 +101,7 @@ class Follower:
         is_ours = is_last = False
         while not is_last:
             is_last = stop.is_set()
-            began_s = time.monotonic()
+            began_s = time.thread_time()  # Waiting for a server takes nothing from the driver.
             try:
                 is_ours = is_ours or self._claim()
                 if is_ours:
@@ -114,7 +114,7 @@ class Follower:
             except Exception as error:
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
                 self._tell(error)
-            stop.wait(max(pause_s, (time.monotonic() - began_s) / SHARE))
+            stop.wait(max(pause_s, (time.thread_time() - began_s) / SHARE))
         with contextlib.suppress(Exception):
             self._mirror.close()
         self._lock.close()

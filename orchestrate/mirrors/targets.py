@@ -43,14 +43,14 @@ class Targets:
         Raises:
             MirrorError: If a package is missing, or the address for MLflow cannot be used.
         """
+        if self.mlflow is not None:
+            _check_uri(self.mlflow)
         for package in self._given:
             if find_spec(package) is None:
                 raise MirrorError(
                     f"--{package} needs the package {package}, which is not installed here: "
                     f"`pip install {PIP.get(package, package)}`."
                 )
-        if self.mlflow is not None:
-            _check_uri(self.mlflow)
 
     def open(self) -> "list[Mirror]":
         """The mirrors; imports their libraries, which takes seconds.

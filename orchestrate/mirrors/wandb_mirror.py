@@ -87,7 +87,6 @@ class WandbMirror:
     def close(self) -> None:
         """See `Mirror`."""
         for key in list(self._runs):
-            self._runs[key].mark_preempting()
             self._finish(key, 1)
 
     def _open(self, stage: MirroredStage, now: StageNow) -> Any:
