@@ -26,6 +26,7 @@ from orchestrate.mirrors.mirror import (
 from orchestrate.planning.submission import Submission, stored_submission
 from orchestrate.stages.state import stage_state
 from orchestrate.statuses import Status
+from results.store.layout import mirror_lock
 from results.store.store import Store
 
 LOOK_S = 5.0
@@ -174,7 +175,7 @@ class Follower:
 
     def _claim(self) -> bool:
         """Whether this process may write to the target, until it ends."""
-        path = self._store.mirror_lock(f"{self._sweep} {self._mirror.target}")
+        path = mirror_lock(self._store.root, f"{self._sweep} {self._mirror.target}")
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a")
         try:

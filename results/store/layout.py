@@ -5,6 +5,7 @@
     stages/<kind>/<k2>/<key>/           one folder for each stage: attempts, checkpoints, marks
     trainings/<k2>/<key>.json           which stage trains a genotype, for others that derive it too
     drivers/<run>/                      the runs that are alive, and requests to stop them
+    drivers/mirror-<digest>.lock        locked by the run that shows a sweep in TensorBoard or so
     digests/                            digests of images, read once for all nodes
     live/<table>/<name>.parquet         one small file for each writer, always written whole
     lost+found/                         damaged files that `fairdarts store check` moved away
@@ -16,6 +17,7 @@
 number of the manifest that named it first, such as `00000007-1f2e3d4c`.
 """
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -166,6 +168,12 @@ def split_live_name(name: str) -> tuple[str, int]:
     if match is None:
         raise StoreError(f"name (={name!r}) must have the form <key>.a<attempt>.")
     return match[1], int(match[2])
+
+
+def mirror_lock(root: Path, target: str) -> Path:
+    """File of a store that a run locks while it shows a sweep at a target, such as TensorBoard."""
+    digest = hashlib.sha256(target.encode()).hexdigest()[:16]
+    return root / "drivers" / f"mirror-{digest}.lock"
 
 
 def manifest_name(number: int) -> str:

@@ -6,7 +6,6 @@ rows of finished stages are moved to a few large sealed files, see `seal`.
 """
 
 import errno
-import hashlib
 import os
 import secrets
 from collections.abc import Collection, Mapping, Sequence
@@ -163,11 +162,6 @@ class Store:
         return sorted(
             path for path in (self.root / "drivers").glob("*") if layout.is_key(path.name)
         )
-
-    def mirror_lock(self, target: str) -> Path:
-        """File that the run locks which shows a sweep in TensorBoard or at another target."""
-        digest = hashlib.sha256(target.encode()).hexdigest()[:16]
-        return self.root / "drivers" / f"mirror-{digest}.lock"
 
     @property
     def digests_dir(self) -> Path:
