@@ -45,6 +45,12 @@ def plot(
         str | None,
         typer.Option(help="Only this edge, e.g. 'normal 0-2', or layer of S2, e.g. 7."),
     ] = None,
+    x: Annotated[
+        str | None,
+        typer.Option(
+            "--x", help="Of accuracy-cost, the horizontal axis: multadds (default) or params."
+        ),
+    ] = None,
     where: WhereOption = None,
     store: StoreOption = DEFAULT_STORE,
     all_submissions: AllSubmissionsOption = False,
@@ -75,7 +81,7 @@ def plot(
     if format_ is None:
         raise ConfigError(f"--output (={str(output)!r}) must end in .png, .svg or .pdf.")
     rows_file = picture_file.with_suffix(".csv")
-    given = {"trial": trial, "edge": edge}
+    given = {"trial": trial, "edge": edge, "x": x}
     for option, value in given.items():
         if value is not None and option not in kind.options:
             raise ConfigError(f"--{option} does not fit the figure {name}.")

@@ -2,6 +2,7 @@
 
 from results.errors import QueryError
 from results.figures import (
+    accuracy_cost,
     alphas,
     dominance_by_weight,
     dominant_ops,
@@ -24,6 +25,7 @@ FIGURES: dict[str, Kind] = {
         gate_histogram.KIND,
         dominance_by_weight.KIND,
         zero_one_loss.KIND,
+        accuracy_cost.KIND,
         seeds.KIND,
         timeline.KIND,
     )

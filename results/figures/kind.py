@@ -21,6 +21,8 @@ class Options:
     """Only this trial: its id or the first digits."""
     edge: str | None = None
     """Only this edge, such as `normal 0-2`, or layer of S2, such as `7`."""
+    x: str | None = None
+    """What the horizontal axis has, such as `params`."""
 
 
 @dataclass(frozen=True)
