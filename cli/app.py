@@ -8,6 +8,7 @@ import typer
 from cli import (
     arch,
     attempts,
+    bundle,
     clean,
     compact,
     compare,
@@ -52,6 +53,8 @@ sweep.app.command()(watch.watch)
 sweep.app.command()(stop.stop)
 sweep.app.command()(clean.clean)
 sweep.app.command()(delete.delete)
+sweep.app.command()(bundle.export)
+sweep.app.command("import")(bundle.import_)
 app.add_typer(sweep.app, name="sweep")
 results.app.command()(query.sql)
 results.app.command()(query.export)

@@ -182,7 +182,9 @@ def _results(store: "Store", stage: "StageSpec") -> Iterator[Line]:
     if "epochs_done" in results:
         num_epochs = stage.config["search"]["epochs"]
         yield "searched", f"{results['epochs_done']} of {num_epochs} epochs"
-        yield "top-1", f"{results['arch_top1_pct']:.2f} % on the half that trains the alphas"
+        if results["arch_top1_pct"] is not None:
+            top1 = f"{results['arch_top1_pct']:.2f} %"
+            yield "top-1", f"{top1} on the half that trains the alphas"
 
 
 def _commands(id_: str, kinds: set[str]) -> Iterator[Line]:

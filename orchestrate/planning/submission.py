@@ -59,8 +59,7 @@ def submit(
             write_trials(store, previous)
             return previous
     planned_at = datetime.now(UTC).isoformat()
-    number = max(newest, store.manifest().deleted.sweeps.get(sweep, 0)) + 1
-    submission = Submission(sweep, number, trials, resources, planned_at, origin)
+    submission = Submission(sweep, next_number(store, sweep), trials, resources, planned_at, origin)
     while not write_plan(store, submission):  # Another process submitted a moment ago.
         submission = replace(submission, number=submission.number + 1)
     write_trials(store, submission)
@@ -112,20 +111,32 @@ def newest_number(store: Store, sweep: str) -> int:
     return max(store.submission_numbers(sweep), default=0)
 
 
+def next_number(store: Store, sweep: str) -> int:
+    """Number for the next submission of a sweep. Those of deleted ones are not used again."""
+    deleted = store.manifest().deleted.sweeps.get(sweep, ())
+    return max((*store.submission_numbers(sweep), *deleted), default=0) + 1
+
+
 def stored_submission(store: Store, sweep: str, number: int) -> Submission | None:
     """One submission of a sweep; None if its plan is missing or damaged."""
+    path = store.submission_path(sweep, number)
+    return parsed(path, lambda plan: submission_of(sweep, number, plan))
 
-    def submission(plan: dict[str, Any]) -> Submission:
-        return Submission(
-            sweep,
-            number,
-            trials_of(plan),
-            Resources.build(plan["resources"], "resources"),
-            plan["planned_at"],
-            Origin(**{name: plan.get(name, "") for name in Origin.__dataclass_fields__}),
-        )
 
-    return parsed(store.submission_path(sweep, number), submission)
+def submission_of(sweep: str, number: int, plan: dict[str, Any]) -> Submission:
+    """The submission that the content of a plan's file describes.
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError: If it has another form.
+    """
+    return Submission(
+        sweep,
+        number,
+        trials_of(plan),
+        Resources.build(plan["resources"], "resources"),
+        plan["planned_at"],
+        Origin(**{name: plan.get(name, "") for name in Origin.__dataclass_fields__}),
+    )
 
 
 def write_trials(store: Store, submission: Submission) -> None:
@@ -136,16 +147,17 @@ def write_trials(store: Store, submission: Submission) -> None:
     name = plan_name(submission.sweep, submission.number)
     if store.live_path("trials", name).exists():
         return
-    rows = [
-        {
-            "sweep": submission.sweep,
-            "submission": submission.number,
-            "planned_at": datetime.fromisoformat(submission.planned_at),
-        }
-        | trial_row(trial)
-        for trial in submission.trials
-    ]
-    store.write_rows("trials", name, rows)
+    store.write_rows("trials", name, trial_rows(submission))
+
+
+def trial_rows(submission: Submission) -> list[dict[str, Any]]:
+    """The rows of a plan in the table `trials`."""
+    own = {
+        "sweep": submission.sweep,
+        "submission": submission.number,
+        "planned_at": datetime.fromisoformat(submission.planned_at),
+    }
+    return [own | trial_row(trial) for trial in submission.trials]
 
 
 def trial_row(trial: TrialSpec) -> dict[str, Any]:

@@ -77,7 +77,8 @@ def doomed(store: Store, sweep: str) -> Doomed:
         if folder.exists() or state.attempt or stage.key in live:
             found.append(stage)
     of_mine = {key: names for key, names in kept.items() if key in stages}
-    numbers = store.submission_numbers(sweep)
+    rows = store.read(PLAN_TABLE, [sweep], ["submission"])["submission"].to_pylist()
+    numbers = sorted({*store.submission_numbers(sweep), *rows})
     num_bytes = _size(store, found)
     return Doomed(store, sweep, tuple(numbers), trials, tuple(found), of_mine, num_bytes)
 
@@ -99,20 +100,21 @@ def delete(of: Doomed) -> None:
         numbers += [attempt_of(path) for path in paths.checkpoint_records()]
         last = max([*numbers, own.attempt if own is not None else 0])
         stages[stage.key] = SealedStage(stage.kind, last)
-    deletion.delete(store, stages, {of.sweep: max(of.submissions, default=0)})
+    deletion.delete(store, stages, {of.sweep: of.submissions})
     remove_deleted(store)
 
 
 def remove_deleted(store: Store) -> None:
-    """Remove the folders and the plans of what is deleted.
+    """Remove the files of what is deleted.
 
     No process may compute a deleted stage meanwhile: see `drivers.changing`.
     """
+    deletion.remove_files(store)
     deleted = store.manifest().deleted
-    for sweep, number in deleted.sweeps.items():
+    for sweep, numbers in deleted.sweeps.items():
         folder = store.sweep_dir(sweep)
         for path in folder.glob("*.json"):
-            if path.stem.isdecimal() and int(path.stem) <= number:
+            if path.stem.isdecimal() and int(path.stem) in numbers:
                 path.unlink(missing_ok=True)
         _remove_empty(folder)
     for key, stage in deleted.stages.items():

@@ -51,6 +51,8 @@ def store_faults(store: Store) -> Iterator[Fault]:
     planned = _planned_stages(store)
     for folder in sorted(store.root.glob("stages/*/*/*")):
         paths = StagePaths(folder)
+        if paths.deleted_attempt() and not paths.attempt_numbers():
+            continue  # What a crash has left of a deleted sweep.
         if stage_state(folder).status != Status.RUNNING:
             yield from _of_spec(paths, planned.get(folder.name))
             yield from _of_attempts(paths)

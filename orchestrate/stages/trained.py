@@ -38,11 +38,16 @@ def trained_network(store: Store, key: str) -> tuple[AnyNetwork, Description]:
     if not rows:
         raise NotTrained(f"{store.root} has no finished retraining {key}.")
     (row,) = rows
-    folder = store.stage_dir("retrain", row["trained_as"] or key)
-    spec = read_json(StagePaths(folder).spec)
+    own, other = (store.stage_dir("retrain", one) for one in (key, row["trained_as"] or key))
+    # One that was copied has no weights of its own, unless they were imported with it.
+    folder = own if StagePaths(own).checkpoint_records() else other
     checkpoint = load_checkpoint(folder, log=lambda line: None)
     if checkpoint is None or checkpoint.epoch != row["epochs"]:
-        raise NotTrained(f"the last checkpoint of retraining {key} is gone or damaged in {folder}.")
+        raise NotTrained(
+            f"the last checkpoint of retraining {key} is gone or damaged in {folder}, or was not "
+            "imported."
+        )
+    spec = read_json(StagePaths(folder).spec)
     (derived,) = store.read("genotypes", [spec["parent"]]).to_pylist()
     genotype = genotype_from_json(derived["genotype_json"])
     config = RetrainConfig.build(spec["config"]["retrain"] | {"compile": False}, "retrain")

@@ -69,8 +69,8 @@ class Deleted:
 
     stages: Mapping[str, SealedStage] = field(default_factory=dict)
     """By key. Of each stage, all attempts up to this one that are not sealed."""
-    sweeps: Mapping[str, int] = field(default_factory=dict)
-    """By name. Of each sweep, all submissions up to this one."""
+    sweeps: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """By name. Of each sweep, the numbers of submissions."""
 
     def attempt(self, key: str) -> int:
         """Number of the last attempt at a stage that is deleted, 0 if none is."""
@@ -160,7 +160,7 @@ def encoded(manifest: Manifest) -> bytes:
     if (deleted := manifest.deleted) != Deleted():
         document["deleted"] = {
             "stages": _by_kind(deleted.stages),
-            "sweeps": dict(deleted.sweeps),
+            "sweeps": deleted.sweeps,
         }
     return _signed(json.dumps(document))
 
@@ -179,7 +179,8 @@ def decoded(path: Path, content: bytes) -> Manifest:
         document = json.loads(text)["manifest"]
         packs = tuple(_pack(name, pack) for name, pack in document["packs"].items())
         deleted = document.get("deleted", {"stages": {}, "sweeps": {}})
-        gone = Deleted(_stages(deleted["stages"]), deleted["sweeps"])
+        sweeps = {name: tuple(numbers) for name, numbers in deleted["sweeps"].items()}
+        gone = Deleted(_stages(deleted["stages"]), sweeps)
         return Manifest(document["number"], packs, gone)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DamagedFile(

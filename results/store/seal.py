@@ -75,7 +75,7 @@ def seal(store: Store, finished: Mapping[str, SealedStage]) -> int:
         store.raise_major()
     except BaseException as error:
         for pack in packs:
-            _remove_pack(store, pack)
+            remove_pack(store, pack)
         # Another process has sealed meanwhile, and has removed what this one reads or writes.
         if isinstance(error, FileNotFoundError) and store.manifest().number >= number:
             return 0
@@ -140,13 +140,30 @@ def _write_pack(
         kept[key] = stages[key]
         for table, part in parts.items():
             tables[table].append(part)
+    return write_pack(store, number, kept, tables)
+
+
+def write_pack(
+    store: Store,
+    number: int,
+    stages: Mapping[str, SealedStage],
+    tables: Mapping[str, Sequence["pa.Table"]],
+) -> Pack:
+    """Write the rows of some stages to a new pack, which no manifest names yet.
+
+    Args:
+        store: Where to.
+        number: Of the manifest that will name it.
+        stages: Whose rows they are.
+        tables: By table, parts of its rows.
+    """
     name = f"{number:08d}-{secrets.token_hex(4)}"
     files = {}
     for table, some in tables.items():
         content, num_rows = _encoded(table, some)
         write_whole(sealed_path(store.root, table, name), content)
         files[table] = SealedFile(num_rows, len(content), tuple(block_sums(content)))
-    return Pack(name, len(kept), kept, files)
+    return Pack(name, len(stages), stages, files)
 
 
 def _live(store: Store, stages: Mapping[str, SealedStage]) -> Iterator[tuple[str, Parts]]:
@@ -208,7 +225,8 @@ def _encoded(table: str, parts: Sequence["pa.Table"]) -> tuple[bytes, int]:
     return sink.getvalue().to_pybytes(), rows.num_rows
 
 
-def _remove_pack(store: Store, pack: Pack) -> None:
+def remove_pack(store: Store, pack: Pack) -> None:
+    """Remove the files of a pack that no manifest names."""
     for table in pack.files:
         with suppress(OSError):
             sealed_path(store.root, table, pack.name).unlink()

@@ -178,10 +178,10 @@ class Store:
 
     def submission_numbers(self, sweep: str) -> list[int]:
         """Numbers of the submissions of a sweep that are not deleted, sorted."""
-        deleted = self.manifest().deleted.sweeps.get(sweep, 0)
+        deleted = self.manifest().deleted.sweeps.get(sweep, ())
         names = (path.stem for path in self.sweep_dir(sweep).glob("*.json"))
         numbers = (int(name) for name in names if name.isdecimal())
-        return sorted(number for number in numbers if number > deleted)
+        return sorted(number for number in numbers if number not in deleted)
 
     def sweep_names(self) -> list[str]:
         """Every sweep that was submitted to this store, sorted."""
@@ -285,7 +285,7 @@ class Store:
         return numbers
 
     def needless_live_files(self, manifest: Manifest) -> list[Path]:
-        """Live files whose rows are sealed or deleted."""
+        """Live files whose rows are sealed or deleted, as the manifest says."""
         return [
             path
             for table in sorted(layout.TABLES)
@@ -379,7 +379,7 @@ def _counts(table: str, name: str, manifest: Manifest) -> bool:
     """
     if table == layout.PLAN_TABLE:
         sweep, _, number = name.partition(".")
-        return int(number or 0) > manifest.deleted.sweeps.get(sweep, -1)
+        return int(number or 0) not in manifest.deleted.sweeps.get(sweep, ())
     key, attempt = layout.split_live_name(name)
     if attempt <= manifest.deleted.attempt(key):
         return False

@@ -1,10 +1,11 @@
 """Removes files that no reader needs any more, because of what the manifest says."""
 
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from results.store import layout
-from results.store.manifest import Manifest
+from results.store.manifest import Deleted, Manifest
 from results.store.store import Store
 
 OLD_S = 3600.0
@@ -12,7 +13,7 @@ OLD_S = 3600.0
 
 
 def sweep(store: Store, manifest: Manifest) -> None:
-    """Remove live files of what is sealed or deleted, unnamed packs, and older manifests.
+    """Remove live files of sealed stages, packs without a manifest, and older manifests.
 
     Args:
         store: The store.
@@ -20,7 +21,8 @@ def sweep(store: Store, manifest: Manifest) -> None:
     """
     if not manifest.number:
         return
-    for path in store.needless_live_files(manifest):
+    # What is only deleted is left to `deletion`: an import writes files that do not count yet.
+    for path in store.needless_live_files(replace(manifest, deleted=Deleted())):
         path.unlink(missing_ok=True)
     sealed = store.root / layout.SEALED
     named = {pack.name for pack in manifest.packs}

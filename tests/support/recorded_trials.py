@@ -1,16 +1,23 @@
 """Trials that nobody computed: the files and rows that a run would leave behind."""
 
+import shutil
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from tiny_sweeps import tiny_sweep
 
 from fairdarts.genotype.published import published
 from orchestrate.planning.plan import StageSpec, TrialSpec
-from orchestrate.planning.submission import submit
+from orchestrate.planning.submission import load_submission, newest_number, submit
+from orchestrate.running.sealing import seal_finished
+from orchestrate.running.status import sweep_status
+from orchestrate.running.store_check import store_faults
 from orchestrate.stages.holder import this_process
 from orchestrate.stages.paths import StagePaths
+from results.query.ids import known_ids
+from results.query.tables import Tables
 from results.statuses import AttemptStatus
 from results.store.files import write_json
 from results.store.layout import live_name
@@ -82,7 +89,7 @@ def _rows(
         for epoch in range(NUM_EPOCHS)
     ]
     if stage.kind == "search":
-        alphas = {"alphas": [0.5] * 196, "gates": [0.25] * 196}
+        alphas = {"alphas": [0.5] * 196, "gates": [0.25] * 196, "arch_top1_pct": 50.0}
         return {"epochs": [row | alphas for row in epochs]}
     if stage.kind == "retrain":
         seed = stage.config["retrain"]["seed"]
@@ -94,3 +101,51 @@ def _rows(
     row = {**own, "kind": stage.kind, "genotype_json": text, "raw_genotype_json": text}
     row |= {"search_key": stage.parent or None, "valid": not invalid}
     return {"genotypes": [row | ({"invalid_reason": "too few gates"} if invalid else {})]}
+
+
+def write_sweeps(
+    store: Store, mine: list[TrialSpec], other: list[TrialSpec], is_sealed: bool
+) -> None:
+    """Two trials of mine are done, the last one has failed; those of the other sweep are done."""
+    submit_trials(store, "mine", mine[:2])
+    submit_trials(store, "mine", mine)
+    submit_trials(store, "other", other)
+    for trial in (*mine[:2], *other):
+        for stage in trial.stages:
+            if not store.stage_dir(stage.kind, stage.key).exists():
+                finish_stage(store, stage)
+    fail_stage(store, mine[2].stages[0])
+    if is_sealed:
+        seal_finished(store)
+
+
+def copy(store: Store, folder: Path) -> Store:
+    return Store.open(shutil.copytree(store.root, folder))
+
+
+def answers(store: Store) -> dict[str, Any]:
+    """What every view of a store says."""
+    sweeps = store.sweep_names()
+    tables = Tables(store)
+    rows = {name: tables.read(name).to_pylist() for name in ("outcomes", "attempts", "epochs")}
+    return {
+        "sweeps": {name: newest_number(store, name) for name in sweeps},
+        "statuses": {
+            name: [
+                (one.trial.trial_id, one.status)
+                for one in sweep_status(store, load_submission(store, name).trials)
+            ]
+            for name in sweeps
+        },
+        "ids": sorted(known_ids(store)),
+        "faults": [
+            str(fault.path.relative_to(store.root))
+            for fault in store_faults(store)
+            # A second copy that a crash has prevented; and the checkpoints here are not real.
+            if fault.path.suffix != ".copy" and fault.path.parent.name != "checkpoints"
+        ],
+        "raw": {
+            table: sorted(map(str, store.read(table).to_pylist()))
+            for table in ("trials", "attempts", "epochs", "genotypes", "retrains")
+        },
+    } | {name: sorted(map(str, of)) for name, of in rows.items()}

@@ -48,7 +48,8 @@ class Disk:
     def lose_power(self) -> None:
         """Undo what was not fsynced, the latest first."""
         for _, undo in reversed(self._unsynced):
-            with contextlib.suppress(FileNotFoundError):
+            # A temporary file without a name is opened by the name of its folder.
+            with contextlib.suppress(FileNotFoundError, IsADirectoryError):
                 undo()
 
     def changed(self, place: object, undo: Callable[[], None]) -> None:

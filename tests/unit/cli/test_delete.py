@@ -61,3 +61,34 @@ def test_a_sweep_is_deleted_after_saying_what_goes(
     assert out.endswith("Deleted other.\n")
     assert exit_code("store", "check", "--store", store.root) == 0
     assert not list(tmp_path.rglob("*.parquet"))
+
+
+def test_a_sweep_goes_from_one_store_to_another(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = Store.create(tmp_path / "one")
+    (trial,) = tiny_trials()
+    submit_trials(store, "mine", [trial])
+    finish_trial(store, trial)
+    folder, other = tmp_path / "mine", tmp_path / "two"
+
+    assert exit_code("sweep", "export", "mine", folder, "--store", store.root) == 0
+    assert capsys.readouterr().out == f"mine: 9 files in {folder}.\n"
+    assert exit_code("sweep", "export", "mine", folder, "--store", store.root) == 2
+    assert capsys.readouterr().err == (
+        f"error: {folder} exists already: give the name of a new folder.\n"
+    )
+
+    assert exit_code("sweep", "import", folder, "--store", other) == 0
+    said = "mine: imported 1 submission and 3 stages; 0 stages were there already.\n"
+    assert capsys.readouterr().out == said
+    assert exit_code("sweep", "import", folder, "--store", other) == 0
+    assert capsys.readouterr().out == f"mine: nothing new, all of it is in {other}.\n"
+    assert exit_code("show", trial.trial_id, "--store", other) == 0
+    assert exit_code("sweep", "why", trial.trial_id, "--store", other) == 0
+    assert exit_code("arch", "show", trial.trial_id, "--store", other) == 0
+    assert exit_code("store", "check", "--store", other) == 0
+    capsys.readouterr()
+    output = tmp_path / "network.onnx"
+    assert exit_code("arch", "export", trial.trial_id, "-o", output, "--store", other) == 2
+    assert "was not imported" in capsys.readouterr().err

@@ -3,26 +3,29 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from recorded_trials import NOW, fail_stage, finish_stage, finish_trial, submit_trials
+from recorded_trials import (
+    NOW,
+    answers,
+    copy,
+    finish_trial,
+    write_sweeps,
+)
 from storage_faults import FAULTS, Disk, failing
 from tiny_sweeps import key_of, tiny_sweep, tiny_trials
 
 from orchestrate.errors import SweepError
 from orchestrate.planning.plan import TrialSpec
-from orchestrate.planning.submission import load_submission, newest_number, submit
+from orchestrate.planning.submission import load_submission, submit
 from orchestrate.running.deletion import delete, doomed, remove_deleted
 from orchestrate.running.drivers import announced, changing
 from orchestrate.running.runner import run_here
 from orchestrate.running.sealing import seal_finished
 from orchestrate.running.status import sweep_status
-from orchestrate.running.store_check import store_faults
 from orchestrate.stages.lease import Attempt
 from orchestrate.stages.state import stage_state
 from orchestrate.statuses import Status
-from results.query.ids import known_ids
 from results.query.tables import Tables
 from results.store.layout import live_name
 from results.store.seal import seal
@@ -50,56 +53,15 @@ def whole(
     other: list[TrialSpec],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Store:
-    """Two trials of mine are done, one has failed; those of the other sweep are done."""
+    """See `write_sweeps`."""
     store = Store.create(tmp_path_factory.mktemp("whole"))
-    submit_trials(store, "mine", mine[:2])
-    submit_trials(store, "mine", mine)
-    submit_trials(store, "other", other)
-    for trial in (*mine[:2], *other):
-        for stage in trial.stages:
-            if not store.stage_dir(stage.kind, stage.key).exists():
-                finish_stage(store, stage)
-    fail_stage(store, mine[2].stages[0])
-    if request.param == "sealed":
-        seal_finished(store)
+    write_sweeps(store, mine, other, is_sealed=request.param == "sealed")
     return store
 
 
 @pytest.fixture
 def store(whole: Store, tmp_path: Path) -> Store:
     return copy(whole, tmp_path / "store")
-
-
-def copy(store: Store, folder: Path) -> Store:
-    return Store.open(shutil.copytree(store.root, folder))
-
-
-def answers(store: Store) -> dict[str, Any]:
-    """What every view of a store says."""
-    sweeps = store.sweep_names()
-    tables = Tables(store)
-    rows = {name: tables.read(name).to_pylist() for name in ("outcomes", "attempts", "epochs")}
-    return {
-        "sweeps": {name: newest_number(store, name) for name in sweeps},
-        "statuses": {
-            name: [
-                (one.trial.trial_id, one.status)
-                for one in sweep_status(store, load_submission(store, name).trials)
-            ]
-            for name in sweeps
-        },
-        "ids": sorted(known_ids(store)),
-        "faults": [
-            str(fault.path.relative_to(store.root))
-            for fault in store_faults(store)
-            # A second copy that a crash has prevented; and the checkpoints here are not real.
-            if fault.path.suffix != ".copy" and fault.path.parent.name != "checkpoints"
-        ],
-        "raw": {
-            table: sorted(map(str, store.read(table).to_pylist()))
-            for table in ("trials", "attempts", "epochs", "genotypes", "retrains")
-        },
-    } | {name: sorted(map(str, of)) for name, of in rows.items()}
 
 
 def test_nothing_of_a_deleted_sweep_is_left_and_another_one_is_as_before(
