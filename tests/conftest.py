@@ -23,6 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """
     parser.addoption("--device", default="cuda", help="of the tests marked `gpu`: cuda or cpu")
     parser.addoption("--kills", type=int, default=100, help="of processes, in tests/chaos")
+    parser.addoption("--raylets", type=int, default=10, help="to kill, in tests/chaos")
     parser.addoption("--pairs", type=int, default=50, help="of drivers at once, in tests/chaos")
     parser.addoption("--seed", type=int, help="of all chance in tests/chaos; default: the time")
 

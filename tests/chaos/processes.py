@@ -24,7 +24,7 @@ class Processes:
 
     Args:
         home: Folder for output and temporary files.
-        backend: `ray` or `process`.
+        backend: `ray`, `process`, or the address of a cluster.
         more: Further variables of the environment.
     """
 

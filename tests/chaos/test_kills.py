@@ -10,7 +10,9 @@ from kills import Attack
 from processes import Processes
 
 
-def attack(whole: Undisturbed, home: Path, chance: random.Random, most: int, at_once: int) -> None:
+def outlives(
+    whole: Undisturbed, home: Path, chance: random.Random, most: int, at_once: int
+) -> None:
     """Kill drivers and workers until it is enough, in as many sweeps as that takes."""
     processes = Processes(home / "home")
     kills, number = Counter[str](), 0
@@ -18,7 +20,9 @@ def attack(whole: Undisturbed, home: Path, chance: random.Random, most: int, at_
         while kills.total() < most:
             number += 1
             store = submitted(home / f"store{number}", whole.trials, at_once)
-            of_this = Attack(store, whole.trials, processes, chance).run(most - kills.total())
+            left = most - kills.total()
+            attack = Attack(store, whole.trials, processes, chance)
+            of_this = attack.run(lambda of_this, left=left: of_this.total() >= left)
             kills += of_this
             print(f"sweep {number}: {dict(of_this)}", flush=True)
             processes.assert_none_left()
@@ -26,18 +30,18 @@ def attack(whole: Undisturbed, home: Path, chance: random.Random, most: int, at_
     finally:
         processes.kill_all()
     print(f"{kills.total()} kills {dict(kills)} in {number} sweeps of {len(whole.trials)} trials")
-    left = [path for path in (home / "home").iterdir() if path != processes.output]
-    assert left == [], "temporary files"
+    files = [path for path in (home / "home").iterdir() if path != processes.output]
+    assert files == [], "temporary files"
 
 
 def test_a_small_sweep_outlives_two_kills(
     tmp_path: Path, three: Undisturbed, chance: random.Random
 ) -> None:
-    attack(three, tmp_path, chance, most=2, at_once=1)
+    outlives(three, tmp_path, chance, most=2, at_once=1)
 
 
 @pytest.mark.slow
 def test_a_sweep_of_twenty_trials_outlives_any_number_of_kills(
     tmp_path: Path, twenty: Undisturbed, chance: random.Random, pytestconfig: pytest.Config
 ) -> None:
-    attack(twenty, tmp_path, chance, most=pytestconfig.getoption("--kills"), at_once=2)
+    outlives(twenty, tmp_path, chance, most=pytestconfig.getoption("--kills"), at_once=2)

@@ -1,6 +1,7 @@
 """A driver to be watched and killed: runs the newest submission of a sweep.
 
-Usage: sweep_driver.py STORE SWEEP ray|process [retry]; prints the status of every trial at the end.
+Usage: sweep_driver.py STORE SWEEP ray|process|HOST:PORT [retry]; HOST:PORT is the head of a cluster
+to join. Prints the status of every trial at the end.
 """
 
 import sys
@@ -15,8 +16,10 @@ from results.store.store import Store
 def main() -> None:
     store = Store.open(sys.argv[1])
     submission = load_submission(store, sys.argv[2])
-    backend, retry = Backend(sys.argv[3]), EVERY_KIND if "retry" in sys.argv[4:] else ()
-    end = run_sweep(store, submission, backend=backend, retry=retry)
+    address = sys.argv[3] if ":" in sys.argv[3] else None
+    backend = Backend.RAY if address else Backend(sys.argv[3])
+    retry = EVERY_KIND if "retry" in sys.argv[4:] else ()
+    end = run_sweep(store, submission, backend=backend, address=address, retry=retry)
     print(" ".join(status.status for status in end.statuses))
 
 

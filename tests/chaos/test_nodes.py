@@ -1,0 +1,60 @@
+"""Nodes, drivers, workers and the head of a Ray cluster die; the sweep ends all the same."""
+
+import random
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from attacked import Undisturbed, assert_as_if_nothing_had_happened, submitted
+from kills import Attack
+from nodes import Nodes
+from processes import Processes
+
+NUM_NODES = 2
+
+
+@pytest.fixture
+def processes(tmp_path: Path) -> Iterator[Processes]:
+    # Ray keeps its sessions in a folder of a short name.
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as ray_tmp:
+        token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0" * 64}
+        processes = Processes(tmp_path / "home", RAY_TMPDIR=ray_tmp, **token)
+        try:
+            yield processes
+        finally:
+            processes.kill_all()
+
+
+@pytest.fixture
+def nodes(processes: Processes) -> Nodes:
+    nodes = Nodes(processes, NUM_NODES)
+    processes.backend = nodes.address
+    return nodes
+
+
+@pytest.mark.slow
+def test_a_sweep_outlives_the_nodes_that_it_runs_on(
+    tmp_path: Path,
+    three: Undisturbed,
+    chance: random.Random,
+    processes: Processes,
+    nodes: Nodes,
+    pytestconfig: pytest.Config,
+) -> None:
+    most = pytestconfig.getoption("--raylets")
+    kills, number = Counter[str](), 0
+    while kills["raylet"] < most:
+        number += 1
+        store = submitted(tmp_path / f"store{number}", three.trials)
+        left = most - kills["raylet"]
+        attack = Attack(store, three.trials, processes, chance, nodes)
+        of_this = attack.run(lambda of_this, left=left: of_this["raylet"] >= left)
+        kills += of_this
+        print(f"sweep {number}: {dict(of_this)}", flush=True)
+        nodes.assert_lost_nodes_are_gone()
+        assert_as_if_nothing_had_happened(store, three)
+    nodes.stop()
+    processes.assert_none_left()
+    print(f"{kills.total()} kills {dict(kills)} in {number} sweeps of {len(three.trials)} trials")
