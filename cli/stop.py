@@ -22,19 +22,25 @@ def stop(
         str | None,
         typer.Argument(metavar="TRIAL", help="Id of the only trial to stop, or its first digits."),
     ] = None,
+    now: Annotated[
+        bool, typer.Option("--now", help="Give up the epochs that are being computed.")
+    ] = False,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Stop the runs of a sweep, or one trial of them, so that they can be continued.
 
     Works from any machine that sees the store. It leaves a request there and does not wait: each
-    stage ends after the epoch that it computes now, so no work is lost. Then `sweep run` or `sweep
-    resume` ends with exit code 3. To continue, run it again. With TRIAL, the run goes on with the
-    other trials; stages that another trial needs too, such as a shared search, go on.
+    stage ends after the epoch that it computes now, so no work is lost. An epoch may take long:
+    with --now each stage ends within seconds, and its unfinished epoch is computed again later.
+    Then `sweep run` or `sweep resume` ends with exit code 3. To continue, run it again. With TRIAL,
+    the run goes on with the other trials; stages that another trial needs too, such as a shared
+    search, go on.
 
     Examples:
 
     \b
         fairdarts sweep stop quickstart
+        fairdarts sweep stop quickstart --now
         fairdarts sweep stop quickstart 2ab0
     """
     from cli.running import newest_submission
@@ -48,26 +54,26 @@ def stop(
         print(f"{name}: nothing to stop, because no run of it is alive.")
         return
     if trial is None:
-        _stop_runs(drivers)
+        _stop_runs(drivers, now)
     else:
-        _stop_trial(opened, drivers, trial)
+        _stop_trial(opened, drivers, trial, now)
     where = shlex.join([name, "--store", str(opened.root)])
     print(f"To continue, now or later: `fairdarts sweep resume {where}`.")
 
 
-def _stop_runs(drivers: "list[Driver]") -> None:
+def _stop_runs(drivers: "list[Driver]", now: bool) -> None:
     from orchestrate.running.drivers import StopRequest
 
     for driver in drivers:
-        driver.ask_to_stop(StopRequest(_who()))
+        driver.ask_to_stop(StopRequest(_who(), now=now))
     whose = ", ".join(f"{driver.holder}, since {driver.since:%H:%M:%S} UTC" for driver in drivers)
     print(
         f"{drivers[0].sweep}: asked {counted(len(drivers), 'run')} to stop ({whose}). No new stage "
-        "starts; those that are being computed end after their epoch."
+        "starts; those that are being computed end {_when(now)}."
     )
 
 
-def _stop_trial(store: "Store", drivers: "list[Driver]", text: str) -> None:
+def _stop_trial(store: "Store", drivers: "list[Driver]", text: str, now: bool) -> None:
     from orchestrate.errors import SweepError
     from orchestrate.running.drivers import StopRequest
     from orchestrate.running.status import trial_status
@@ -81,7 +87,7 @@ def _stop_trial(store: "Store", drivers: "list[Driver]", text: str) -> None:
         for trial in trials:
             if trial.trial_id == id_:
                 found = trial
-                request = StopRequest(_who(), trial.label)
+                request = StopRequest(_who(), trial.label, now)
                 for key in stages_of_it_alone(trial, trials, driver.stopped_stages()):
                     driver.ask_to_stop(request, key)
     if found is None:
@@ -96,8 +102,12 @@ def _stop_trial(store: "Store", drivers: "list[Driver]", text: str) -> None:
         return
     print(
         f"{found.label}: asked {counted(len(drivers), 'run')} not to go on with it. If one "
-        f"computes it now, that ends after the epoch; the other trials go on."
+        f"computes it now, that ends {_when(now)}; the other trials go on."
     )
+
+
+def _when(now: bool) -> str:
+    return "within seconds" if now else "after the epoch"
 
 
 def _who() -> str:

@@ -189,6 +189,7 @@ def retrain(
     *,
     device: torch.device,
     on_epoch: Callable[[RetrainEpoch, RetrainState], None],
+    on_step: Callable[[], None] = lambda: None,
     checkpoint: bytes | None = None,
     loader_workers: int = 0,
 ) -> RetrainState:
@@ -201,6 +202,7 @@ def retrain(
         test: The images that accuracy is reported on, after every epoch.
         device: Where to compute; images in memory are moved there once.
         on_epoch: Called after every epoch with what it measured and the state to save.
+        on_step: Called before every step; what it raises ends the retraining there.
         checkpoint: `RetrainState.to_bytes()` of an unfinished retraining of the same configuration.
         loader_workers: Processes that decode stored images.
     Raises:
@@ -232,7 +234,7 @@ def retrain(
     )
     with stream as batches, float32_products(config.precision):
         while state.epoch < config.epochs:
-            epoch = _retrain_epoch(state, batches, measured_on, config, loader_workers)
+            epoch = _retrain_epoch(state, batches, measured_on, config, on_step, loader_workers)
             on_epoch(epoch, state)
     return state
 
@@ -242,6 +244,7 @@ def _retrain_epoch(
     stream: Stream,
     measured_on: dict[tuple[str, str], Images],
     config: RetrainConfig,
+    on_step: Callable[[], None],
     loader_workers: int,
 ) -> RetrainEpoch:
     started = time.monotonic()
@@ -256,6 +259,7 @@ def _retrain_epoch(
         # Once an epoch: it keeps the learning rate, and how often paths are dropped.
         take_step = CapturedStep(take_step)
     for step in range(epoch * len(stream), (epoch + 1) * len(stream)):
+        on_step()
         batch = stream.batch(step)
         meter.add(len(batch[1]), *take_step(batch))
     state.epoch = epoch + 1

@@ -55,6 +55,7 @@ def search(
     *,
     device: torch.device,
     on_epoch: Callable[[SearchEpoch, SearchState], None],
+    on_step: Callable[[], None] = lambda: None,
     checkpoint: bytes | None = None,
     loader_workers: int = 0,
 ) -> SearchState:
@@ -66,6 +67,7 @@ def search(
             In a single-level search all of it trains both.
         device: Where to compute; images in memory are moved there once.
         on_epoch: Called after every epoch with what it measured and the state to save.
+        on_step: Called before every step; what it raises ends the search there.
         checkpoint: `SearchState.to_bytes()` of an unfinished search of the same configuration; the
             result equals that of an uninterrupted run, bit for bit on a CPU.
         loader_workers: Processes that decode stored images, for each half.
@@ -103,7 +105,7 @@ def search(
         )
         state.supernet.train()
         while state.epoch < config.epochs and _chosen_epoch(state, config) is None:
-            on_epoch(_search_epoch(state, train, val, config), state)
+            on_epoch(_search_epoch(state, train, val, config, on_step), state)
     return state
 
 
@@ -115,7 +117,11 @@ def _chosen_epoch(state: SearchState, config: SearchConfig) -> int | None:
 
 
 def _search_epoch(
-    state: SearchState, train: Stream, val: Stream, config: SearchConfig
+    state: SearchState,
+    train: Stream,
+    val: Stream,
+    config: SearchConfig,
+    on_step: Callable[[], None],
 ) -> SearchEpoch:
     started = time.monotonic()
     epoch = state.epoch
@@ -126,6 +132,7 @@ def _search_epoch(
     if config.is_captured(state.device.type):
         take_step = CapturedStep(take_step)  # once an epoch: it keeps the learning rate
     for step in range(epoch * len(train), (epoch + 1) * len(train)):
+        on_step()
         # The halves may differ in size: the alphas' stream cycles at its own pace.
         train_batch = train.batch(step)
         val_batch = train_batch if config.optimization == "single_level" else val.batch(step)

@@ -16,6 +16,7 @@ the next run of the sweep need not know of it.
 import contextlib
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -23,13 +24,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from orchestrate.errors import SweepError
+from orchestrate.errors import Stopped, SweepError
 from orchestrate.planning.plan import TrialSpec
 from orchestrate.planning.submission import Submission, stored_submission
 from orchestrate.stages.holder import Heart, Holder, hold_on, holder_of, this_process
 from orchestrate.stages.paths import AttemptPaths
 from results.store.files import parsed, write_json
 from results.store.store import Store
+
+LOOK_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class StopRequest:
     """Who asked, or what went wrong."""
     trial: str = ""
     """Label of the trial that a person stopped; "" for the whole run."""
+    now: bool = False
+    """Whether epochs that have begun are given up; otherwise stages end after them."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +174,42 @@ def stop_request(store: Store, run: str, key: str) -> StopRequest | None:
         return None
     folder = store.driver_dir(run)
     return _request(folder, None) or _request(folder, key)
+
+
+class StopLine:
+    """Ends a stage when it should stop: in the process that computes it.
+
+    Args:
+        store: Where requests are.
+        run: The run that the process works for; "" for none.
+        key: Key of the stage.
+    """
+
+    def __init__(self, store: Store, run: str, key: str) -> None:
+        self._store, self._run, self._key = store, run, key
+        self._next_look = 0.0
+
+    def after_epoch(self) -> None:
+        """See whether the stage should stop.
+
+        Raises:
+            Stopped: If so.
+        """
+        if request := stop_request(self._store, self._run, self._key):
+            raise Stopped(request.reason)
+
+    def before_step(self) -> None:
+        """See, every `LOOK_S` seconds, whether the stage should stop at once.
+
+        Raises:
+            Stopped: If so. The epochs that are finished stay.
+        """
+        if time.monotonic() < self._next_look:
+            return
+        request = stop_request(self._store, self._run, self._key)
+        if request is not None and request.now:
+            raise Stopped(request.reason)
+        self._next_look = time.monotonic() + LOOK_S
 
 
 def _drivers(store: Store) -> Iterator[Driver]:

@@ -56,18 +56,20 @@ class Stopping:
                 self._say(f"{asked.trial}: stops ({asked.reason}). The other trials go on.")
         if self._early:
             return
+        request = self._driver.request()
         if self._agenda.has_failed_too_often:
             number = self._agenda.num_failed
             failed = "1 stage has failed" if number == 1 else f"{number} stages have failed"
             self._early = f"{failed} (--max-failures)"
             self._driver.ask_to_stop(StopRequest(self._early))  # Its processes read it too.
-        elif (request := self._driver.request()) is not None:
+        elif request is not None:
             self._early = request.reason
             self._agenda.stop()
         if self._early:
+            ends = "at once" if request and request.now else "after their epoch"
             self._say(
                 f"Stopping: {self._early}. No new stage starts; those that are being computed end "
-                "after their epoch."
+                f"{ends}."
             )
 
     def end(self, statuses: list[TrialStatus]) -> RunEnd:

@@ -18,7 +18,7 @@ from fairdarts.errors import CheckpointError
 from orchestrate.errors import Diverged, Held, ProcessDied, Stopped, Superseded, WrongImages
 from orchestrate.planning.plan import StageSpec
 from orchestrate.planning.resources import NEVER, StallAfter
-from orchestrate.running.drivers import stop_request
+from orchestrate.running.drivers import StopLine
 from orchestrate.stages.images import cause
 from orchestrate.stages.kinds import STAGES
 from orchestrate.stages.lease import Attempt
@@ -74,10 +74,10 @@ def run_stage(
         watch.epoch()
         record.note_damaged()
         on_epoch()
-        if request := stop_request(store, run, stage.key):
-            raise Stopped(request.reason)
+        stop_line.after_epoch()
 
-    stage_run = StageRun(stage, store, attempt, runtime, committed)
+    stop_line = StopLine(store, run, stage.key)
+    stage_run = StageRun(stage, store, attempt, runtime, committed, stop_line.before_step)
     record = _AttemptRecord(stage_run)
     try:
         return _finish_attempt(stage_run, record, watch)

@@ -44,6 +44,7 @@ def run_retrain(run: StageRun) -> StageResult:
         test,
         device=torch.device(run.runtime.device),
         on_epoch=on_epoch,
+        on_step=run.on_step,
         checkpoint=history.checkpoint,
         loader_workers=run.runtime.loader_workers,
     )

@@ -39,6 +39,7 @@ def run_search(run: StageRun) -> StageResult:
         train,
         device=torch.device(run.runtime.device),
         on_epoch=on_epoch,
+        on_step=run.on_step,
         checkpoint=history.checkpoint,
         loader_workers=run.runtime.loader_workers,
     )

@@ -36,6 +36,8 @@ class StageRun:
     runtime: Runtime
     on_epoch: Callable[[], None]
     """Called after the row of every epoch is written, and the checkpoint, unless it is large."""
+    on_step: Callable[[], None]
+    """Called before every step of training."""
     resumed_from_epoch: int | None = None
     """Last epoch of the checkpoint that the attempt continued from; None if it began anew."""
     bitwise: bool | None = None

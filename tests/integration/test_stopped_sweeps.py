@@ -5,7 +5,8 @@ from pathlib import Path
 
 import command_process
 import pytest
-from tiny_sweeps import SETTINGS
+from sweep_rows import numbers
+from tiny_sweeps import SETTINGS, wait_until
 
 from results.store.store import Store
 
@@ -47,6 +48,25 @@ def test_a_run_that_another_process_stops_ends_with_its_own_exit_code(
     assert kinds == {"stopped"}
     nothing = command_process.run("sweep", "stop", "tiny", "--store", store)
     assert nothing.returncode == 0 and "nothing to stop" in nothing.stdout
+
+
+@pytest.mark.slow
+def test_a_stage_in_the_middle_of_a_long_epoch_stops_at_once_and_ends_with_the_same_numbers(
+    tmp_path: Path, store: Path
+) -> None:
+    long = {"data.num_train": 1200, "search.batch_size": 2, "search.epochs": 1}
+    file = sweep_file(tmp_path, "seed = [0]", **long)
+    options = ("--store", store, "--backend", "process")
+    with command_process.start("sweep", "run", file, *options) as run:
+        wait_until(lambda: any(store.glob("stages/search/*/*/attempts/a0001/log.txt")), "a search")
+        stopped = command_process.run("sweep", "stop", "tiny", "--now", "--store", store)
+        run.communicate(timeout=120)
+    assert (stopped.returncode, run.returncode) == (0, 3)
+    assert len(Store.open(store).read("epochs")) == 0
+    assert command_process.run("sweep", "run", file, *options).returncode == 0
+    whole = tmp_path / "whole"
+    assert command_process.run("sweep", "run", file, "--store", whole, *options[2:]).returncode == 0
+    assert numbers(Store.open(store)) == numbers(Store.open(whole))
 
 
 @pytest.mark.slow

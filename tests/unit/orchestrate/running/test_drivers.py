@@ -9,6 +9,9 @@ from tiny_sweeps import tiny_sweep, tiny_trials
 
 from orchestrate.planning.submission import Submission, submit
 from orchestrate.running.drivers import StopRequest, announced, live_drivers, stop_request
+from orchestrate.running.trial import run_stage
+from orchestrate.stages.runtime import Runtime
+from orchestrate.stages.state import stage_state
 from results.store.store import Store
 
 KEY = "0123456789abcdef"
@@ -82,3 +85,15 @@ def test_a_stage_is_stopped_alone_and_the_request_can_be_taken_back(
         driver.withdraw(KEY)
         assert stop_request(store, driver.run, KEY) is None
     assert stop_request(store, "", KEY) is None  # A process outside of runs.
+
+
+def test_a_stage_ends_after_its_epoch_or_if_asked_at_once_without_it(
+    store: Store, submission: Submission
+) -> None:
+    search = submission.trials[0].stages[0]
+    for now, epochs in ((True, 0), (False, 1)):
+        with announced(store, submission) as driver:
+            driver.ask_to_stop(StopRequest("a person asked for it", now=now))
+            run_stage(search, store, Runtime("cpu", num_threads=1), run=driver.run)
+        assert stage_state(store.stage_dir("search", search.key)).failure_kind == "stopped"
+        assert len(store.read("epochs")) == epochs
