@@ -36,7 +36,11 @@ def write_whole(path: Path, content: bytes, mode: int | None = None) -> None:
             if mode is not None:
                 os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
-        temporary.replace(path)
+        try:
+            temporary.replace(path)
+        except FileNotFoundError:
+            # Who takes a stage deletes what seems left over there, even this: write it once more.
+            return write_whole(path, content, mode)
         _sync_folder(path.parent)  # A rename survives a loss of power only after this.
     except BaseException as error:
         with suppress(OSError):
@@ -70,6 +74,8 @@ def claim_whole(path: Path, content: bytes) -> bool:
         os.link(claim, path)
     except FileExistsError:
         return False
+    except FileNotFoundError:  # The claim was taken for left over, see `write_whole`.
+        return claim_whole(path, content)
     finally:
         claim.unlink(missing_ok=True)
     _sync_folder(path.parent)

@@ -1,13 +1,16 @@
+import itertools
+import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from repository import ROOT
 
 from results.errors import DamagedFile
-from results.store.files import read_json, write_json, write_whole
+from results.store.files import claim_whole, read_json, write_json, write_whole
 
 
 def run_python(code: str, *arguments: str) -> "subprocess.Popen[str]":
@@ -38,6 +41,7 @@ def test_a_write_that_fails_half_way_leaves_the_previous_file_alone(tmp_path: Pa
     write_whole(path, b"previous")
     code = """
 import resource, sys
+from collections.abc import Callable
 from pathlib import Path
 from results.store.files import write_whole
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
@@ -67,6 +71,7 @@ def test_a_killed_writer_leaves_one_whole_version(tmp_path: Path) -> None:
     path = tmp_path / "file"
     code = """
 import itertools, sys
+from collections.abc import Callable
 from pathlib import Path
 from results.store.files import write_whole
 for count in itertools.count():
@@ -104,3 +109,22 @@ def test_damaged_json_is_refused_with_its_name_and_a_remedy(tmp_path: Path, cont
 def test_a_missing_json_file_is_missing_not_damaged(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_json(tmp_path / "value.json")
+
+
+@pytest.mark.parametrize("write", [write_whole, claim_whole])
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_file_is_written_though_another_process_tidies_up_what_is_not_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[..., object], at: int
+) -> None:
+    flush, number = os.fsync, itertools.count(1)
+
+    def fsync(descriptor: int) -> None:
+        flush(descriptor)
+        if next(number) == at:
+            for path in tmp_path.glob(".*.tmp"):
+                path.unlink()
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write(tmp_path / "file", b"content")
+    assert (tmp_path / "file").read_bytes() == b"content"
+    assert names_in(tmp_path) == ["file"]
