@@ -72,6 +72,10 @@ class Resources(Config):
     """How long a stage may run without finishing an epoch, in seconds or such as "30 min" or "2 h".
     Then its process is ended, and another one continues from the last epoch. Left out: ten times
     its longest epoch so far, at least 10 minutes; "never" or false: without end."""
+    leave_after: float | Literal["never"] = NEVER
+    """How long a run waits when other runs compute all that is left, in seconds or such as
+    "10 min", before it ends and leaves its GPUs to others. Without a time it waits until all is
+    done, and takes over what a dead process leaves."""
     search: StageResources = Field(default_factory=StageResources)
     """What a search gets, where it differs."""
     retrain: StageResources = Field(default_factory=StageResources)
@@ -79,9 +83,9 @@ class Resources(Config):
 
     _one_gpu = field_validator("gpus_per_trial")(_at_most_one)
 
-    @field_validator("stall_after", mode="before")
+    @field_validator("stall_after", "leave_after", mode="before")
     @classmethod
-    def _seconds(cls, value: Any) -> Any:
+    def _seconds(cls, value: Any, info: ValidationInfo) -> Any:
         if value is None or value is False or value == NEVER:
             return None if value is None else NEVER
         match = re.fullmatch(r"(\d+(?:\.\d+)?) *(s|min|h)", str(value))
@@ -89,7 +93,7 @@ class Resources(Config):
         is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
         if not is_number or not 0 < seconds < math.inf:
             raise ValueError(
-                f'stall_after (={shown(value)}) must be a time such as 1800, "30 min" or '
+                f'{info.field_name} (={shown(value)}) must be a time such as 1800, "30 min" or '
                 '"2 h", or "never".'
             )
         return float(seconds)

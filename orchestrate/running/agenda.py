@@ -127,6 +127,14 @@ class Agenda:
         return [(self._stages[key], state) for key, state in self._held.items()]
 
     @property
+    def is_left_to_others(self) -> bool:
+        """Whether other runs compute all that is left, and need no help with what comes after."""
+        if not self._held or self._started or any(self._ready.values()):
+            return False
+        # Who computes a stage goes on with one of those after it.
+        return sum(self._width(key) for key in self._held) == len(self._held)
+
+    @property
     def computed_now(self) -> list[StagePaths]:
         """Stages that this run computes at the moment."""
         return [self._paths(self._stages[key]) for key in self._started]
@@ -332,6 +340,10 @@ class Agenda:
 
     def _entry(self, key: str, has_begun: bool) -> Entry:
         return not has_begun, -self._way_s.get(key, 0.0), self._order.get(key, 0), key
+
+    def _width(self, key: str) -> int:
+        """How many stages can be computed at once after a stage, at the end of its trials."""
+        return sum(self._width(child) for child in self._children[key]) or 1
 
     def _measure_ways(self) -> None:
         """Estimate, for each stage, the seconds from its start to the end of its longest trial."""

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ray import cloudpickle
 from ray.exceptions import RayActorError, RayTaskError
 from ray.tune import (
     Callback,
@@ -26,11 +27,10 @@ from orchestrate.errors import first_line
 from orchestrate.planning.plan import StageSpec
 from orchestrate.planning.resources import Room, StallAfter
 from orchestrate.running.handout import Handout
-from orchestrate.running.standby import STANDS_BY, Standbys, stand_by
-from orchestrate.running.trial import run_stage
+from orchestrate.running.standby import STANDS_BY, Standbys
+from orchestrate.stages import deadline as deadlines
+from orchestrate.stages.deadline import start_limit_s
 from orchestrate.stages.runtime import Runtime
-from orchestrate.stages.surroundings import own_surroundings
-from results.store.store import Store
 
 IN_RAYS_TEXT = ("The actor is dead because", "The actor died because")
 """How the lines of Ray's text begin that say why a process died."""
@@ -157,7 +157,18 @@ def run_feed(
     runtimes = {kind: asdict(Runtime.of(share)) for kind, share in room.shares.items()}
     bundles = {kind: {"CPU": s.cpus, "GPU": s.gpus} for kind, s in room.shares.items()}
 
+    limit_s = start_limit_s(stall_after)
+    # A node must not import this package to unpickle a function of it: there nothing would watch.
+    cloudpickle.register_pickle_by_value(deadlines)
+
     def compute(config: dict[str, Any]) -> dict[str, Any]:
+        with deadlines.deadline(limit_s):
+            from orchestrate.planning.plan import StageSpec
+            from orchestrate.running.standby import stand_by
+            from orchestrate.running.trial import run_stage
+            from orchestrate.stages.runtime import Runtime
+            from orchestrate.stages.surroundings import own_surroundings
+            from results.store.store import Store
         if not config["stage"]:
             stand_by()
         stage = StageSpec.from_dict(json.loads(config["stage"]))

@@ -86,7 +86,8 @@ def check_nodes(store: Store, trials: list[TrialSpec]) -> Examined:
             ).remote(str(store.root), mark, _data_of(trials), int(node["Resources"].get("GPU", 0)))
             for node in alive
         }
-        found = {name: _answer(reference) for name, reference in answers.items()}
+        until = time.monotonic() + ANSWER_WITHIN_S
+        found = {name: _answer(reference, until) for name, reference in answers.items()}
     nodes = {name: said for name, said in found.items() if isinstance(said, Node)}
     faults = [f"{name}: {said}" for name, said in found.items() if isinstance(said, str)]
     faults += [f"{name}: {node.fault}" for name, node in nodes.items() if node.fault]
@@ -135,11 +136,11 @@ def _marked(store: Store) -> Iterator[str]:
         path.unlink(missing_ok=True)
 
 
-def _answer(reference: Any) -> Any:
+def _answer(reference: Any, until: float) -> Any:
     import ray
 
     try:
-        return ray.get(reference, timeout=ANSWER_WITHIN_S)
+        return ray.get(reference, timeout=max(0.0, until - time.monotonic()))
     except ray.exceptions.GetTimeoutError:
         return f"it did not answer within {ANSWER_WITHIN_S:.0f} s"
     except ray.exceptions.RayError as error:

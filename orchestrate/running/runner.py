@@ -5,6 +5,7 @@ crash the user runs the sweep again, and every stage continues from its own file
 """
 
 import contextlib
+import math
 import os
 import shutil
 import tempfile
@@ -80,7 +81,9 @@ def run_sweep(
             retry=retry,
             max_failures=max_failures,
         )
-        stopping = Stopping(driver, agenda, say)
+        leave_after = submission.resources.leave_after
+        leave_after_s = leave_after if isinstance(leave_after, float) else math.inf
+        stopping = Stopping(driver, agenda, say, leave_after_s)
         waiting = Waiting(store, submission.trials, say)
 
         def look() -> None:

@@ -1,5 +1,7 @@
 """Ends a run before everything is computed: because a user asks for it, or too much has failed."""
 
+import math
+import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
@@ -37,12 +39,21 @@ class Stopping:
         driver: The run.
         agenda: What it computes.
         say: Takes a sentence for the user.
+        leave_after_s: How long to wait for other runs that compute all that is left.
     """
 
-    def __init__(self, driver: Driver, agenda: Agenda, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        driver: Driver,
+        agenda: Agenda,
+        say: Callable[[str], None],
+        leave_after_s: float = math.inf,
+    ) -> None:
         self._driver = driver
         self._agenda = agenda
         self._say = say
+        self._leave_after_s = leave_after_s
+        self._last_work = time.monotonic()
         self._told: set[str] = set()
         self._early = ""
 
@@ -71,6 +82,8 @@ class Stopping:
                 f"Stopping: {self._early}. No new stage starts; those that are being computed end "
                 f"{ends}."
             )
+        else:
+            self._leave_if_idle()
 
     def end(self, statuses: list[TrialStatus]) -> RunEnd:
         """How the run has ended.
@@ -80,6 +93,13 @@ class Stopping:
         """
         is_on_request = not self._agenda.has_failed_too_often and bool(self._early or self._told)
         return RunEnd(statuses, self._early, is_on_request)
+
+    def _leave_if_idle(self) -> None:
+        if not self._agenda.is_left_to_others:
+            self._last_work = time.monotonic()
+        elif time.monotonic() - self._last_work > self._leave_after_s:
+            self._early = "other runs compute all that is left (resources.leave_after)"
+            self._agenda.stop()
 
 
 def stages_of_it_alone(

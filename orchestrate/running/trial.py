@@ -19,6 +19,7 @@ from orchestrate.errors import Diverged, Held, ProcessDied, Stopped, Superseded,
 from orchestrate.planning.plan import StageSpec
 from orchestrate.planning.resources import NEVER, StallAfter
 from orchestrate.running.drivers import StopLine
+from orchestrate.stages.deadline import deadline, start_limit_s
 from orchestrate.stages.images import cause
 from orchestrate.stages.kinds import STAGES
 from orchestrate.stages.lease import Attempt
@@ -62,12 +63,13 @@ def run_stage(
         rows this one will copy.
     """
     paths = StagePaths(store.stage_dir(stage.kind, stage.key))
-    if parsed(paths.spec, StageSpec.from_dict) is None:  # Not there yet, or damaged.
-        write_json(paths.spec, asdict(stage))
-    try:
-        attempt = Attempt.take(paths.folder, run, beat_s(stall_after))
-    except Held:
-        return Outcome.HELD
+    with deadline(start_limit_s(stall_after)):
+        if parsed(paths.spec, StageSpec.from_dict) is None:  # Not there yet, or damaged.
+            write_json(paths.spec, asdict(stage))
+        try:
+            attempt = Attempt.take(paths.folder, run, beat_s(stall_after))
+        except Held:
+            return Outcome.HELD
     watch = StallWatch(attempt, stall_after)
 
     def committed() -> None:

@@ -15,6 +15,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrate.stages.deadline import deadline, start_limit_s
+
 if TYPE_CHECKING:
     from orchestrate.planning.resources import StallAfter
 
@@ -57,11 +59,12 @@ def work(jobs: Connection, place: Place) -> None:
 
 
 def _compute(jobs: Connection, place: Place) -> None:
-    from orchestrate.planning.plan import StageSpec
-    from orchestrate.running.trial import run_stage
-    from orchestrate.stages.runtime import Runtime
-    from orchestrate.stages.surroundings import own_surroundings
-    from results.store.store import Store
+    with deadline(start_limit_s(place.stall_after)):
+        from orchestrate.planning.plan import StageSpec
+        from orchestrate.running.trial import run_stage
+        from orchestrate.stages.runtime import Runtime
+        from orchestrate.stages.surroundings import own_surroundings
+        from results.store.store import Store
 
     while True:
         try:

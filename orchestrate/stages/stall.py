@@ -16,17 +16,13 @@ import psutil
 
 from orchestrate.errors import Stalled
 from orchestrate.planning.resources import NEVER, StallAfter
+from orchestrate.stages.deadline import EXIT_CODE, IDLE_SHARE, LEAST_S
 from orchestrate.stages.holder import BEATS, HEARTBEAT_S
 from orchestrate.stages.lease import Attempt
 from results.statuses import FailureKind
 
-EXIT_CODE = 75
-"""Of a process that ended itself here: "temporary failure" in sysexits.h."""
-LEAST_S = 600.0
 NUM_EPOCHS = 10
 """Unless the user says how long, a stage has stalled after the time of this many of its epochs."""
-IDLE_SHARE = 0.05
-"""A process that computes uses more of one CPU than this."""
 
 
 def beat_s(after: StallAfter) -> float:

@@ -276,6 +276,19 @@ def test_a_worker_that_is_stopped_is_ended_by_its_run_and_its_stage_goes_on(
     assert f"pid {pid}" in stopped["error_message"]
 
 
+@pytest.mark.slow
+def test_a_process_that_hangs_while_it_imports_ends_and_its_stage_goes_on(
+    tmp_path: Path, store: Store, drivers: Drivers, trials: list[TrialSpec], whole: Store
+) -> None:
+    submit(store, "sweep", trials, Resources(gpus_per_trial=0, stall_after=30.0))
+    hang = tmp_path / "hang"
+    hang.touch()
+    drivers.env |= {"HANG": str(hang), "PYTHONPATH": str(SUPPORT / "hanging")}
+    assert drivers.run(store) == "done done done"
+    assert not hang.exists(), "no process has hung"
+    assert numbers(store) == numbers(whole)
+
+
 def test_two_runs_share_a_sweep_and_leave_no_temporary_files(
     store: Store, drivers: Drivers, trials: list[TrialSpec], whole: Store
 ) -> None:

@@ -1,6 +1,7 @@
 """Sweeps that end before everything is computed: real commands on real processes."""
 
 import json
+import signal
 from pathlib import Path
 
 import command_process
@@ -67,6 +68,23 @@ def test_a_stage_in_the_middle_of_a_long_epoch_stops_at_once_and_ends_with_the_s
     whole = tmp_path / "whole"
     assert command_process.run("sweep", "run", file, "--store", whole, *options[2:]).returncode == 0
     assert numbers(Store.open(store)) == numbers(Store.open(whole))
+
+
+@pytest.mark.slow
+def test_a_run_leaves_the_rest_to_others_if_it_may_and_they_go_on(
+    tmp_path: Path, store: Path
+) -> None:
+    file = sweep_file(tmp_path, "seed = [0]", **{"search.epochs": LONG})
+    options = ("--store", store, "--backend", "process")
+    with command_process.start("sweep", "run", file, *options) as run:
+        wait_until(lambda: any(store.glob("live/epochs/*.parquet")), "an epoch")
+        soon = ("--set", "resources.leave_after=1s")
+        left = command_process.run("sweep", "run", file, *options, *soon)
+        assert run.poll() is None
+        run.send_signal(signal.SIGINT)
+        run.communicate(timeout=120)
+    assert left.returncode == 3
+    assert "other runs compute all that is left (resources.leave_after)" in left.stdout
 
 
 @pytest.mark.slow

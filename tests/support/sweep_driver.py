@@ -6,14 +6,15 @@ to join. Prints the status of every trial at the end.
 
 import sys
 
-from orchestrate.planning.submission import load_submission
-from orchestrate.running.backend import Backend
-from orchestrate.running.retry import EVERY_KIND
-from orchestrate.running.runner import run_sweep
-from results.store.store import Store
-
 
 def main() -> None:
+    # Not above: the processes that it starts import this file first, as they do with the command.
+    from orchestrate.planning.submission import load_submission
+    from orchestrate.running.backend import Backend
+    from orchestrate.running.retry import EVERY_KIND
+    from orchestrate.running.runner import run_sweep
+    from results.store.store import Store
+
     store = Store.open(sys.argv[1])
     submission = load_submission(store, sys.argv[2])
     address = sys.argv[3] if ":" in sys.argv[3] else None

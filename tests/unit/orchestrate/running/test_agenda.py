@@ -340,3 +340,16 @@ def test_a_run_stops_as_soon_as_enough_stages_have_failed(store: Store) -> None:
     assert agenda.has_failed_too_often and agenda.next() is None and agenda.is_finished
     # Failures of earlier runs do not count.
     assert len(given_out(Agenda(store, trials, max_failures=2))) == 2
+
+
+def test_what_is_left_is_left_to_others_unless_more_can_be_computed_at_once_later(
+    store: Store,
+) -> None:
+    (alone,) = tiny_trials("seed=5")
+    trials = shared_search()
+    others = [take(store, trial.stages[0]) for trial in (alone, trials[0])]
+    assert Agenda(store, [alone]).is_left_to_others
+    assert not Agenda(store, [alone, *trials]).is_left_to_others  # Three retrainings are to come.
+    others[0].release()
+    assert not Agenda(store, [alone]).is_left_to_others
+    assert not Agenda(store, []).is_left_to_others
