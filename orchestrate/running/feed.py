@@ -159,7 +159,7 @@ def run_feed(
 
     limit_s = start_limit_s(stall_after)
     # A node must not import this package to unpickle a function of it: there nothing would watch.
-    cloudpickle.register_pickle_by_value(deadlines)
+    cloudpickle.register_pickle_by_value(deadlines)  # type: ignore[no-untyped-call]
 
     def compute(config: dict[str, Any]) -> dict[str, Any]:
         with deadlines.deadline(limit_s):
