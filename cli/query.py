@@ -1,5 +1,6 @@
 """`fairdarts results sql` and `results export`: the tables for a person's own questions."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -81,11 +82,19 @@ def _read(file: Path) -> str:
 
 
 def export(
-    tables: Annotated[
-        Path,
-        typer.Option("--tables", metavar="DIR", help="Folder to create, with a file a table."),
-    ],
     sweeps: SweepsArgument = None,
+    tables: Annotated[
+        Path | None,
+        typer.Option("--tables", metavar="DIR", help="Folder to create, with a file a table."),
+    ] = None,
+    huggingface: Annotated[
+        Path | None,
+        typer.Option(
+            "--huggingface",
+            metavar="DIR",
+            help="The same, with a dataset card: a repository for the Hugging Face hub.",
+        ),
+    ] = None,
     where: WhereOption = None,
     store: StoreOption = DEFAULT_STORE,
     all_submissions: AllSubmissionsOption = False,
@@ -96,17 +105,31 @@ def export(
     stage, and only the trials of the newest submission of each sweep. (The files in `live/` of the
     store have none of these properties.)
 
+    With --huggingface the folder also gets a README.md that `datasets.load_dataset(DIR, "outcomes")`
+    and the hub read: what the tables are, their columns with units, and how they were made. Choose
+    a license in it before you upload the folder (`hf upload`). The tables have the names of your hosts
+    and folders.
+
     Examples:
 
     \b
         fairdarts results export --tables tables
         fairdarts results export --tables tables quickstart
+        fairdarts results export --huggingface dataset quickstart
     """
+    from results.errors import QueryError
     from results.query.export import export_tables
+    from results.report.dataset_card import dataset_card
     from results.store.store import Store
 
-    opened = Store.open(store)
+    folder = tables or huggingface
+    if folder is None or (tables and huggingface):
+        raise QueryError("give one folder to write to: --tables DIR or --huggingface DIR.")
+    rows = chosen(Store.open(store), sweeps, all_submissions, where)
     with working("writing the tables"):
-        sizes = export_tables(chosen(opened, sweeps, all_submissions, where), tables)
+        readme = partial(dataset_card, rows) if huggingface else None
+        sizes = export_tables(rows, folder, readme)
     for path, num_rows in sizes.items():
         print(f"{path}  {num_rows:,} rows")
+    if huggingface:
+        print(f"{folder / 'README.md'}  the dataset card")

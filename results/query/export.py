@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,11 @@ SEARCHES_AT_ONCE = 100
 """Alphas of this many searches are in memory together."""
 
 
-def export_tables(tables: Tables, folder: Path) -> dict[Path, int]:
+def export_tables(
+    tables: Tables,
+    folder: Path,
+    readme: Callable[[Mapping[str, int]], str] | None = None,
+) -> dict[Path, int]:
     """Write one Parquet file for each view, with all its columns; units are in their metadata.
 
     The folder appears when it is complete.
@@ -26,6 +30,7 @@ def export_tables(tables: Tables, folder: Path) -> dict[Path, int]:
     Args:
         tables: What to write.
         folder: Where; it must not exist, or be empty.
+        readme: Makes the text of a README.md from the number of rows of each view; None: without.
     Returns:
         Each file with its number of rows.
     Raises:
@@ -41,6 +46,8 @@ def export_tables(tables: Tables, folder: Path) -> dict[Path, int]:
     try:
         unfinished.mkdir()
         sizes = {name: _write(tables, name, unfinished / f"{name}.parquet") for name in VIEWS}
+        if readme is not None:
+            (unfinished / "README.md").write_text(readme(sizes), encoding="utf-8")
         unfinished.rename(folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)

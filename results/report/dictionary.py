@@ -4,7 +4,7 @@
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -100,12 +100,16 @@ def _table(table: Table) -> str:
             ABOUT[table.name] + "\n",
             f"Key: {', '.join(f'`{name}`' for name in table.key)}. "
             f"Joins: {'; '.join(map(_join, JOINS[table.name]))}.\n",
-            "| column | type | unit | meaning |",
-            "| --- | --- | --- | --- |",
-            *map(_column, _own_columns(table)),
+            *column_lines(_own_columns(table)),
             "",
         ]
     )
+
+
+def column_lines(columns: Iterable[Column]) -> list[str]:
+    """A table in Markdown with the type, unit and meaning of some columns."""
+    head = ["| column | type | unit | meaning |", "| --- | --- | --- | --- |"]
+    return [*head, *map(_column, columns)]
 
 
 def _own_columns(table: Table) -> Iterator[Column]:
