@@ -21,6 +21,11 @@ LICENSE = (
     "# Choose a license, e.g. `license: cc-by-4.0`: "
     "https://huggingface.co/docs/hub/repositories-licenses\n"
 )
+UNITS = (
+    "Percentages run from 0 to 100, times are in seconds, timestamps are UTC. NaN is a measured "
+    'value (a loss that diverged); null means "not measured". The unit 1 is a count, a ratio or '
+    "text."
+)
 CITATION = """@inproceedings{chu2020fair,
   title     = {Fair {DARTS}: Eliminating Unfair Advantages in Differentiable Architecture Search},
   author    = {Chu, Xiangxiang and Zhou, Tianbao and Zhang, Bo and Li, Jixiang},
@@ -58,9 +63,7 @@ def dataset_card(tables: Tables, num_rows: Mapping[str, int]) -> str:
         "invalid or are unfinished are rows, too: count them before you compute a mean. "
         "`attempts.host` has names of machines, and `config_json` names of folders with images.",
         "## Tables",
-        "Percentages run from 0 to 100, times are in seconds, timestamps are UTC. NaN is a measured "
-        'value (a loss that diverged); null means "not measured". The unit 1 is a count, a ratio or '
-        "text.",
+        UNITS,
         *(_table(name, num_rows[name]) for name in VIEWS),
         "## Citation",
         f"```bibtex\n{CITATION}\n```",
