@@ -105,9 +105,9 @@ def export(
     stage, and only the trials of the newest submission of each sweep. (The files in `live/` of the
     store have none of these properties.)
 
-    With --huggingface the folder also gets a README.md that the hub and `datasets.load_dataset(DIR)`
-    read: what the tables are, their columns with units, and how they were made. Choose a license in
-    it before you upload the folder (`hf upload`). The tables name your hosts and folders.
+    With --huggingface the folder also gets a README.md, which `datasets.load_dataset(DIR)` and the
+    hub read: what the tables are, their columns with units, and how they were made. Choose a
+    license in it before you upload the folder (`hf upload`). The tables name your hosts and folders.
 
     Examples:
 
