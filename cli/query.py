@@ -107,7 +107,7 @@ def export(
 
     With --huggingface the folder also gets a README.md, which `datasets.load_dataset(DIR)` and the
     hub read: what the tables are, their columns with units, and how they were made. Choose a
-    license in it before you upload the folder (`hf upload`). The tables name your hosts and folders.
+    license in it before you upload the folder. The tables have the names of your hosts and folders.
 
     Examples:
 
