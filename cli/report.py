@@ -1,10 +1,11 @@
 """`fairdarts results report`: one page that a lab opens in the morning."""
 
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,6 @@ REFRESH_S = 15.0
 """While a sweep runs its page is written this often, or more rarely if that takes long."""
 SHARE = 0.2
 """Share of its time that `--watch` may spend on writing the page."""
-STOPPED = "The page stays as it is, and the sweep is left alone."
 
 
 def report(
@@ -51,9 +51,9 @@ def report(
     tables can be sorted and filtered, and its figures enlarged; it can be printed, and it works
     without scripts. Of more than 400 trials it shows those without a result and the best.
 
-    With --watch, the page is written again every 15 seconds or more, until every trial is finished,
-    and a browser that shows it loads it again by itself. Ctrl-C ends the writing and leaves the
-    sweep alone.
+    With --watch, the page is written again every 15 seconds or more, until no trial is left and no
+    run is alive, and a browser that shows it loads it again by itself. Ctrl-C ends the writing and
+    leaves the sweep alone.
 
     Examples:
 
@@ -73,22 +73,30 @@ def report(
         raise StoreError(f"{opened.root} has no sweep yet: run one with `fairdarts sweep run`.")
     if watch and output == STDOUT:
         raise QueryError("--watch writes a file again and again: give one with -o FILE.")
-    with _matplotlib_settings(), interrupt.tidying(STOPPED) if watch else nullcontext():
-        refresh_s = REFRESH_S
-        while True:
+
+    def write(refresh_s: int | None) -> tuple[int, bool]:
+        """Returns the size of the page, and whether nothing is left to compute."""
+        tables = chosen(opened, sweeps, all_submissions, where, quiet=True)
+        about, is_over = given(tables, refresh_s)
+        content = page(tables, about, versus, at.value)
+        write_output(output, content)
+        return len(content), is_over
+
+    with _matplotlib_settings():
+        with working("writing the report"):
             began = time.monotonic()
-            with working("writing the report"):
-                tables = chosen(opened, sweeps, all_submissions, where, quiet=True)
-                about, is_over = given(tables, round(refresh_s) if watch else None)
-                content = page(tables, about, versus, at.value)
-                write_output(output, content)
-            if is_over or not watch:
-                break
-            took_s = time.monotonic() - began
-            refresh_s = max(REFRESH_S, took_s / SHARE)
-            time.sleep(refresh_s - took_s)
+            size, is_over = write(round(REFRESH_S) if watch else None)
+        if watch and not is_over:
+            print(f"{output} is written again and again; Ctrl-C ends that.", file=sys.stderr)
+            with interrupt.tidying("The page stays as it is, and the sweep is left alone."):
+                while not is_over:
+                    took_s = time.monotonic() - began
+                    refresh_s = max(REFRESH_S, took_s / SHARE)
+                    time.sleep(refresh_s - took_s)
+                    began = time.monotonic()
+                    size, is_over = write(round(refresh_s))
     if output != STDOUT:
-        print(f"{output}  {len(content) / 1e6:.1f} MB")
+        print(f"{output}  {size / 1e6:.1f} MB")
 
 
 @contextmanager

@@ -1,18 +1,25 @@
 """Figures and architectures as images inside the page."""
 
+import io
 import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from results.errors import QueryError
 from results.figures.kind import Kind, Options
+from results.figures.style import saved, styled
 from results.page.facts import OK, Facts, Trial
 from results.query.sql import query
 from results.text import clean_text
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 MAX_SVG_BYTES = 150_000
-"""A larger drawing becomes a PNG."""
+MAX_SVG_ROWS = 4_000
+"""A larger drawing becomes a PNG; one of many rows would be larger, so it is not tried."""
 MAX_ARCHITECTURES = 12
 FONT = b"'DejaVu Sans'"
 SIMILAR = b"'DejaVu Sans', Verdana, sans-serif"
@@ -56,13 +63,33 @@ def figures(facts: Facts, kinds: Iterable[Kind]) -> Gallery:
 
 def _figure(facts: Facts, kind: Kind) -> Picture:
     rows = kind.data(facts.tables, Options())
-    drawn = kind.picture(rows, Options(), "svg")
-    source, size = _svg(drawn), _size_pt(drawn)
-    if len(drawn) > MAX_SVG_BYTES:
-        source = _uri(kind.picture(rows, Options(), "png"), "image/png")
+    with styled():
+        figure = kind.paint(rows, Options())
+        source = _image(figure, len(rows))
+        width_pt, height_pt = (72 * float(inches) for inches in figure.get_size_inches())
     paper = f" (paper: {kind.paper})" if kind.paper else ""
     command = f"fairdarts results plot {kind.name} {' '.join(facts.sweeps)} -o {kind.name}.pdf"
-    return Picture(f"figure-{kind.name}", kind.name, f"{kind.about}{paper}", source, *size, command)
+    caption = f"{kind.about}{paper}"
+    id_ = f"figure-{kind.name}"
+    return Picture(id_, kind.name, caption, source, width_pt, height_pt, command)
+
+
+def _image(figure: "Figure", num_rows: int) -> str:
+    """A figure as SVG, which is sharp at any size, or as PNG, if that would be too large."""
+    if num_rows <= MAX_SVG_ROWS:
+        drawn = saved(figure, "svg")
+        if len(drawn) <= MAX_SVG_BYTES:
+            return _svg(drawn)
+    return _uri(_few_colors(saved(figure, "png")), "image/png")
+
+
+def _few_colors(png: bytes) -> bytes:
+    """The same picture with 256 colours, which takes a third of the space."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(256).save(file, "png", optimize=True)
+    return file.getvalue()
 
 
 def architectures(facts: Facts) -> Gallery:
