@@ -53,7 +53,7 @@ def pack_faults(store: Store) -> Iterator[Fault]:
             path = sealed_path(store.root, table, pack.name)
             try:
                 if (rows := sealed_rows(store.root, only, table, None)) is not None:
-                    rows.check(None)
+                    rows.check()
             except DamagedFile:
                 what = DAMAGED if path.exists() else "is missing"
                 yield Fault(path, what, UNSEALED, partial(unseal, store, pack.name))

@@ -104,6 +104,12 @@ def space_of(stages: Sequence[dict[str, Any]]) -> Space | None:
     return None
 
 
+UNKNOWN = -1
+"""Layout of a search whose space is not known here: its positions have no names."""
+MOST_UNKNOWN = 4096
+"""Positions of such a search."""
+
+
 def positions_table(spaces: Sequence[Space]) -> "pa.Table":
     """The positions of several spaces; the column `layout` has the number of the space."""
     import pyarrow as pa
@@ -118,6 +124,14 @@ def positions_table(spaces: Sequence[Space]) -> "pa.Table":
         for position in positions(*space)
     ]
     return pa.Table.from_pylist(rows, pa.schema([(name, types.get(name, I16)) for name in columns]))
+
+
+def unnamed_positions(schema: "pa.Schema") -> "pa.Table":
+    """The rows of `positions_table` for the layout `UNKNOWN`."""
+    import pyarrow as pa
+
+    rows = [{"layout": UNKNOWN, "position": number} for number in range(MOST_UNKNOWN)]
+    return pa.Table.from_pylist(rows, schema)
 
 
 def ops_table(spaces: Sequence[Space], schema: "pa.Schema") -> "pa.Table":

@@ -17,17 +17,19 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from results.errors import QueryError
+from results.query.stages_read import stages_read
 from results.query.tables import TABLES, Tables
 from results.query.views import VIEWS
 from results.schema import EPOCHS
+from results.store.sealed import SealedRows
 from results.text import clean_text
 
 if TYPE_CHECKING:
     import duckdb
     import pandas as pd
     import pyarrow as pa
+    import pyarrow.dataset as ds
 
-    from results.store.sealed import SealedRows
 
 MEMORY_GIB = 2.0
 MAX_THREADS = 4
@@ -43,15 +45,13 @@ _LOCKED_DOWN = {
     "temp_directory": "",
 }
 _UNFOLDED_ALPHAS = """
-    CREATE VIEW alphas AS
-    SELECT stage_key, epoch, cell, edge, source, destination, operation, position, alpha, gate
-    FROM (
-        SELECT stage_key, epoch, layout, unnest(alphas) AS alpha, unnest(gates) AS gate,
-            CAST(generate_subscripts(alphas, 1) - 1 AS SMALLINT) AS position
-        FROM epochs LEFT JOIN layouts_of_searches USING (stage_key)
-        WHERE alphas IS NOT NULL
-    ) LEFT JOIN positions_of_layouts USING (layout, position)
+    CREATE OR REPLACE VIEW alphas AS
+    SELECT stage_key, epoch, cell, edge, source, destination, operation, position,
+        alphas[position + 1] AS alpha, gates[position + 1] AS gate
+    FROM epochs JOIN layouts_of_searches USING (stage_key) JOIN positions_of_layouts USING (layout)
+    WHERE position < len(alphas)
 """
+"""Conditions on an edge choose positions before any list is unfolded."""
 
 
 def query(
@@ -75,18 +75,19 @@ def query(
     """
     import duckdb
 
+    sealed = None
     try:
         with duckdb.connect(":memory:", config=_config(memory_gib)) as connection:
             statement = _checked(connection, sql)
             for name, table in (beside or {}).items():
                 connection.register(name, table)
             sealed = _load(connection, tables, sql)
-            if sealed is not None:
-                sealed.check(_columns_read(connection, sql))
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
             return _fetch(connection, statement, timeout_s, memory_gib)
     except duckdb.Error as error:
+        if sealed is not None and sealed.damage:  # Of its own errors, DuckDB only passes on text.
+            raise sealed.damage from None
         raise QueryError(_sentence(error, timeout_s, memory_gib)) from None
 
 
@@ -133,45 +134,41 @@ def _load(connection: "duckdb.DuckDBPyConnection", tables: Tables, sql: str) -> 
             connection.register(name, tables.read(name))
     if not unfold and EPOCHS.name not in wanted:
         return None
-    sealed = _load_epochs(connection, tables)
     if unfold:
         layouts, positions = tables.layouts
         connection.register("layouts_of_searches", layouts)
         connection.register("positions_of_layouts", positions)
-        connection.execute(_UNFOLDED_ALPHAS)
-    return sealed
-
-
-def _load_epochs(connection: "duckdb.DuckDBPyConnection", tables: Tables) -> "SealedRows | None":
-    """Make the view `epochs`, of which DuckDB reads those columns and rows that a query needs."""
-    import pyarrow as pa
-
+    if tables.store.manifest().stages:
+        # First without rows, because DuckDB's plan of the query says which stages it reads. (Not
+        # for tables in memory, but for data sets of files, even if there are none.)
+        _make_epochs(connection, SealedRows(EPOCHS.name, ()).dataset(), None, unfold)
+        keys = stages_read(connection, sql)
+        tables = tables if keys is None else tables.of_stages(keys)
     rows = tables.scan(EPOCHS.name)
-    connection.register("live_epochs", rows.live)
-    parts = ["FROM live_epochs"]
-    if rows.sealed is not None:
-        connection.register("sealed_epochs", rows.sealed.dataset())
-        parts.append("FROM sealed_epochs")
-        if (keys := rows.sealed.keys) is not None:
-            connection.register("sealed_stages", pa.table({"stage_key": sorted(keys)}))
-            parts[-1] += " SEMI JOIN sealed_stages USING (stage_key)"
-    connection.execute(f"CREATE VIEW {EPOCHS.name} AS {' UNION ALL '.join(parts)}")
+    _make_epochs(connection, rows.live, rows.sealed, unfold)
     return rows.sealed
 
 
-def _columns_read(connection: "duckdb.DuckDBPyConnection", sql: str) -> set[str] | None:
-    """The columns of epochs that a query reads, maybe some more; None: all of them.
+def _make_epochs(
+    connection: "duckdb.DuckDBPyConnection",
+    live: "pa.Table | ds.Dataset",
+    sealed: "SealedRows | None",
+    unfold: bool,
+) -> None:
+    """Make the view `epochs`, of which DuckDB reads those columns and rows that a query needs."""
+    import pyarrow as pa
 
-    DuckDB is asked for its plan, because the text of a query need not name them: `*`, for example.
-    """
-    import duckdb
-
-    try:
-        plans = connection.execute(f"EXPLAIN (FORMAT json) {sql}").fetchall()
-    except duckdb.Error:  # It is wrong, or a statement without a plan, such as DESCRIBE.
-        return None
-    words = {word for plan in plans for text in plan for word in re.findall(r"\w+", text)}
-    return words & {column.name for column in EPOCHS.columns}
+    connection.register("live_epochs", live)
+    parts = ["FROM live_epochs"]
+    if sealed is not None:
+        connection.register("sealed_epochs", sealed.dataset())
+        parts.append("FROM sealed_epochs")
+        if (keys := sealed.keys) is not None:
+            connection.register("sealed_stages", pa.table({"stage_key": sorted(keys)}))
+            parts[-1] += " SEMI JOIN sealed_stages USING (stage_key)"
+    connection.execute(f"CREATE OR REPLACE VIEW {EPOCHS.name} AS {' UNION ALL '.join(parts)}")
+    if unfold:
+        connection.execute(_UNFOLDED_ALPHAS)
 
 
 def _fetch(

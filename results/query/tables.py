@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Self
 
 from results.query.outcomes import is_newest, outcomes_of
 from results.query.planned import Row, by_age, stage_keys
-from results.query.positions import Space, ops_table, positions_table, space_of
+from results.query.positions import (
+    UNKNOWN,
+    Space,
+    ops_table,
+    positions,
+    positions_table,
+    space_of,
+    unnamed_positions,
+)
 from results.query.reference import reference
 from results.query.views import ALL_ATTEMPTS, OPS
 from results.schema import I16, STR
@@ -120,19 +128,25 @@ class Tables:
         import pyarrow as pa
 
         spaces, distinct = self._spaces, self._distinct_spaces
+        numbers: dict[Space | None, int] = {
+            space: number for number, space in enumerate(distinct) if positions(*space)
+        }
         rows = [
-            {"stage_key": key, "layout": distinct.index(space)} for key, space in spaces.items()
+            {"stage_key": key, "layout": numbers.get(space, UNKNOWN)}
+            for key, space in spaces.items()
         ]
         schema = pa.schema([("stage_key", STR), ("layout", I16)])
-        return pa.Table.from_pylist(rows, schema), positions_table(distinct)
+        named = positions_table(distinct)
+        all_ = pa.concat_tables([named, unnamed_positions(named.schema)])
+        return pa.Table.from_pylist(rows, schema), all_
 
     @property
     def _distinct_spaces(self) -> list[Space]:
-        return sorted(set(self._spaces.values()), key=str)
+        return sorted({space for space in self._spaces.values() if space is not None}, key=str)
 
     @cached_property
-    def _spaces(self) -> dict[str, Space]:
-        """The space of every search, by its key."""
+    def _spaces(self) -> dict[str, Space | None]:
+        """The space of every search, by its key; None: it is not known."""
         of_groups: dict[str, Space | None] = {}  # Thousands of trials differ in seeds only.
         found = {}
         columns = (self.trials[name].to_pylist() for name in ("search_key", "group_id"))
@@ -143,7 +157,7 @@ class Tables:
                 config = self.trials["config_json"][place].as_py()
                 of_groups[group] = space_of(json.loads(config or "[]"))
             found[key] = of_groups[group]
-        return {key: space for key, space in found.items() if space is not None}
+        return found
 
 
 def _with_newest(attempts: "pa.Table") -> "pa.Table":

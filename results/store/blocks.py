@@ -1,27 +1,22 @@
 """Checksums of the blocks of a large file, so that a part of it can be read and still be checked.
 
 A live file is small: it is always read and checked as a whole. A sealed file can be hundreds of
-times larger than the columns that a question needs. So it has a checksum for each 64 KiB, and
-only the blocks with its footer and with these columns are compared.
+times larger than what a question needs. So it has a checksum for each 64 KiB, and whoever reads
+the file compares those blocks that it touches, each of them once.
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import io
+import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from results.errors import DamagedFile
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
 BLOCK = 64 * 1024
 DIGITS = 16
-TAIL = 8
-"""A Parquet file ends with the length of its footer and a mark, of four bytes each."""
 AT_ONCE = 64
-"""Blocks that are read together."""
+"""Blocks that are read together, if a file is checked as a whole."""
 
 
 def block_sums(content: bytes | memoryview) -> list[str]:
@@ -31,73 +26,79 @@ def block_sums(content: bytes | memoryview) -> list[str]:
     return [hashlib.sha256(part).hexdigest()[:DIGITS] for part in parts]
 
 
-def check_blocks(
-    file: "pa.NativeFile",
-    path: Path,
-    num_bytes: int,
-    sums: Sequence[str],
-    columns: Collection[str] | None = None,
-) -> None:
-    """Compare a Parquet file with the checksums of its blocks.
+class CheckedFile(io.RawIOBase):
+    """A file that is never read without being compared with its checksums.
+
+    It can be read even if it is removed meanwhile. One thread reads it at a time.
 
     Args:
-        file: The open file.
-        path: Its path, for the error.
+        path: Where it is.
         num_bytes: Its size when it was written.
         sums: What `block_sums` returned for its content.
-        columns: Check only its footer and what is needed to read these columns; None: all of it.
     Raises:
-        DamagedFile: If it is not what was written.
+        DamagedFile: If it has another size.
+        FileNotFoundError: If it is missing.
     """
-    size = file.size()
-    if size != num_bytes or size < TAIL:
-        raise _damaged(path, f"it has {size} bytes instead of {num_bytes}")
-    if columns is None:
-        _compare(file, path, sums, [(0, size)])
-        return
-    _compare(file, path, sums, [(size - TAIL, size)])
-    footer = size - TAIL - int.from_bytes(file.read_at(TAIL, size - TAIL)[:4], "little")
-    _compare(file, path, sums, [(max(footer, 0), size)])
-    if columns:
-        import pyarrow.parquet as pq
 
-        _compare(file, path, sums, _ranges(pq.ParquetFile(file).metadata, frozenset(columns)))
+    def __init__(self, path: Path, num_bytes: int, sums: Sequence[str]) -> None:
+        self.path = path
+        self.damage: DamagedFile | None = None
+        """What was found when it was read. (DuckDB only passes on the text of an error.)"""
+        self._file = path.open("rb", buffering=0)
+        self._size, self._sums = num_bytes, sums
+        self._is_checked = bytearray(len(sums))
+        self._place = 0
+        size = os.fstat(self._file.fileno()).st_size
+        if size != num_bytes:
+            raise self._damaged(f"it has {size} bytes instead of {num_bytes}")
 
+    def check(self) -> None:
+        """Compare all of it.
 
-def _compare(
-    file: "pa.NativeFile", path: Path, sums: Sequence[str], ranges: Iterable[tuple[int, int]]
-) -> None:
-    wanted = {number for start, end in ranges for number in range(start // BLOCK, -(-end // BLOCK))}
-    for first, count in _runs(sorted(wanted)):
-        found = block_sums(file.read_at(count * BLOCK, first * BLOCK))
-        if found != list(sums[first : first + count]):
-            raise _damaged(path, "its checksums do not match")
+        Raises:
+            DamagedFile: If it is not what was written.
+        """
+        self.seek(0)
+        while self.read(AT_ONCE * BLOCK):
+            pass
 
+    def read(self, size: int = -1) -> bytes:
+        """Read and compare, see `io.RawIOBase.read`."""
+        start = self._place
+        self._place = end = self._size if size < 0 else min(start + size, self._size)
+        first, last = start // BLOCK, -(-end // BLOCK)
+        if all(self._is_checked[first:last]):
+            return self._read(start, end)
+        content = self._read(first * BLOCK, min(last * BLOCK, self._size))
+        if block_sums(content) != list(self._sums[first:last]):
+            raise self._damaged("its checksums do not match")
+        self._is_checked[first:last] = b"\1" * (last - first)
+        return content[start - first * BLOCK : end - first * BLOCK]
 
-def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
-    """The first number and the length of each run of consecutive numbers."""
-    start = 0
-    for place in range(1, len(numbers) + 1):
-        ends = place == len(numbers) or numbers[place] != numbers[place - 1] + 1
-        if ends or place - start == AT_ONCE:
-            yield numbers[start], place - start
-            start = place
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """See `io.RawIOBase.seek`."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}[whence]
+        self._place = base + offset
+        return self._place
 
+    def tell(self) -> int:
+        """See `io.RawIOBase.tell`."""
+        return self._place
 
-def _ranges(footer: "pq.FileMetaData", columns: Collection[str]) -> Iterator[tuple[int, int]]:
-    """Where the bytes of some columns begin and end."""
-    paths = [footer.schema.column(place).path for place in range(footer.num_columns)]
-    places = [place for place, path in enumerate(paths) if path.partition(".")[0] in columns]
-    for number in range(footer.num_row_groups):
-        group = footer.row_group(number)
-        for place in places:
-            chunk = group.column(place)
-            start = chunk.dictionary_page_offset or chunk.data_page_offset
-            yield start, start + chunk.total_compressed_size
+    def readable(self) -> bool:
+        """See `io.RawIOBase.readable`."""
+        return True
 
+    def seekable(self) -> bool:
+        """See `io.RawIOBase.seekable`."""
+        return True
 
-def _damaged(path: Path, reason: str) -> DamagedFile:
-    return DamagedFile(
-        f"{path} is damaged ({reason}): restore it from a copy, or let `fairdarts store check "
-        "--repair` move it away, and run its sweeps again."
-    )
+    def _read(self, start: int, end: int) -> bytes:
+        return os.pread(self._file.fileno(), end - start, start)
+
+    def _damaged(self, reason: str) -> DamagedFile:
+        self.damage = DamagedFile(
+            f"{self.path} is damaged ({reason}): restore it from a copy, or let `fairdarts store "
+            "check --repair` move it away, and run its sweeps again."
+        )
+        return self.damage

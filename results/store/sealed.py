@@ -1,16 +1,17 @@
 """Reads the rows of sealed stages, without those that nobody asked for."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from results.errors import DamagedFile
 from results.schema import SCHEMA
-from results.store.blocks import check_blocks
+from results.store.blocks import CheckedFile
 from results.store.layout import SEALED
-from results.store.manifest import Manifest, SealedFile, newest_manifest
+from results.store.manifest import Manifest, Pack, newest_manifest
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,35 +26,45 @@ READERS = 2
 
 @dataclass(frozen=True)
 class OpenFile:
-    """An open file with rows of a table; it can be read even if it is removed meanwhile."""
+    """An open file with rows of a table."""
 
-    path: Path
-    file: "pa.NativeFile"
-    written: SealedFile
-    keys: frozenset[str]
+    file: CheckedFile
+    keys: Set[str]
     """Rows of these stages count."""
     is_part: bool
     """Whether the file has rows of other stages, too."""
-
-    def check(self, columns: Collection[str] | None) -> None:
-        """Compare its footer and some columns with their checksums; None: all of it."""
-        check_blocks(self.file, self.path, self.written.num_bytes, self.written.sums, columns)
 
     def read(self, table: str, columns: Sequence[str] | None) -> "pa.Table":
         """Read some columns of the rows that count; None: all columns."""
         import pyarrow as pa
         import pyarrow.compute as pc
-        import pyarrow.parquet as pq
 
         from results.store.codec import rows_of
 
-        reader = pq.ParquetFile(self.file)
+        reader = self._reader()
         if not self.is_part:
             return rows_of(reader, table, columns)
         names = None if columns is None else [*columns, *({KEY} - set(columns))]
         rows = rows_of(reader, table, names, self._groups(reader.metadata))
         rows = rows.filter(pc.is_in(rows[KEY], pa.array(sorted(self.keys))))
         return rows if columns is None else rows.select(columns)
+
+    def fragment(self, parquet: "ds.ParquetFileFormat") -> "ds.Fragment":
+        """The row groups that may have rows that count, not read yet."""
+        groups = self._groups(self._reader().metadata) if len(self.keys) <= FEW else None
+        return parquet.make_fragment(self._source, row_groups=groups)
+
+    @cached_property
+    def _source(self) -> "pa.NativeFile":
+        """One for all, because it is what keeps threads apart."""
+        import pyarrow as pa
+
+        return pa.PythonFile(self.file, mode="r")
+
+    def _reader(self) -> "pq.ParquetFile":
+        import pyarrow.parquet as pq
+
+        return pq.ParquetFile(self._source)
 
     def _groups(self, footer: "pq.FileMetaData") -> list[int] | None:
         """Row groups that may have rows of the stages."""
@@ -71,30 +82,28 @@ class OpenFile:
 
 @dataclass(frozen=True)
 class SealedRows:
-    """Rows of a table in open files, not read yet."""
+    """Rows of a table in open files, not read yet. What is read later is checked then."""
 
     table: str
     files: tuple[OpenFile, ...]
 
-    def check(self, columns: Collection[str] | None) -> None:
-        """Compare what is needed for some columns with its checksums; None: for all.
+    def check(self) -> None:
+        """Compare the files as a whole with their checksums.
 
         Raises:
             DamagedFile: If a file is damaged.
         """
-        needed = columns if columns is None else {*columns, KEY}
-        with ThreadPoolExecutor(READERS) as pool:
-            list(pool.map(lambda file: file.check(needed), self.files))
+        for one in self.files:
+            one.file.check()
 
     def read(self, columns: Sequence[str] | None) -> "pa.Table":
-        """Check and read some columns; None: all.
+        """Read some columns; None: all.
 
         Raises:
             DamagedFile: If a file is damaged.
         """
         from results.store.codec import concat
 
-        self.check(columns)
         with ThreadPoolExecutor(READERS) as pool:
             parts = list(pool.map(lambda file: file.read(self.table, columns), self.files))
         return concat(self.table, parts, columns)
@@ -105,8 +114,13 @@ class SealedRows:
         import pyarrow.dataset as ds
 
         parquet = ds.ParquetFileFormat()
-        fragments = [parquet.make_fragment(one.file) for one in self.files]
+        fragments = [one.fragment(parquet) for one in self.files]
         return ds.FileSystemDataset(fragments, SCHEMA[self.table].arrow, parquet)
+
+    @property
+    def damage(self) -> DamagedFile | None:
+        """The damage that an engine has met, if there is any."""
+        return next((one.file.damage for one in self.files if one.file.damage), None)
 
     @property
     def keys(self) -> frozenset[str] | None:
@@ -143,33 +157,29 @@ def sealed_rows(
     Returns:
         None if no file has any.
     Raises:
-        DamagedFile: If a file is missing, or its footer is damaged.
+        DamagedFile: If a file is missing, or has another size.
         FileNotFoundError: If a newer manifest has other files.
     """
-    packs = [
-        (pack, keys)
-        for pack in manifest.packs
-        if table in pack.files
-        if (keys := pack.stages.keys() if names is None else pack.stages.keys() & names)
-    ]
-    if not packs:
-        return None
-    import pyarrow as pa
-
+    wanted = None if names is None else frozenset(names)
     files = []
-    for pack, keys in packs:
-        path = sealed_path(root, table, pack.name)
-        is_part = len(keys) < pack.num_written
-        try:
-            file = pa.OSFile(str(path))
-        except FileNotFoundError:
-            if newest_manifest(root).number > manifest.number:
-                raise
-            raise DamagedFile(
-                f"{path} is missing: restore it from a copy, or let `fairdarts store check "
-                "--repair` note it, and run its sweeps again."
-            ) from None
-        files.append(OpenFile(path, file, pack.files[table], frozenset(keys), is_part))
-    rows = SealedRows(table, tuple(files))
-    rows.check(())
-    return rows
+    for pack in manifest.packs:
+        keys: Set[str] = pack.stages.keys()
+        if wanted is not None and not keys <= wanted:
+            keys &= wanted
+        if table in pack.files and keys:
+            file = _opened(root, manifest, table, pack)
+            files.append(OpenFile(file, keys, is_part=len(keys) < pack.num_written))
+    return SealedRows(table, tuple(files)) if files else None
+
+
+def _opened(root: Path, manifest: Manifest, table: str, pack: Pack) -> CheckedFile:
+    path, written = sealed_path(root, table, pack.name), pack.files[table]
+    try:
+        return CheckedFile(path, written.num_bytes, written.sums)
+    except FileNotFoundError:
+        if newest_manifest(root).number > manifest.number:
+            raise
+        raise DamagedFile(
+            f"{path} is missing: restore it from a copy, or let `fairdarts store check "
+            "--repair` note it, and run its sweeps again."
+        ) from None
