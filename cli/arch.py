@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="List, show, count, draw and export architectures.", no_args_is_help=True)
 
-PICTURE_FORMATS: dict[str, PictureFormat] = {".svg": "svg", ".png": "png"}
+PICTURE_FORMATS: dict[str, PictureFormat] = {".svg": "svg", ".png": "png", ".pdf": "pdf"}
 
 
 class Cells(StrEnum):
@@ -230,7 +230,9 @@ def draw(
     genotype: GenotypeArgument,
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", metavar="FILE", help="The picture: FILE.svg or FILE.png."),
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="The picture: FILE.svg, FILE.png or FILE.pdf."
+        ),
     ],
     cell: Annotated[Cells, typer.Option(help="Which cells to draw.")] = Cells.BOTH,
     store: StoreOption = DEFAULT_STORE,
@@ -250,7 +252,7 @@ def draw(
 
     format_ = PICTURE_FORMATS.get(output.suffix.lower())
     if format_ is None:
-        raise ConfigError(f"--output (={str(output)!r}) must end in .svg or .png.")
+        raise ConfigError(f"--output (={str(output)!r}) must end in .svg, .png or .pdf.")
     check_output(output)
     name, architecture = read_genotype(genotype, store)
     if isinstance(architecture, LayerGenotype) and cell is not Cells.BOTH:

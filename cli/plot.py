@@ -13,6 +13,8 @@ from cli.progress import working
 from cli.tables import WhereOption, chosen
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from results.figures.kind import Kind
     from results.figures.style import PictureFormat
     from results.query.tables import Tables
@@ -66,16 +68,17 @@ def plot(
         fairdarts results plot dominant-skips quickstart -o skips.pdf
     """
     from fairdarts.errors import ConfigError
-    from results.figures.catalog import FIGURES, figure
+    from results.figures.catalog import figure
     from results.figures.kind import Options
 
+    kinds = all_figures()
     if name is None:
-        width = max(map(len, FIGURES))
-        for kind in FIGURES.values():
+        width = max(map(len, kinds))
+        for kind in kinds.values():
             paper = f" ({kind.paper})" if kind.paper else ""
             print(f"{kind.name:<{width}}  {kind.about}{paper}")
         return
-    kind = figure(name)
+    kind = figure(name, kinds)
     picture_file = output or Path(f"{name}.png")
     format_ = FORMATS.get(picture_file.suffix.lower())
     if format_ is None:
@@ -99,6 +102,26 @@ def plot(
     write_output(rows_file, rows.to_csv(index=False).encode())
     write_output(picture_file, picture)
     print(f"wrote {picture_file} and {rows_file}")
+
+
+def all_figures() -> dict[str, "Kind"]:
+    """Every figure by name, also the drawings that only the method can make."""
+    from results.figures import architecture
+    from results.figures.catalog import FIGURES
+
+    return {**FIGURES, "architecture": architecture.kind(_architecture)}
+
+
+def _architecture(genotype_json: str, title: str) -> "Figure":
+    from fairdarts.drawing.cell_drawing import cells_figure
+    from fairdarts.drawing.layer_drawing import layers_figure
+    from fairdarts.genotype.any_genotype import genotype_from_json
+    from fairdarts.genotype.layer_genotype import LayerGenotype
+
+    genotype = genotype_from_json(genotype_json)
+    if isinstance(genotype, LayerGenotype):
+        return layers_figure(genotype, title)
+    return cells_figure(genotype, title)
 
 
 def _tables(

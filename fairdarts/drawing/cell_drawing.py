@@ -1,10 +1,11 @@
-"""Pictures of cells, like Figure 5 of the paper's supplement, as SVG or PNG."""
+"""Pictures of cells, like Figure 5 of the paper's supplement, as SVG, PNG or PDF."""
 
 import functools
 import itertools
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 from matplotlib.path import Path
 
@@ -14,6 +15,7 @@ from fairdarts.drawing.picture import (
     INK,
     INPUT_FILL,
     MARGIN,
+    OPERATION_COLORS,
     OUTPUT_FILL,
     TITLE_HEIGHT,
     TITLE_PT,
@@ -21,10 +23,12 @@ from fairdarts.drawing.picture import (
     add_text,
     add_title,
     picture,
+    saved,
+    styled,
     text_width,
 )
 from fairdarts.genotype.cell_genotype import Genotype
-from fairdarts.spaces import CELL_KINDS, CELL_NAMES, NUM_INPUTS, SKIP
+from fairdarts.spaces import CELL_KINDS, CELL_NAMES, NUM_INPUTS
 from fairdarts.vocabulary import PictureFormat
 
 CELL_GAP = 0.3
@@ -33,9 +37,12 @@ NODE_PT = TITLE_PT
 NODE_ROUNDING = 0.09
 LINE_WIDTH = 1.0
 NODE_FILL = "#dbe7f5"
-FAMILY_COLORS = {SKIP: "#c2410c", "sep": "#1d4f91", "dil": "#0f766e"}
-"""How the name of an operation begins, and the colour of its arrow; the others are pools."""
-POOL_COLOR = "#6b5b73"
+DARK_KIN = {
+    "avg_pool_3x3": "max_pool_3x3",
+    "sep_conv_5x5": "sep_conv_3x3",
+    "dil_conv_5x5": "dil_conv_3x3",
+}
+"""Names of operations with a light colour are written in the dark one of their family."""
 
 
 def draw(
@@ -44,7 +51,20 @@ def draw(
     format: PictureFormat,
     kinds: Sequence[str] = CELL_KINDS,
 ) -> bytes:
-    """The picture of a genotype's cells, one below the other.
+    """The content of a file with a genotype's cells; see `cells_figure`.
+
+    Args:
+        genotype: Raw or pruned.
+        title: Text above the cells.
+        format: Format of the file.
+        kinds: The cells to draw: `normal`, `reduce` or both.
+    """
+    with styled():
+        return saved(cells_figure(genotype, title, kinds), format)
+
+
+def cells_figure(genotype: Genotype, title: str, kinds: Sequence[str] = CELL_KINDS) -> Figure:
+    """The picture of a genotype's cells, one below the other, to be made within `styled`.
 
     Nodes that no input reaches, and operations on them, are grey. In an SVG every node and
     operation has an id, such as `normal-node-0`, `reduce-node-1-isolated` and
@@ -53,10 +73,7 @@ def draw(
     Args:
         genotype: Raw or pruned.
         title: Text above the cells.
-        format: Format of the file.
         kinds: The cells to draw: `normal`, `reduce` or both.
-    Returns:
-        The content of the file.
     """
     num_nodes = NUM_INPUTS + genotype.num_nodes
     name_width = functools.partial(text_width, size_pt=OPERATION_PT)
@@ -80,7 +97,7 @@ def draw(
             _CellPicture(axes, kind, (MARGIN, top), layout, live).draw()
             top -= layout.height + CELL_GAP
 
-    return picture(width, height, format, paint)
+    return picture(width, height, paint)
 
 
 class _CellPicture:
@@ -134,15 +151,12 @@ class _CellPicture:
             *self._point(arrow.label.x, arrow.label.y),
             edge.op,
             OPERATION_PT,
-            color,
+            self._color(DARK_KIN.get(edge.op, edge.op), edge.src),
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
         )
 
     def _color(self, op: str, src: int) -> str:
-        if src in self.isolated:
-            return FADED
-        families = (color for start, color in FAMILY_COLORS.items() if op.startswith(start))
-        return next(families, POOL_COLOR)
+        return FADED if src in self.isolated else OPERATION_COLORS.get(op, INK)
 
     def _path(self, arrow: Arrow) -> Path:
         points = [self._point(*point) for point in arrow.points]
@@ -181,6 +195,7 @@ class _CellPicture:
             va="center_baseline",
             fontsize=NODE_PT,
             color=FADED if isolated else INK,
+            parse_math=True,
         )
 
     def _fill(self, number: int) -> str:

@@ -1,6 +1,6 @@
-"""Pictures of S2 networks, like Figure 6 of the paper, as SVG or PNG.
+"""Pictures of S2 networks, like Figure 6 of the paper, as SVG, PNG or PDF.
 
-Blocks are boxes from left to right: the height shows the expansion, the colour the kernel. The
+Blocks are boxes from left to right: the height shows the expansion, the hue the kernel. The
 names are the paper's: MBE is an inverted bottleneck with residual, IBE is one without, BOTTLE is
 the fixed block without expansion. Channels and size of the features are written below. Lengths are
 in inches.
@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 
 from fairdarts.drawing.picture import (
@@ -18,6 +19,7 @@ from fairdarts.drawing.picture import (
     INK,
     INPUT_FILL,
     MARGIN,
+    OPERATION_COLORS,
     OUTPUT_FILL,
     TITLE_HEIGHT,
     TITLE_PT,
@@ -25,6 +27,8 @@ from fairdarts.drawing.picture import (
     add_text,
     add_title,
     picture,
+    saved,
+    styled,
     text_width,
 )
 from fairdarts.genotype.layer_genotype import LayerGenotype
@@ -41,7 +45,9 @@ SHAPE_HEIGHT = 0.36
 LABEL_PT = 7.5
 SIZE_PT = 6
 LINE_WIDTH = 0.8
-KERNEL_FILLS = {"3": "#dbe7f5", "5": "#a9c8ea", "7": "#f2b98a"}
+FIXED_FILL = "#dbe7f5"
+DARK_EXPANSION = "E6"
+"""Blocks with it have dark colours, on which their names are white."""
 IMAGE_SIZE = 224
 """Height and width of the image to which the sizes of features belong."""
 
@@ -57,16 +63,25 @@ class _Column:
 
 
 def draw_layers(genotype: LayerGenotype, title: str, format: PictureFormat) -> bytes:
-    """The picture of a network of S2.
+    """The content of a file with a network of S2; see `layers_figure`.
+
+    Args:
+        genotype: Raw or pruned.
+        title: Text above the network.
+        format: Format of the file.
+    """
+    with styled():
+        return saved(layers_figure(genotype, title), format)
+
+
+def layers_figure(genotype: LayerGenotype, title: str) -> Figure:
+    """The picture of a network of S2, to be made within `styled`.
 
     In an SVG every box has an id, such as `layer-3-E6K5`, `layer-3-removed` and `stem`.
 
     Args:
         genotype: Raw or pruned.
         title: Text above the network.
-        format: Format of the file.
-    Returns:
-        The content of the file.
     """
     columns = list(_columns(genotype.pruned()))
     tallest = max(_height(column) for column in columns)
@@ -87,7 +102,7 @@ def draw_layers(genotype: LayerGenotype, title: str, format: PictureFormat) -> b
                 shape = column.shape
                 _draw_shape(axes, x, *shape)
 
-    return picture(width, height, format, paint)
+    return picture(width, height, paint)
 
 
 def _columns(genotype: LayerGenotype) -> Iterator[_Column]:
@@ -96,7 +111,7 @@ def _columns(genotype: LayerGenotype) -> Iterator[_Column]:
 
     size = IMAGE_SIZE // 2
     yield fixed("stem", "CONV_K3", INPUT_FILL, (S2.stem_channels, size))
-    yield fixed("first", "BOTTLE_K3", KERNEL_FILLS["3"], (S2.first_channels, size))
+    yield fixed("first", "BOTTLE_K3", FIXED_FILL, (S2.first_channels, size))
     for index, layer in enumerate(genotype.shapes):
         size //= layer.stride
         # The skip is the residual of the first block; a second block is only added to it.
@@ -106,7 +121,7 @@ def _columns(genotype: LayerGenotype) -> Iterator[_Column]:
                 f"layer-{index}-{block}",
                 f"{next(names, 'IBE')}{block.replace('K', '_K').removeprefix('E')}",
                 BOX_HEIGHT + HEIGHT_PER_EXPANSION * int(block[1]),
-                KERNEL_FILLS[block[-1]],
+                OPERATION_COLORS[block],
             )
             for block in genotype.blocks(index)
         )
@@ -126,12 +141,13 @@ def _draw_boxes(axes: Axes, column: _Column, x: float, middle: float) -> list[fl
     centres = []
     for name, label, height, fill in column.boxes:
         removed = fill == FADED_FILL
+        dark = DARK_EXPANSION in name
         corner = (x - BOX_WIDTH / 2, top - height)
         add_box(
             axes, name, corner, (BOX_WIDTH, height), BOX_ROUNDING, LINE_WIDTH, fill, faded=removed
         )
         centres.append(top - height / 2)
-        color = FADED if removed else INK
+        color = FADED if removed else "white" if dark else INK
         add_text(axes, x, centres[-1], label, LABEL_PT, color, rotation=90)
         top -= height + BOX_GAP
     return centres

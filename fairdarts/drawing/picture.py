@@ -5,7 +5,8 @@ are in inches, sizes of text in points.
 """
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import matplotlib
@@ -31,36 +32,63 @@ FADED = "#a8a8a8"
 """Colour of the outline and the text of parts that the network leaves out."""
 FADED_FILL = "#eeeeee"
 INPUT_FILL, OUTPUT_FILL = "#d3e8d0", "#f6e6b8"
+OPERATION_COLORS = {
+    "max_pool_3x3": "#5d4a6b",
+    "avg_pool_3x3": "#cdbdd8",
+    "skip_connect": "#cc4a0a",
+    "sep_conv_3x3": "#123a75",
+    "sep_conv_5x5": "#5f9bdc",
+    "dil_conv_3x3": "#0b7269",
+    "dil_conv_5x5": "#62bfae",
+    "E3K3": "#5f9bdc",
+    "E3K5": "#62bfae",
+    "E3K7": "#e3c27e",
+    "E6K3": "#123a75",
+    "E6K5": "#0b7269",
+    "E6K7": "#6b4400",
+    "skip": "#cc4a0a",
+}
+"""Colour of each operation: those of `results.figures.style`, which this may not import; a test
+compares the two."""
 
 
-def picture(
-    width: float, height: float, format: PictureFormat, paint: Callable[[Axes], None]
-) -> bytes:
-    """The content of a file with one picture.
+def picture(width: float, height: float, paint: Callable[[Axes], None]) -> Figure:
+    """One picture, to be made and saved within `styled`.
 
     Args:
         width: In inches.
         height: In inches.
-        format: Format of the file.
         paint: Draws on axes whose unit is an inch and whose origin is the lower left corner.
     """
+    figure = Figure(figsize=(width, height), facecolor="white")
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height))
+    axes.set_axis_off()
+    paint(axes)
+    return figure
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """The settings of matplotlib in which pictures are made and saved."""
     style = matplotlib.rc_context(
         {
             "font.family": FONT,
             "mathtext.fontset": "dejavusans",
             "svg.fonttype": "none",  # Text stays text: it can be searched and edited.
             "svg.hashsalt": "fairdarts",  # Without it the ids in the file are random.
+            "pdf.fonttype": 42,  # Type 3 fonts are refused by some publishers.
         }
     )
-    with style:  # also around saving, when matplotlib looks up fonts and makes ids
-        figure = Figure(figsize=(width, height), facecolor="white")
-        axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height))
-        axes.set_axis_off()
-        paint(axes)
-        file = io.BytesIO()
-        # With a date no two files would be the same.
-        metadata = {"Date": None} if format == "svg" else {}
-        figure.savefig(file, format=format, dpi=DPI, metadata=metadata)
+    with style:
+        yield
+
+
+def saved(figure: Figure, format: PictureFormat) -> bytes:
+    """The content of a file with a picture."""
+    file = io.BytesIO()
+    # With a date no two files would be the same.
+    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[format]
+    figure.savefig(file, format=format, dpi=DPI, metadata=undated)
     return file.getvalue()
 
 

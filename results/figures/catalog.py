@@ -1,5 +1,7 @@
 """Every figure by name."""
 
+from collections.abc import Mapping
+
 from results.errors import QueryError
 from results.figures import (
     accuracy_cost,
@@ -33,12 +35,15 @@ FIGURES: dict[str, Kind] = {
 """In the order in which a newcomer looks at them: the search, then what came of it, then cost."""
 
 
-def figure(name: str) -> Kind:
+def figure(name: str, kinds: Mapping[str, Kind] = FIGURES) -> Kind:
     """Find a figure.
 
+    Args:
+        name: Its name.
+        kinds: Where to look.
     Raises:
         QueryError: If there is none of this name.
     """
-    if name not in FIGURES:
-        raise QueryError(f"figure (={name!r}) must be one of {', '.join(FIGURES)}.")
-    return FIGURES[name]
+    if name not in kinds:
+        raise QueryError(f"figure (={name!r}) must be one of {', '.join(kinds)}.")
+    return kinds[name]

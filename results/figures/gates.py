@@ -36,7 +36,6 @@ MAX_HEATMAPS = 12
 """More heatmaps than this are too many to compare."""
 ROW_IN = 0.16
 VALUE_PT = 5.5
-MARK = "#d4500f"
 HOW_TO_READ = (
     "Framed: in the genotype; dashed: derived, then pruned. Darkest: a gate of 1, or the highest "
     "softmax."
@@ -138,6 +137,7 @@ def _paint_heatmap(axes: "Axes", rows: "pd.DataFrame", width: float, named: bool
     axes.tick_params(length=0, pad=1)
     axes.set_xticks([place + 0.5 for place in range(len(edges))], [e.split()[-1] for e in edges])
     axes.set_yticks([place + 0.5 for place in range(len(names))], names if named else [])
+    mark = OPERATION_COLORS["skip_connect"]
     size = min(VALUE_PT + 1.5, width / len(edges) * 72 / (3.4 * 0.6))
     for row in rows.to_dict("records"):
         x, y, gate = edges.index(row["edge"]), names.index(row["operation"]), row["gate"]
@@ -152,7 +152,14 @@ def _paint_heatmap(axes: "Axes", rows: "pd.DataFrame", width: float, named: bool
                 color="white" if gate > 0.6 * highest else "#222222",
             )
         if row["derived"]:
-            frame = Rectangle((x + 0.06, y + 0.06), 0.88, 0.88, fill=False, ec=MARK, lw=1.3)
+            frame = Rectangle(
+                (x + 0.06, y + 0.06),
+                0.88,
+                0.88,
+                fill=False,
+                ec=mark,
+                lw=1.3,
+            )
             frame.set_linestyle("-" if row["derived"] == "kept" else (0, (2, 1.2)))
             axes.add_patch(frame)
 

@@ -30,7 +30,7 @@ QUIET = "#8a8a8a"
 OPERATION_COLORS = {
     "max_pool_3x3": "#5d4a6b",
     "avg_pool_3x3": "#cdbdd8",
-    "skip_connect": "#d4500f",
+    "skip_connect": "#cc4a0a",
     "sep_conv_3x3": "#123a75",
     "sep_conv_5x5": "#5f9bdc",
     "dil_conv_3x3": "#0b7269",
@@ -41,10 +41,11 @@ OPERATION_COLORS = {
     "E6K3": "#123a75",
     "E6K5": "#0b7269",
     "E6K7": "#6b4400",
-    "skip": "#d4500f",
+    "skip": "#cc4a0a",
 }
-"""Colour of each operation, in every figure and in drawings of networks. Families share a hue; all
-differ in lightness, so that they can be told apart in grey and by the colour-blind."""
+"""Colour of each operation, in every figure and, repeated in `fairdarts.drawing`, in drawings of
+networks. Families share a hue; all differ in lightness, so that they can be told apart in grey and
+by the colour-blind."""
 
 OPERATION_LINES = {
     "max_pool_3x3": (0, (1, 1)),
