@@ -14,7 +14,7 @@ from results.figures.panels import (
     text_width,
 )
 from results.figures.places import places
-from results.figures.searches import MAX_GROUPS, NOTE, searches
+from results.figures.searches import MAX_GROUPS, NOTE, num_of, reaching, searches
 from results.figures.style import OPERATION_COLORS, PAGE_IN, SKIPS, legend_of, operation_line
 
 if TYPE_CHECKING:
@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 GATES = """
     SELECT group_number, any_value(group_label) AS group_label, cell, edge, position,
         any_value(operation) AS operation, epoch, count(*) AS num_searches,
+        any_value(num_begun) AS num_begun,
         avg(gate) AS mean_gate, min(gate) AS min_gate, max(gate) AS max_gate
     FROM (
-        SELECT group_number, group_label, epoch, unnest(gates) AS gate,
+        SELECT group_number, group_label, num_begun, epoch, unnest(gates) AS gate,
             CAST(generate_subscripts(gates, 1) - 1 AS SMALLINT) AS position
         FROM epochs JOIN searches ON search_key = stage_key
-        WHERE kind = 'search' AND len(gates) > 0
+        WHERE kind = 'search' AND len(gates) > 0 AND epoch <= last_epoch
     ) JOIN places USING (group_number, position)
     GROUP BY group_number, cell, edge, position, epoch
     ORDER BY group_number, position, epoch
@@ -48,6 +49,7 @@ def data(tables: "Tables", options: Options) -> "pd.DataFrame":
 
     most = MAX_WITH_ALL_EDGES if options.edge is None else MAX_GROUPS
     found, note = searches(tables, options, most)
+    found = reaching(tables, found)
     beside = {"searches": arrow(found), "places": arrow(places(found, options.edge))}
     rows = to_pandas(query(tables, GATES, beside=beside))
     if rows.empty:
@@ -59,9 +61,8 @@ def data(tables: "Tables", options: Options) -> "pd.DataFrame":
 def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
     """Means over seeds as lines; the band goes from the lowest to the highest seed."""
     groups = [group for _, group in rows.groupby("group_number")]
-    titles = [
-        f"{group['group_label'].iloc[0]} (n = {group['num_searches'].max()})" for group in groups
-    ]
+    titles = [str(group["group_label"].iloc[0]) for group in groups]
+    counts = [num_of(group["num_searches"].max(), group["num_begun"].max()) for group in groups]
     operations = [name for name in OPERATION_COLORS if name in set(rows["operation"])]
     note = rows.attrs.get(NOTE, "")
     if rows["num_searches"].max() > 1:
@@ -69,12 +70,13 @@ def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
         what = " of skip connections" if options.edge is None else ""
         bands = f"Lines: means of n searches; bands{what}: from lowest to highest."
         note = f"{bands} {note}".strip()
+    endings = [f", {_edge_title(rows['edge'].iloc[0])}{count}" for count in counts]
     scales = epoch_scale(rows["epoch"]), _gate_scale(rows)
     if options.edge is None:
         figure, blocks = small_multiples(
             [
-                Block([_edge_title(edge) for edge in group["edge"].unique()], title)
-                for title, group in zip(titles, groups, strict=True)
+                Block([_edge_title(edge) for edge in group["edge"].unique()], title + count)
+                for title, count, group in zip(titles, counts, groups, strict=True)
             ],
             7,
             0.72,
@@ -85,7 +87,7 @@ def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
     elif len(groups) == 1:
         right = text_width(operations) + 0.25
         figure, blocks = small_multiples(
-            [Block([f"{titles[0]}, {_edge_title(rows['edge'].iloc[0])}"])],
+            [Block(titles, endings=endings)],
             1,
             2.4,
             *scales,
@@ -95,7 +97,7 @@ def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
         )
     else:
         figure, (panels,) = small_multiples(
-            [Block([f"{title}, {_edge_title(rows['edge'].iloc[0])}" for title in titles])],
+            [Block(titles, endings=endings)],
             2 if len(groups) <= 4 else 4,
             1.6 if len(groups) <= 4 else 1.0,
             *scales,
@@ -126,8 +128,6 @@ def _paint_edge(
 ) -> list[tuple[float, str, str]]:
     """Paint the operations of an edge; return where their lines end, for labels."""
     ends = []
-    # Where few searches are left, their mean would jump.
-    rows = rows[rows["num_searches"] >= rows["num_searches"].max() / 2]
     for operation, line in rows.groupby("operation", sort=False):
         how = operation_line(str(operation))
         epochs = line["epoch"].to_numpy(float)

@@ -14,7 +14,7 @@ from results.figures.panels import (
     text_width,
 )
 from results.figures.places import FINAL
-from results.figures.searches import searches
+from results.figures.searches import reaching, searches
 from results.figures.style import COLUMN_IN, GROUP_COLORS
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ COUNTS = f"""
     SELECT group_label, zero_one_weight, search_seed, search_key, epoch, num_dominant,
         num_dominant_skip
     FROM epochs JOIN searches ON search_key = stage_key JOIN ({FINAL}) USING (search_key, epoch)
-    WHERE kind = 'search' AND relaxation = 'sigmoid' AND zero_one_weight IS NOT NULL
+    WHERE kind = 'search'
     ORDER BY group_number, zero_one_weight, search_seed, search_key
 """  # noqa: S608 (made of constants)
 MAX_SERIES = 6
@@ -39,12 +39,14 @@ def data(tables: "Tables", options: Options) -> "pd.DataFrame":
     from results.query.sql import arrow, query
 
     found, _ = searches(tables, options, max_groups=len(tables.planned))
-    rows = to_pandas(query(tables, COUNTS, beside={"searches": arrow(found)}))
-    if rows.empty:
+    found = found[(found["relaxation"] == "sigmoid") & found["zero_one_weight"].notna()]
+    if found.empty:
         raise QueryError(
-            "these trials have no epoch of a search with sigmoid gates yet, so there is nothing to "
-            "draw: with softmax gates the number of dominant operations is always the same."
+            "these trials have no search with sigmoid gates, so there is nothing to draw: with "
+            "softmax gates the number of dominant operations is always the same."
         )
+    found = reaching(tables, found, alike=True)
+    rows = to_pandas(query(tables, COUNTS, beside={"searches": arrow(found)}))
     rows.insert(0, "series", rows["group_label"].map(_without_weight))
     return rows
 
@@ -58,12 +60,13 @@ def _without_weight(label: str) -> str:
 def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
     """Searches as points, their mean as a line."""
     series = list(rows.groupby("series", sort=False))[:MAX_SERIES]
-    labels = [fitting(str(name), 1.0, 3) for name, _ in series]
+    labels = [fitting(str(name), 1.0, 3 if len(series) <= 3 else 1) for name, _ in series]
+    left_out = rows["series"].nunique() - len(series)
+    rows = rows[rows["series"].isin([name for name, _ in series])]
     weights = rows["zero_one_weight"]
     span = float(weights.max() - weights.min())
     margin = 0.05 * span or 1.0
     whole = bool((weights % 1 == 0).all())
-    left_out = rows["series"].nunique() - len(series)
     figure, ((axes,),) = small_multiples(
         [Block([""])],
         1,

@@ -6,7 +6,7 @@ from results.errors import QueryError
 from results.figures.kind import Kind, Options
 from results.figures.panels import Block, count_scale, epoch_scale, small_multiples
 from results.figures.places import cell_name, places_of
-from results.figures.searches import NOTE, searches
+from results.figures.searches import NOTE, num_of, reaching, searches
 from results.figures.style import OPERATION_COLORS, legend_of, operation_color
 from results.query.dominance import dominant
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 GATES = """
     SELECT group_number, epoch, gates
     FROM epochs JOIN searches ON search_key = stage_key
-    WHERE kind = 'search' AND len(gates) > 0
+    WHERE kind = 'search' AND len(gates) > 0 AND epoch <= last_epoch
 """
 
 
@@ -33,6 +33,7 @@ def data(tables: "Tables", options: Options) -> "pd.DataFrame":
     from results.query.sql import arrow, query
 
     found, note = searches(tables, options)
+    found = reaching(tables, found)
     stored = query(tables, GATES, beside={"searches": arrow(found)})
     parts = [pd.DataFrame()]
     for number, group in found.groupby("group_number"):
@@ -70,6 +71,7 @@ def _counts(stored: "pa.Table", group: "pd.Series[Any]") -> "pd.DataFrame":
             "operation": operation,
             "epoch": reached,
             "num_searches": num_searches[reached],
+            "num_begun": group["num_begun"],
             "mean_num_dominant": sums[reached] / num_searches[reached],
         }
         parts.append(pd.DataFrame(rows))
@@ -79,15 +81,16 @@ def _counts(stored: "pa.Table", group: "pd.Series[Any]") -> "pd.DataFrame":
 def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
     """A panel for each group and cell; all with the same axes, so that heights can be compared."""
     panels = list(rows.groupby(["group_number", "cell"]))
-    titles = [
-        f"{rows['group_label'].iloc[0]}, {cell_name(cell)} (n = {rows['num_searches'].max()})"
-        for (_, cell), rows in panels
+    titles = [str(of_panel["group_label"].iloc[0]) for _, of_panel in panels]
+    endings = [
+        f", {cell_name(cell)}" + num_of(of_panel["num_searches"].max(), of_panel["num_begun"].max())
+        for (_, cell), of_panel in panels
     ]
     operations = [name for name in OPERATION_COLORS if name in set(rows["operation"])]
     columns = 2 if len(panels) <= 6 else 4
     highest = rows.groupby(["group_number", "cell", "epoch"])["mean_num_dominant"].sum().max()
     figure, (all_axes,) = small_multiples(
-        [Block(titles)],
+        [Block(titles, endings=endings)],
         columns,
         1.3 if columns == 2 else 0.9,
         epoch_scale(rows["epoch"]),
@@ -102,11 +105,8 @@ def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
 
 def _paint_panel(axes: "Axes", rows: "pd.DataFrame") -> None:
     heights = rows.pivot_table(index="epoch", columns="operation", values="mean_num_dominant")
-    # Where few searches are left, their mean would jump.
-    num_searches = rows.groupby("epoch")["num_searches"].max()
-    heights = heights[num_searches >= num_searches.max() / 2]
     names = [name for name in OPERATION_COLORS if name in heights.columns]
-    epochs = heights.index.to_numpy(dtype=float)
+    epochs = list(heights.index)
     if len(epochs) == 1:  # A search that has only begun: a bar instead of an area.
         epochs = [epochs[0] - 0.3, epochs[0] + 0.3]
         heights = heights.iloc[[0, 0]]

@@ -13,7 +13,7 @@ from results.figures.panels import (
     small_multiples,
     text_width,
 )
-from results.figures.searches import NOTE, searches
+from results.figures.searches import NOTE, reaching, searches
 from results.figures.style import COLUMN_IN, GROUP_COLORS
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ def data(tables: "Tables", options: Options) -> "pd.DataFrame":
     rows = to_pandas(query(tables, OF_SEARCHES, beside={"searches": arrow(found)}))
     if rows.empty:
         raise QueryError("these trials have no epoch of a search yet, so there is nothing to draw.")
+    averaged = reaching(tables, found).set_index("search_key")["last_epoch"]
+    rows["averaged"] = rows["epoch"] <= rows["search_key"].map(averaged).fillna(-1)
     rows.attrs[NOTE] = note
     return rows
 
@@ -52,23 +54,24 @@ def data(tables: "Tables", options: Options) -> "pd.DataFrame":
 def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
     """Runs as thin lines, the mean of each group as a thick one."""
     groups = list(rows.groupby("group_number"))
-    titles = [
-        f"{group['group_label'].iloc[0]} (n = {group['search_key'].nunique()})"
-        for _, group in groups
-    ]
+    labels = [str(group["group_label"].iloc[0]) for _, group in groups]
+    counts = [f" (n = {group['search_key'].nunique()})" for _, group in groups]
     together = len(groups) <= MAX_TOGETHER
     note = rows.attrs.get(NOTE, "")
     x = epoch_scale(rows["epoch"])
     y = count_scale("dominant skip connections", rows["num_dominant_skip"].max())
     if together:
-        titles = [fitting(title, 1.1, 3) for title in titles]
+        titles = [fitting(label, 1.1, 3, ending=n) for label, n in zip(labels, counts, strict=True)]
         right = text_width(titles) + 0.25
         figure, ((axes,),) = small_multiples(
             [Block([""])], 1, 1.7, x, y, width=COLUMN_IN, right=right, note=note
         )
         panels = [axes] * len(groups)
     else:
-        figure, (panels,) = small_multiples([Block(titles)], 5, 0.85, x, y, note=note)
+        titles = labels
+        figure, (panels,) = small_multiples(
+            [Block(labels, endings=counts)], 5, 0.85, x, y, note=note
+        )
     ends = []
     for place, (axes, (_, group)) in enumerate(zip(panels, groups, strict=True)):
         color = GROUP_COLORS[place if together else 0]
@@ -81,9 +84,8 @@ def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
 
 def _paint_group(axes: "Axes", group: "pd.DataFrame", color: str) -> "pd.Series[float]":
     of_epochs = group.groupby("epoch")["num_dominant_skip"]
-    # Where few runs are left, their mean would jump.
     num_runs = group["search_key"].nunique()
-    mean = of_epochs.mean()[of_epochs.size() >= num_runs / 2]
+    mean: pd.Series[float] = group[group["averaged"]].groupby("epoch")["num_dominant_skip"].mean()
     if num_runs > MAX_LINES:
         low, high = of_epochs.quantile(0.05), of_epochs.quantile(0.95)
         axes.fill_between(mean.index, low, high, color=color, alpha=0.25, lw=0)
@@ -91,7 +93,15 @@ def _paint_group(axes: "Axes", group: "pd.DataFrame", color: str) -> "pd.Series[
         for _, run in group.groupby("search_key"):
             axes.plot(run["epoch"], run["num_dominant_skip"], color=color, lw=0.6, alpha=0.5)
     # A search that has only begun is a point, not a line.
-    axes.plot(mean.index, mean, color=color, lw=2, marker="o" if len(mean) == 1 else "", ms=3)
+    axes.plot(
+        mean.index,
+        mean,
+        color=color,
+        lw=2,
+        marker="o" if len(mean) == 1 else "",
+        ms=3,
+        clip_on=False,
+    )
     return mean
 
 

@@ -1,12 +1,12 @@
 """The figure `gate-histogram`: how the final gates of all searches of a group are spread."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from results.errors import QueryError
 from results.figures.kind import Kind, Options
 from results.figures.panels import Block, Scale, small_multiples
 from results.figures.places import FINAL
-from results.figures.searches import NOTE, searches
+from results.figures.searches import NOTE, num_of, reaching, searches
 from results.figures.style import GROUP_COLORS
 
 if TYPE_CHECKING:
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 NUM_BINS = 20
 COUNTS = f"""
     SELECT group_number, any_value(group_label) AS group_label,
-        any_value(zero_one_weight) AS zero_one_weight,
+        any_value(zero_one_weight) AS zero_one_weight, any_value(num_begun) AS num_begun,
         count(DISTINCT search_key) AS num_searches, bin / {NUM_BINS} AS gate_from,
         (bin + 1) / {NUM_BINS} AS gate_to, count(*) AS num_gates
     FROM (
-        SELECT group_number, group_label, zero_one_weight, search_key,
+        SELECT group_number, group_label, zero_one_weight, num_begun, search_key,
             least(floor(unnest(gates) * {NUM_BINS}), {NUM_BINS - 1}) AS bin
         FROM epochs JOIN searches ON search_key = stage_key
             JOIN ({FINAL}) USING (search_key, epoch)
@@ -39,6 +39,7 @@ def data(tables: "Tables", options: Options) -> "pd.DataFrame":
     from results.query.sql import arrow, query
 
     found, note = searches(tables, options)
+    found = reaching(tables, found)
     rows = to_pandas(query(tables, COUNTS, beside={"searches": arrow(found)}))
     if rows.empty:
         raise QueryError("these trials have no epoch of a search yet, so there is nothing to draw.")
@@ -52,10 +53,11 @@ def data(tables: "Tables", options: Options) -> "pd.DataFrame":
 def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
     """A panel for each group, so that those with and without the loss stand side by side."""
     groups = [group for _, group in rows.groupby("group_number")]
-    titles = [_title(group) for group in groups]
+    titles = [str(group["group_label"].iloc[0]) for group in groups]
+    endings = [_ending(group.iloc[0]) for group in groups]
     columns = 2 if len(groups) <= 4 else 4
     figure, (panels,) = small_multiples(
-        [Block(titles)],
+        [Block(titles, endings=endings)],
         columns,
         1.3 if columns == 2 else 0.9,
         Scale("gate at the end of the search", 0, 1),
@@ -75,11 +77,12 @@ def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
     return figure
 
 
-def _title(group: "pd.DataFrame") -> str:
-    first = group.iloc[0]
+def _ending(first: "pd.Series[Any]") -> str:
     weight = first["zero_one_weight"]
-    named = "" if weight is None or "zero_one" in first["group_label"] else f", w = {weight:g}"
-    return f"{first['group_label']}{named} (n = {first['num_searches']})"
+    named = weight is None or "zero_one_weight" in first["group_label"]
+    return ("" if named else f", w = {weight:g}") + num_of(
+        first["num_searches"], first["num_begun"]
+    )
 
 
 KIND = Kind(

@@ -1,6 +1,6 @@
 """The figure `gates`: what the gates of one search of each group were in the end, as a heatmap."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from results.errors import QueryError
 from results.figures.kind import Kind, Options
@@ -97,7 +97,9 @@ def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
     figure = Figure(figsize=(PAGE_IN, total), facecolor="white")
     top = total
     for group, height in zip(groups, heights, strict=True):
-        title = fitting(_title(group), PAGE_IN - 0.2, 1, FONT_PT)
+        first = group.iloc[0]
+        label = str(first["group_label"])
+        title = fitting(label, PAGE_IN - 0.2, 1, FONT_PT, ending=_ending(first))
         figure.text(0.05 / PAGE_IN, (top - 0.04) / total, title, va="top", weight="bold")
         cells = list(group.groupby("cell", sort=False))
         width = (PAGE_IN - left - 0.1 - 0.15 * (len(cells) - 1)) / len(cells)
@@ -113,10 +115,9 @@ def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
     return figure
 
 
-def _title(group: "pd.DataFrame") -> str:
-    first = group.iloc[0]
+def _ending(first: "pd.Series[Any]") -> str:
     others = f" of {first['num_searches']} searches" if first["num_searches"] > 1 else ""
-    return f"{first['group_label']}, seed {first['search_seed']}{others}, epoch {first['epoch']}"
+    return f", seed {first['search_seed']}{others}, epoch {first['epoch']}"
 
 
 def _paint_heatmap(axes: "Axes", rows: "pd.DataFrame", width: float, named: bool) -> None:

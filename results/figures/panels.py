@@ -4,9 +4,11 @@ All margins are given in inches, because all sizes of text are. That keeps panel
 groups as large as those of 40, and takes none of the time of matplotlib's own layouts.
 """
 
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from results.figures.style import FONT_PT, INK, PAGE_IN, SMALL_PT
@@ -24,6 +26,7 @@ GAP_IN = 0.16
 LINE_IN = 0.13
 """Height of a line of text."""
 LEGEND_IN = 0.2
+_SECTION = re.compile(r"\b(?:search|data|retrain)\.(?=\w+=)")
 CHARACTER_EM = 0.57
 """Mean width of a character of the font, in its size."""
 
@@ -35,6 +38,8 @@ class Block:
     titles: Sequence[str]
     """Of its panels, in rows from left to right."""
     title: str = ""
+    endings: Sequence[str] = ()
+    """What titles of panels end in, also when they have to be cut."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,13 @@ def small_multiples(
     from matplotlib.figure import Figure
 
     panel_width = (width - LEFT_IN - right - GAP_IN * (columns - 1)) / columns
-    titles = [[fitting(title, panel_width, 3) for title in block.titles] for block in blocks]
+    titles = [
+        [
+            fitting(title, panel_width, 3, ending=ending)
+            for title, ending in zip_longest(block.titles, block.endings, fillvalue="")
+        ]
+        for block in blocks
+    ]
     num_lines = max(
         (title.count("\n") + 1 for some in titles for title in some if title), default=0
     )
@@ -166,11 +177,29 @@ def size_in(axes: "Axes") -> tuple[float, float]:
     return axes.bbox.width / dpi, axes.bbox.height / dpi
 
 
-def fitting(text: str, width: float, num_lines: int = 1, size_pt: float = SMALL_PT) -> str:
-    """Break a text into lines of some width in inches, and cut what needs more lines."""
+def fitting(
+    text: str, width: float, num_lines: int = 1, size_pt: float = SMALL_PT, ending: str = ""
+) -> str:
+    """Break a text into lines of some width in inches, and cut what needs more lines.
+
+    Args:
+        text: Any text; settings in it lose the name of their section.
+        width: In inches.
+        num_lines: The most lines.
+        size_pt: Of the letters.
+        ending: Stands behind the text, whole.
+    """
     characters = max(4, int(width * 72 / (size_pt * CHARACTER_EM)))
-    lines = textwrap.wrap(clean_text(text), characters, max_lines=num_lines, placeholder="…")
-    return "\n".join(lines)
+    text = _SECTION.sub("", clean_text(text))
+    whole = textwrap.wrap(text + ending.replace(" ", "\N{NO-BREAK SPACE}"), characters)
+    if len(whole) <= num_lines:
+        return "\n".join(whole)
+    if num_lines == 1:
+        characters = max(4, characters - len(ending))
+        return "".join(textwrap.wrap(text, characters, max_lines=1, placeholder="…")) + ending
+    body = num_lines - bool(ending)
+    lines = textwrap.wrap(text, characters, max_lines=body, placeholder="…")
+    return "\n".join([*lines, ending.lstrip(", ")] if ending else lines)
 
 
 def text_width(texts: Iterable[str], size_pt: float = SMALL_PT) -> float:
@@ -201,7 +230,14 @@ def label_ends(axes: "Axes", ends: Sequence[tuple[float, str, str]]) -> None:
             va="center",
             size=SMALL_PT,
             # Text in a light colour could not be read.
-            arrowprops={"arrowstyle": "-", "lw": 1.2, "color": color, "shrinkA": 1, "shrinkB": 1},
+            arrowprops={
+                "arrowstyle": "-",
+                "lw": 1.2,
+                "color": color,
+                "shrinkA": 1,
+                "shrinkB": 1,
+                "relpos": (0, 0.5),
+            },
             annotation_clip=False,
         )
 

@@ -115,6 +115,45 @@ def _trials(tables: "Tables", options: Options) -> Sequence["Row"]:
     return chosen
 
 
+LASTS = """
+    SELECT search_key, max(epoch) AS last_epoch FROM epochs JOIN searches ON search_key = stage_key
+    WHERE kind = 'search' GROUP BY search_key
+"""
+
+
+def reaching(tables: "Tables", found: "pd.DataFrame", alike: bool = False) -> "pd.DataFrame":
+    """The searches that got far enough to be averaged, so that no mean jumps where some ended.
+
+    Args:
+        tables: Where the epochs are.
+        found: What `searches` returns.
+        alike: Hold all groups to the same epoch, because they are compared at it.
+    Returns:
+        Of each group the searches that reached the last epoch that half of them reached, with
+        `last_epoch`, which is that one, and `num_begun`, the searches of the group that have an
+        epoch at all.
+    Raises:
+        QueryError: If there is none.
+    """
+    from results.query.sql import arrow, query
+
+    lasts = query(tables, LASTS, beside={"searches": arrow(found)}).to_pandas()
+    begun = found.merge(lasts, on="search_key")
+    if begun.empty:
+        raise QueryError("these trials have no epoch of a search yet, so there is nothing to draw.")
+    groups = begun.groupby([0] * len(begun) if alike else "group_number")["last_epoch"]
+    half = groups.transform(lambda last: last.sort_values().iloc[len(last) // 2])
+    sizes = begun.groupby("group_number")["search_key"].transform("size")
+    begun = begun.assign(num_begun=sizes, reached=begun["last_epoch"] >= half, last_epoch=half)
+    return begun[begun["reached"]].drop(columns="reached")
+
+
+def num_of(num_searches: int, num_begun: int) -> str:
+    """How many searches a mean is of."""
+    less = f" of {num_begun}" if num_searches < num_begun else ""
+    return f" (n = {num_searches}{less})"
+
+
 def only_trial(tables: "Tables", options: Options) -> "Tables":
     """The one trial that the options name; all, if they name none.
 
