@@ -25,6 +25,8 @@ from results.store.store import Store
 
 ANSWER_WITHIN_S = 120.0
 """A node starts a process for this and imports torch."""
+DEATH_WITHIN_S = 30.0
+"""In less, Ray notices that a node has died."""
 MAX_CLOCK_S = 30.0
 """More than this between two clocks makes times in the tables hard to read."""
 SAME_BITS = ("torch", "numpy")
@@ -81,13 +83,17 @@ def check_nodes(store: Store, trials: list[TrialSpec]) -> Examined:
     began = time.time()
     with _marked(store) as mark:
         answers = {
-            f"{node['NodeManagerHostname']} (node {node['NodeID'][:8]})": ask.options(
+            node["NodeID"]: ask.options(
                 scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
             ).remote(str(store.root), mark, _data_of(trials), int(node["Resources"].get("GPU", 0)))
             for node in alive
         }
         until = time.monotonic() + ANSWER_WITHIN_S
-        found = {name: _answer(reference, until) for name, reference in answers.items()}
+        found: dict[str, Any] = {}
+        for node in alive:
+            answer = _answer(node["NodeID"], answers[node["NodeID"]], until)
+            if answer is not None:
+                found[f"{node['NodeManagerHostname']} (node {node['NodeID'][:8]})"] = answer
     nodes = {name: said for name, said in found.items() if isinstance(said, Node)}
     faults = [f"{name}: {said}" for name, said in found.items() if isinstance(said, str)]
     faults += [f"{name}: {node.fault}" for name, node in nodes.items() if node.fault]
@@ -136,15 +142,30 @@ def _marked(store: Store) -> Iterator[str]:
         path.unlink(missing_ok=True)
 
 
-def _answer(reference: Any, until: float) -> Any:
+def _answer(node_id: str, reference: Any, until: float) -> Any:
+    """What a node says, or why it says nothing; None if it has died: nothing will start there."""
     import ray
 
     try:
         return ray.get(reference, timeout=max(0.0, until - time.monotonic()))
     except ray.exceptions.GetTimeoutError:
-        return f"it did not answer within {ANSWER_WITHIN_S:.0f} s"
+        fault = f"it did not answer within {ANSWER_WITHIN_S:.0f} s"
     except ray.exceptions.RayError as error:
-        return f"no process starts there ({first_line(error)})"
+        fault = f"no process starts there ({first_line(error)})"
+    return None if _dies(node_id) else fault
+
+
+def _dies(node_id: str) -> bool:
+    """Whether a node leaves the cluster; Ray notices within seconds."""
+    import ray
+
+    until = time.monotonic() + DEATH_WITHIN_S
+    while time.monotonic() < until:
+        nodes = ray.nodes()  # type: ignore[no-untyped-call]
+        if not any(node["Alive"] and node["NodeID"] == node_id for node in nodes):
+            return True
+        time.sleep(1.0)
+    return False
 
 
 def _data_of(trials: list[TrialSpec]) -> list[dict[str, Any]]:

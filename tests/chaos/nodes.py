@@ -1,5 +1,6 @@
 """A Ray cluster on this machine, of processes that `ray start` starts, as on several machines."""
 
+import itertools
 import socket
 import subprocess
 import sys
@@ -17,6 +18,7 @@ ANY_PORTS = (
     "--disable-usage-stats",
 )
 """Several nodes share one machine."""
+STARTED = "Ray runtime started."
 
 
 class Nodes:
@@ -29,13 +31,13 @@ class Nodes:
 
     def __init__(self, processes: Processes, number: int) -> None:
         self._processes = processes
+        self._numbers = itertools.count()
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         self.address = f"127.0.0.1:{port}"
         self._head = self._start(
             "--head", f"--port={port}", "--num-cpus=0", "--include-dashboard=false"
         )
-        wait_until(self._answers, "the head", LONG_S)
         self._nodes = [self._new_node() for _ in range(number)]
         self._dying: list[psutil.Process] = []
 
@@ -73,22 +75,20 @@ class Nodes:
         return self._start(f"--address={self.address}", "--num-cpus=1")
 
     def _start(self, *arguments: str) -> "subprocess.Popen[bytes]":
-        with self._processes.output.with_name("ray.txt").open("ab") as output:
-            return subprocess.Popen(
+        said = self._processes.output.with_name(f"ray{next(self._numbers)}.txt")
+        with said.open("wb") as output:
+            process = subprocess.Popen(
                 [*RAY, "start", "--block", *ANY_PORTS, *arguments],
                 env=self._processes.env,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-
-    def _answers(self) -> bool:
-        host, _, port = self.address.rpartition(":")
-        try:
-            socket.create_connection((host, int(port)), timeout=1).close()
-        except OSError:
-            return False
-        return True
+        wait_until(
+            lambda: STARTED in said.read_text() or process.poll() is not None, "a node", LONG_S
+        )
+        assert process.poll() is None, said.read_text()
+        return process
 
 
 def _family(node: "subprocess.Popen[bytes]") -> list[psutil.Process]:

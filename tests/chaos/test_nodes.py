@@ -10,7 +10,10 @@ import pytest
 from attacked import Undisturbed, assert_as_if_nothing_had_happened, submitted
 from kills import Attack
 from nodes import Nodes
-from processes import Processes
+from processes import LONG_S, Processes, num_epochs
+from tiny_sweeps import wait_until
+
+from orchestrate.running.status import count, sweep_status
 
 NUM_NODES = 2
 
@@ -58,3 +61,26 @@ def test_a_sweep_outlives_the_nodes_that_it_runs_on(
     nodes.stop()
     processes.assert_none_left()
     print(f"{kills.total()} kills {dict(kills)} in {number} sweeps of {len(three.trials)} trials")
+
+
+@pytest.mark.slow
+def test_a_run_whose_cluster_loses_its_head_says_so_and_the_next_one_continues(
+    tmp_path: Path, three: Undisturbed, processes: Processes, nodes: Nodes
+) -> None:
+    store = submitted(tmp_path / "store", three.trials)
+    driver = processes.driver(store)
+    wait_until(lambda: num_epochs(store) >= 1 or driver.poll() is not None, "an epoch", LONG_S)
+    nodes.lose_head()
+    wait_until(lambda: driver.poll() is not None, "the driver to end", LONG_S)
+    output = processes.output.read_text()
+    assert driver.returncode == 1, output
+    assert output.splitlines()[-1].startswith("error: the head of the Ray cluster (gcs_server at ")
+    assert "Traceback" not in output
+    assert "running" not in count(sweep_status(store, three.trials))
+    assert not list(store.root.glob("stages/*/*/*/attempts/a*/heartbeat"))
+    nodes.stop()
+    processes.assert_none_left()
+
+    processes.backend = Nodes(processes, NUM_NODES).address
+    processes.end_of(processes.driver(store))
+    assert_as_if_nothing_had_happened(store, three)
