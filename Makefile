@@ -23,7 +23,8 @@ test-slow: $(VENV)/installed-dev
 	$(BIN)/pytest -m slow
 	$(BIN)/pytest -m "gpu and not slow" tests/gpu --device cpu
 
-# Kills, pairs of drivers, damage, full disks and wrong clocks: make chaos CHAOS="--kills 20 --seed 7"
+# Kills, dead nodes, pairs of drivers, damage, full disks and wrong clocks:
+# make chaos CHAOS="--kills 20 --raylets 5 --pairs 10 --seed 7"
 chaos: $(VENV)/installed-dev
 	$(BIN)/pytest -s -m "" --timeout 0 $(CHAOS) tests/chaos \
 		tests/unit/orchestrate/running/test_every_write.py \

@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -70,23 +71,50 @@ def _dead_part(stop: threading.Event) -> tuple[str, list[psutil.Process]]:
     while not stop.wait(PROBE_S):
         now = psutil.Process().children(recursive=True)
         for name, part in parts.items():
-            if not part.is_running() or part.status() == psutil.STATUS_ZOMBIE:
+            if _is_dead(part):
                 return f"the process {name} of Ray", family
         family = now
     return "", []
 
 
 def _silent_head(stop: threading.Event) -> tuple[str, list[psutil.Process]]:
-    """Wait until the head of a cluster answers no more; "" if told to stop before."""
+    """Wait until the head of a cluster, or the raylet of this node, is gone; "" if told to stop."""
     import ray
 
     address = ray.get_runtime_context().gcs_address
+    raylet = _raylet_of_this_node()
     silent_s = 0.0  # Added up, because this process may have been stopped in between.
     while silent_s < PATIENCE_S:
+        began = time.monotonic()
         if stop.wait(PROBE_S):
             return "", []
-        silent_s = 0.0 if _answers(address) else silent_s + PROBE_S
+        answers = _answers(address)
+        # A head without power refuses nothing: then each probe takes until its time is over.
+        passed_s = min(time.monotonic() - began, PROBE_S + TIMEOUT_S)
+        silent_s = 0.0 if answers else silent_s + passed_s
+        if answers and raylet is not None and _is_dead(raylet):
+            return "the process raylet of Ray on this node", []
     return f"the head of the Ray cluster (gcs_server at {address})", []
+
+
+def _raylet_of_this_node() -> psutil.Process | None:
+    """The raylet through which this process has joined; None if it is not to be seen from here."""
+    from ray._private.worker import _global_node
+
+    if _global_node is None:
+        return None
+    option = f"--raylet_socket_name={_global_node.raylet_socket_name}"
+    for process in psutil.process_iter(["name", "cmdline"]):
+        if process.info["name"] == "raylet" and option in (process.info["cmdline"] or ()):
+            return process
+    return None
+
+
+def _is_dead(process: psutil.Process) -> bool:
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _answers(address: str) -> bool:

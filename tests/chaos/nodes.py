@@ -1,6 +1,7 @@
 """A Ray cluster on this machine, of processes that `ray start` starts, as on several machines."""
 
 import itertools
+import signal
 import socket
 import subprocess
 import sys
@@ -52,11 +53,13 @@ class Nodes:
                 return True
         return False
 
-    def lose_head(self) -> None:
-        """Kill everything that runs on the head at once, as when its power fails."""
-        for process in _family(self._head):
-            process.kill()
-        self._head.wait()
+    def lose_head(self, part: str) -> None:
+        """Kill a process of the head, such as its `raylet`, or `everything`: its power fails."""
+        start, *others = _family(self._head)
+        start.suspend()  # It would end the others.
+        for process in others:
+            if part in ("everything", process.name()):
+                process.kill()
 
     def assert_lost_nodes_are_gone(self) -> None:
         """Nothing that ran on a node lives on without its raylet."""
@@ -69,6 +72,7 @@ class Nodes:
         for node in self._nodes:  # A node says goodbye to the head.
             node.wait()
         self._head.terminate()
+        self._head.send_signal(signal.SIGCONT)
         self._head.wait()
 
     def _new_node(self) -> "subprocess.Popen[bytes]":

@@ -64,17 +64,25 @@ def test_a_sweep_outlives_the_nodes_that_it_runs_on(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("part", "lost"),
+    [
+        ("everything", "the head of the Ray cluster (gcs_server at "),
+        ("gcs_server", "the head of the Ray cluster (gcs_server at "),
+        ("raylet", "the process raylet of Ray on this node is gone"),
+    ],
+)
 def test_a_run_whose_cluster_loses_its_head_says_so_and_the_next_one_continues(
-    tmp_path: Path, three: Undisturbed, processes: Processes, nodes: Nodes
+    tmp_path: Path, three: Undisturbed, processes: Processes, nodes: Nodes, part: str, lost: str
 ) -> None:
     store = submitted(tmp_path / "store", three.trials)
     driver = processes.driver(store)
     wait_until(lambda: num_epochs(store) >= 1 or driver.poll() is not None, "an epoch", LONG_S)
-    nodes.lose_head()
+    nodes.lose_head(part)
     wait_until(lambda: driver.poll() is not None, "the driver to end", LONG_S)
     output = processes.output.read_text()
     assert driver.returncode == 1, output
-    assert output.splitlines()[-1].startswith("error: the head of the Ray cluster (gcs_server at ")
+    assert output.splitlines()[-1].startswith(f"error: {lost}")
     assert "Traceback" not in output
     assert "running" not in count(sweep_status(store, three.trials))
     assert not list(store.root.glob("stages/*/*/*/attempts/a*/heartbeat"))
