@@ -132,8 +132,11 @@ def _joined(address: str | None, how: dict[str, Any]) -> Iterator[None]:
         # Python allows only the main thread to set a handler.
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, old_handler)
+    # The agenda says why a stage ended, in one line. Ray would still print the last lines of a dead
+    # raylet's log, on stdout; its own debugger switches that off like this.
+    ray._private.worker._worker_logs_enabled = False
     for name in ("ray.tune", "ray.train"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         yield
     finally:
