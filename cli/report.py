@@ -87,8 +87,8 @@ def report(
             began = time.monotonic()
             size, is_over = write(round(REFRESH_S) if watch else None)
         if watch and not is_over:
-            print(f"{output} is written again and again; Ctrl-C ends that.", file=sys.stderr)
             with interrupt.tidying("The page stays as it is, and the sweep is left alone."):
+                print(f"{output} is written again and again; Ctrl-C ends that.", file=sys.stderr)
                 while not is_over:
                     took_s = time.monotonic() - began
                     refresh_s = max(REFRESH_S, took_s / SHARE)

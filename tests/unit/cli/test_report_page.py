@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from in_process import exit_code
-from tiny_sweeps import key_of, tiny_sweep, tiny_trials, wait_until
+from tiny_sweeps import key_of, tiny_sweep, tiny_trials
 
 from cli.app import BAD_INPUT
 from orchestrate.planning.submission import Origin, submit
@@ -96,7 +96,8 @@ def test_watching_writes_the_page_until_it_is_interrupted(store: Store, tmp_path
     command = ["results", "report", "--watch", "--store", str(store.root), "-o", str(file)]
     start = "import sys; from cli.entry import main; sys.argv[0] = 'fairdarts'; main()"
     process = subprocess.Popen([sys.executable, "-c", start, *command], stderr=subprocess.PIPE)
-    wait_until(file.exists, "the page")
+    assert process.stderr is not None
+    assert any(b"is written again and again" in line for line in iter(process.stderr.readline, b""))
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGINT
