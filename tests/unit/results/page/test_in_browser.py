@@ -20,7 +20,6 @@ from fairdarts.genotype.published import published
 from results.figures.catalog import FIGURES
 from results.page.document import report
 from results.query.tables import Tables
-from results.store.layout import live_name
 from results.store.store import Store
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -48,25 +47,34 @@ PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
 SEARCHES = 5
 
 
+FEW_FIGURES = 3
+"""All of them take too long for every run of the tests."""
+
+
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report of two methods and a hostile one, with a failure, in a file."""
+def trials(tmp_path_factory: pytest.TempPathFactory) -> Tables:
+    """Two methods, and a hostile one that has failed."""
     store = Store.create(tmp_path_factory.mktemp("store"))
     trials = [Trial(name, seed) for name in ("fairdarts", "darts") for seed in range(SEARCHES)]
     failed = Trial(HOSTILE, 0)
     submit(store, "exp", 1, [*trials, failed])
     for place, trial in enumerate(trials):
         finish(store, trial, 90 + place / 8)
-    genotype = published("FairDARTS_a").genotype.to_json()
-    row = {"stage_key": trials[0].genotype_key, "valid": True, "genotype_json": genotype}
-    store.write_rows("genotypes", live_name(trials[0].genotype_key, 1), [row])
     attempt(store, failed.search_key, "search", "failed")
-    about = given(
-        log=lambda *where: [HOSTILE],
-        draw=lambda json_, title: draw(published("FairDARTS_a").genotype, title, "svg"),
-    )
+    return Tables(store)
+
+
+ABOUT = given(
+    log=lambda *where: [HOSTILE],
+    draw=lambda json_, title: draw(published("FairDARTS_a").genotype, title, "svg"),
+)
+
+
+@pytest.fixture(scope="module")
+def page(trials: Tables, tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("page") / "report.html"
-    file.write_bytes(report(Tables(store), about))
+    kinds = tuple(FIGURES.values())[:FEW_FIGURES]
+    file.write_bytes(report(trials, ABOUT, kinds=kinds))
     return file
 
 
@@ -163,20 +171,37 @@ def test_the_attempts_of_a_trial_open_by_a_click_and_by_a_link(opened: Any) -> N
     assert find(opened, "tbody:target .more").is_displayed()
 
 
-def test_every_figure_is_there_and_can_be_enlarged(opened: Any) -> None:
-    drawn = opened.find_elements("css selector", "#figures figure")
-    missing = opened.find_elements("css selector", "#figures li")
-    assert len(drawn) + len(missing) == len(FIGURES)
-    assert opened.find_elements("css selector", "#architectures figure")
-    sizes = "return [...document.querySelectorAll('figure img')].map((one) => one.naturalWidth)"
-    assert all(width > 100 for width in opened.execute_script(sizes))
-    button = drawn[0].find_element("css selector", "button")
+def shown_widths(browser: Any) -> list[int]:
+    """Of each image of the page; 0: the browser cannot show it."""
+    script = "return [...document.querySelectorAll('figure img')].map((one) => one.naturalWidth)"
+    return list(browser.execute_script(script))
+
+
+def test_pictures_are_there_and_can_be_enlarged(opened: Any) -> None:
+    assert len(opened.find_elements("css selector", "#figures figure")) == FEW_FIGURES
+    assert len(opened.find_elements("css selector", "#architectures figure")) == 2
+    assert min(shown_widths(opened)) > 100
+    button = find(opened, "figure").find_element("css selector", "button")
     button.click()
     large = find(opened, "dialog img")
     assert large.is_displayed()
     assert large.size["width"] > button.size["width"]
     find(opened, "dialog button").click()
     assert not large.is_displayed()
+
+
+@pytest.mark.slow
+def test_every_figure_is_there_or_has_a_reason(
+    browser: Any, trials: Tables, tmp_path: Path
+) -> None:
+    file = tmp_path / "all.html"
+    file.write_bytes(report(trials, ABOUT))
+    browser.get(file.as_uri())
+    drawn = browser.find_elements("css selector", "#figures figure")
+    reasons = browser.find_elements("css selector", "#figures li")
+    assert len(drawn) + len(reasons) == len(FIGURES)
+    assert all("draw" in reason.text for reason in reasons)
+    assert min(shown_widths(browser)) > 100
 
 
 def test_a_phone_shows_it_without_scrolling_sideways(opened: Any) -> None:
