@@ -102,7 +102,8 @@ def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
         own = block[block["group_number"].notna()]
         clouds = [
             Cloud(
-                f"{group['group_label'].iloc[0]} (n = {len(group)})",
+                group["group_label"].iloc[0],
+                f"n = {len(group)}",
                 group[f"{cost}_m"].tolist(),
                 group["test_top1_pct"].tolist(),
             )

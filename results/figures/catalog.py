@@ -6,11 +6,13 @@ from results.errors import QueryError
 from results.figures import (
     accuracy_cost,
     alphas,
+    curves,
     dominance_by_weight,
     dominant_ops,
     dominant_skips,
     gate_histogram,
     gates,
+    ranking,
     seeds,
     timeline,
     zero_one_loss,
@@ -27,8 +29,10 @@ FIGURES: dict[str, Kind] = {
         gate_histogram.KIND,
         dominance_by_weight.KIND,
         zero_one_loss.KIND,
+        curves.KIND,
         accuracy_cost.KIND,
         seeds.KIND,
+        ranking.KIND,
         timeline.KIND,
     )
 }

@@ -29,6 +29,8 @@ class Cloud:
     """The points of a group."""
 
     label: str
+    note: str
+    """A few words on a line of their own, such as the number of points."""
     xs: Sequence[float]
     ys: Sequence[float]
 
@@ -71,7 +73,10 @@ def _small_titles(block: Block) -> list[str]:
     """Titles of a panel for each cloud; empty: one panel has them all."""
     if len(block.clouds) <= len(GROUP_COLORS):
         return []
-    return [fitting(cloud.label, _small_width(), 3) for cloud in block.clouds]
+    return [
+        f"{fitting(cloud.label, _small_width(), 3)}\n{fitting(cloud.note, _small_width(), 2)}"
+        for cloud in block.clouds
+    ]
 
 
 def _small_width() -> float:
@@ -109,7 +114,7 @@ def _paint_together(figure: "Figure", block: Block, y: float) -> None:
             mec="white",
             mew=0.4 if num_points < 300 else 0,
             alpha=0.9 if num_points < 300 else 0.5,
-            label=fitting(cloud.label, LABELS_IN - 0.35, 4),
+            label=f"{fitting(cloud.label, LABELS_IN - 0.35, 3)}\n{cloud.note}",
             rasterized=num_points > MANY_POINTS,
         )
     axes.margins(0.06)

@@ -61,6 +61,15 @@ def kendall(first: Sequence[float], second: Sequence[float]) -> Tau:
     return Tau(n, tau, math.tanh(z - half), math.tanh(z + half), p)
 
 
+def searches(tables: Tables) -> "pd.DataFrame":
+    """Of each search and recipe the search's own accuracy, and that of its network.
+
+    Args:
+        tables: The trials; a search that was retrained several times has one row, with the mean.
+    """
+    return to_pandas(query(tables, SEARCHES))
+
+
 def correlations(tables: Tables) -> "pa.Table":
     """Correlate the search's own accuracy with the test accuracy of the network it came to.
 
@@ -73,19 +82,19 @@ def correlations(tables: Tables) -> "pa.Table":
     """
     import pyarrow as pa
 
-    searches = to_pandas(query(tables, SEARCHES))
-    if not len(searches):
+    found = searches(tables)
+    if not len(found):
         raise QueryError("no finished trial has both a search's accuracy and that of its network.")
     rows: list[dict[str, Any]] = []
-    for (dataset, recipe), block in searches.groupby(["dataset", "recipe"], sort=False):
+    for (dataset, recipe), block in found.groupby(["dataset", "recipe"], sort=False):
         where = {"dataset": dataset, "recipe": recipe}
         methods = list(block.groupby("label", sort=False))
         if len(methods) > 1:
-            rows.append(where | {"method": "all methods"} | _of(block))
-        rows += [where | {"method": label} | _of(of_one) for label, of_one in methods]
+            rows.append(where | {"method": "all methods"} | tau_of(block)._asdict())
+        rows += [where | {"method": label} | tau_of(of_one)._asdict() for label, of_one in methods]
     return pa.Table.from_pylist(rows)
 
 
-def _of(searches: "pd.DataFrame") -> dict[str, float | int | None]:
-    columns = (searches[name].tolist() for name in ("search_top1_pct", "test_top1_pct"))
-    return kendall(*columns)._asdict()
+def tau_of(found: "pd.DataFrame") -> Tau:
+    """Correlate both accuracies of some rows of `searches`."""
+    return kendall(*(found[name].tolist() for name in ("search_top1_pct", "test_top1_pct")))

@@ -50,9 +50,11 @@ def test_a_correlation_that_cannot_be_computed_is_missing() -> None:
     assert kendall([1.0, 2.0], [1.0, 2.0])[:4] == (2, 1.0, None, None)
 
 
-def test_without_accuracies_of_searches_there_is_nothing_to_correlate(example: Store) -> None:
+def test_without_accuracies_of_searches_there_is_nothing_to_correlate(store: Store) -> None:
+    submit(store, "exp", 1, [Trial("random", 0)])
+    finish(store, Trial("random", 0), 97.0)
     with pytest.raises(QueryError, match="no finished trial has both"):
-        correlations(Tables(example))
+        correlations(Tables(store))
 
 
 def test_the_checklist_answers_from_the_store(searched: Store) -> None:
