@@ -77,9 +77,12 @@ def test_other_images_and_recipes_are_ranked_apart(ranked: Store) -> None:
 
 
 @pytest.mark.parametrize("by", ["val", "search"])
-def test_an_accuracy_that_nobody_measured_is_refused(example: Store, by: str) -> None:
+def test_an_accuracy_that_nobody_measured_is_refused(store: Store, by: str) -> None:
+    sampled = Trial("random", 0)
+    submit(store, "exp", 1, [sampled])
+    finish(store, sampled, 97.0)
     with pytest.raises(QueryError, match=r"no finished trial has .*: choose --by .*--by test"):
-        best(Tables(example), by=by)  # type: ignore[arg-type]
+        best(Tables(store), by=by)  # type: ignore[arg-type]
 
 
 def test_a_difference_names_settings_and_results(store: Store) -> None:
