@@ -59,7 +59,8 @@ def export(
     space, and --set changes it, e.g. --set recipe=imagenet-transfer. An ONNX model is checked with
     onnxruntime before it is written. The metadata of the file say how images are resized and
     normalised, what the classes are called and which trial it is; examples/predict.py and
-    `fairdarts.timm_models.load_exported` read them.
+    `fairdarts.timm_models.load_exported` read them. FILE.md beside it is a model card, as the
+    Hugging Face hub reads it: accuracy with its n, cost, classes, how to load it, provenance.
 
     Examples:
 
@@ -71,6 +72,7 @@ def export(
     from dataclasses import replace
 
     from fairdarts.errors import ConfigError
+    from fairdarts.export.card import model_card
     from results.store.store import Store
 
     if output.suffix not in (".onnx", ".safetensors"):
@@ -80,6 +82,7 @@ def export(
     check_output(output)
     id_ = stored_id(genotype, store)
     if id_ and Store.open(store).read("retrains", [id_]).num_rows:
+        from orchestrate.stages.provenance import provenance_of
         from orchestrate.stages.trained import trained_network
 
         if num_classes is not None or set_:
@@ -89,7 +92,9 @@ def export(
                 "it was trained; give its genotype instead to export a network with random weights."
             )
         network, description = trained_network(Store.open(store), id_)
+        origin = provenance_of(Store.open(store), id_)
     else:
+        origin = None
         network, description = _untrained(genotype, num_classes, set_, store)
         print(f"warning: the weights are RANDOM: {_why_random(id_)}", file=sys.stderr)
     description = replace(description, image_size=image_size or description.image_size)
@@ -103,9 +108,26 @@ def export(
 
             content = to_safetensors(network, description)
     write_output(output, content)
+    _write_card(output, model_card(output, network, description, origin, uint8=uint8))
     weights, size = description.metadata()["weights"], description.image_size
     given = "uint8 pixels" if uint8 else "normalised as in training"
     print(f"{output}: {weights} weights, images of 3 x {size} x {size}, {given}.")
+
+
+def _write_card(output: Path, text: str) -> None:
+    """Write the card beside the model, unless a file of the user has its name."""
+    from fairdarts.export.card import MARK
+
+    card = output.with_name(f"{output.name}.md")
+    if not output.is_file():  # A pipe or a device has nothing beside it.
+        return
+    if card.exists() and MARK not in card.read_text("utf-8", errors="replace"):
+        print(
+            f"warning: {card} is not a card of `arch export`: it is left as it is.", file=sys.stderr
+        )
+        return
+    write_output(card, text.encode())
+    print(f"{card}: the model card.")
 
 
 def _why_random(id_: str | None) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from huggingface_hub import ModelCard
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -290,3 +291,64 @@ def test_onnxruntime_leaves_nothing_in_the_home_folder(tmp_path: Path) -> None:
     environment |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
     subprocess.run([sys.executable, "-c", program], env=environment, check=True)
     assert list(tmp_path.rglob("*onnxruntime*")) == []
+
+
+def test_the_hub_reads_the_accuracy_of_a_trained_network_in_its_card(
+    trained: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    store, row = trained
+    file = tmp_path / "network.onnx"
+    printed = run("arch", "export", row["stage_key"], "--store", store, "-o", file)
+    assert f"{file}.md: the model card." in printed
+    card = ModelCard.load(tmp_path / "network.onnx.md")
+    (result,) = card.data.eval_results
+    assert result.metric_value == row["test_top1_pct"]
+    assert (result.dataset_type, result.dataset_split) == ("digits", "test")
+    assert card.data.get("license") is None
+    for text in (
+        f"{row['params']:,} parameters and {row['multadds']:,} MultAdds",
+        f"| this network, after the last epoch (n = 1) | {row['test_top1_pct']:.2f} |",
+        "Classes, in the order of the outputs: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9.",
+        f"torch {torch.__version__.partition('+')[0]}",
+    ):
+        assert text in card.text
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("network.safetensors", []), ("network.onnx", []), ("network.onnx", ["--uint8"])],
+)
+def test_the_code_in_a_card_loads_the_network(
+    trained: tuple[Path, dict[str, Any]],
+    name: str,
+    options: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store, row = trained
+    run("arch", "export", row["stage_key"], "--store", store, "-o", tmp_path / name, *options)
+    text = (tmp_path / f"{name}.md").read_text("utf-8")
+    code = text.partition("```python\n")[2].partition("```")[0]
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (10, 10)).save("image.png")
+    names: dict[str, Any] = {}
+    exec(code, names)
+    assert names["logits"].shape == (1, 10)
+
+
+def test_the_card_of_random_weights_claims_nothing(tmp_path: Path) -> None:
+    run("arch", "export", "FairDARTS_a", "-o", tmp_path / "random.safetensors", *SMALL)
+    card = ModelCard.load(tmp_path / "random.safetensors.md")
+    assert card.data.eval_results is None
+    assert "**The weights are random.**" in card.text
+    assert "Accuracy" not in card.text
+
+
+def test_a_file_of_the_user_with_the_name_of_a_card_is_left_alone(tmp_path: Path) -> None:
+    notes = tmp_path / "random.safetensors.md"
+    for _ in range(2):  # A card of ours is replaced.
+        run("arch", "export", "FairDARTS_a", "-o", tmp_path / "random.safetensors", *SMALL)
+    notes.write_text("my notes")
+    said = run("arch", "export", "FairDARTS_a", "-o", tmp_path / "random.safetensors", *SMALL)
+    assert f"warning: {notes} is not a card of `arch export`: it is left as it is." in said
+    assert notes.read_text() == "my notes"
