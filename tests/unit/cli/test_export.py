@@ -297,10 +297,10 @@ def test_the_hub_reads_the_accuracy_of_a_trained_network_in_its_card(
     trained: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:
     store, row = trained
-    file = tmp_path / "network.onnx"
+    file = tmp_path / "network.safetensors"
     printed = run("arch", "export", row["stage_key"], "--store", store, "-o", file)
     assert f"{file}.md: the model card." in printed
-    card = ModelCard.load(tmp_path / "network.onnx.md")
+    card = ModelCard.load(tmp_path / "network.safetensors.md")
     (result,) = card.data.eval_results
     assert result.metric_value == row["test_top1_pct"]
     assert (result.dataset_type, result.dataset_split) == ("digits", "test")
@@ -316,7 +316,7 @@ def test_the_hub_reads_the_accuracy_of_a_trained_network_in_its_card(
 
 @pytest.mark.parametrize(
     ("name", "options"),
-    [("network.safetensors", []), ("network.onnx", []), ("network.onnx", ["--uint8"])],
+    [("network.safetensors", []), ("network.onnx", ["--uint8"])],
 )
 def test_the_code_in_a_card_loads_the_network(
     trained: tuple[Path, dict[str, Any]],
