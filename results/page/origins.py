@@ -109,19 +109,22 @@ def steps(facts: Facts) -> list[Step]:
         for row in rows
         if row["versions_json"]
     } - {""}
-    found = [Step("The code that computed it", f"git checkout {one}") for one in sorted(commits)]
+    found = [
+        Step("The store that the commands of this page read", f"export FAIRDARTS_STORE={root}")
+    ]
+    found += [Step("The code that computed it", f"git checkout {one}") for one in sorted(commits)]
     found += [
         Step(f"Plan and run {plan.sweep} (the sweep file is above)", plan.command)
         for plan in given.plans
         if plan.command
     ]
     found += [
-        Step("The tables of this page", f"fairdarts results table {names} --store {root}"),
+        Step("The tables of this page", f"fairdarts results table {names}"),
         Step(
             "All rows as Parquet files",
-            f"fairdarts results export --tables tables {names} --store {root}",
+            f"fairdarts results export --tables tables {names}",
         ),
-        Step("Every attempt at a trial, with its log", f"fairdarts sweep why TRIAL --store {root}"),
+        Step("Every attempt at a trial, with its log", "fairdarts sweep why TRIAL"),
         Step("This page", given.command),
     ]
     return found

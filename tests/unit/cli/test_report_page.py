@@ -62,7 +62,7 @@ def test_the_page_has_what_only_files_of_stages_and_plans_say(store: Store, repo
     assert re.search(r"search, epoch 0/2, \S+ pid \d+", page)
     assert FILE.strip() in page
     assert "fairdarts sweep run t" in page
-    assert f"--store &#39;{store.root}&#39;" in page
+    assert f"export FAIRDARTS_STORE=&#39;{store.root}&#39;" in page
 
 
 @pytest.mark.parametrize(
