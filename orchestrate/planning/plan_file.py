@@ -13,6 +13,7 @@ from typing import Any
 
 from orchestrate.planning.identity import seeds_of, with_seeds
 from orchestrate.planning.trial_specs import Group, StageSpec, TrialSpec
+from results.store.files import CHECKSUM, checksum
 
 
 def plan_text(header: dict[str, Any], trials: Sequence[TrialSpec]) -> str:
@@ -42,8 +43,10 @@ def plan_text(header: dict[str, Any], trials: Sequence[TrialSpec]) -> str:
                 "seeds": {kind: some for kind, some in seeds.items() if some},
             }
         )
+    whole = json.loads(json.dumps({**header, "groups": groups, "trials": rows}))
     parts = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in header.items()]
     parts += [f'"groups": {_lines(groups)}', f'"trials": {_lines(rows)}']
+    parts += [f"{json.dumps(CHECKSUM)}: {json.dumps(checksum(whole))}"]
     return "{\n" + ",\n".join(parts) + "\n}\n"
 
 

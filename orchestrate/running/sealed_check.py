@@ -40,7 +40,11 @@ def manifest_faults(store: Store) -> Iterator[Fault]:
                 restore = partial(write_whole, one, intact[other])
                 yield Fault(one, what, "restored from its copy", restore)
             else:
-                remedy = "nothing can be done: restore it from a backup"
+                remedy = (
+                    "nothing is done: restore it or its copy from a backup; without one, move the "
+                    "folder `sealed` elsewhere and run the sweeps again, which computes what was "
+                    "sealed from the last checkpoints or anew"
+                )
                 yield Fault(one, what, remedy, is_moved=False)
 
 

@@ -114,7 +114,7 @@ def stage_state(stage_dir: Path) -> StageState:
         return StageState(
             Status.LOST, newest, num_failures, reason=reason, starts_again=True, folder=stage_dir
         )
-    reason = _why_given_up(paths, newest)
+    reason = _why_given_up(paths, newest) or _why_undone(paths)
     return StageState(Status.LOST, newest, num_failures, reason=reason, folder=stage_dir)
 
 
@@ -159,6 +159,16 @@ def failure_of(attempt: AttemptPaths) -> Failure | None:
         number, FailureKind.EXCEPTION, "DamagedFile", f"{attempt.failed} is damaged"
     )
     return parsed(attempt.failed, lambda mark: Failure(**mark)) or unreadable
+
+
+def _why_undone(paths: StagePaths) -> str:
+    """Why a stage with a mark does not count as done; "" if it has no mark."""
+    if not paths.done.exists():
+        return ""
+    return (
+        f"it was done, but {paths.done} is damaged, or rows of its tables are missing or damaged "
+        "(`fairdarts store check` names them)"
+    )
 
 
 def _why_given_up(paths: StagePaths, newest: int) -> str:

@@ -16,10 +16,13 @@ import pyarrow.parquet as pq
 
 from results.errors import DamagedFile, SchemaError
 from results.schema import SCHEMA
+from results.store.layout import PLAN_TABLE, is_live_name
 
 DIGEST_KEY = "fairdarts_digest"
 DIGEST_MARK = b"sha256-of-file-with-zeros-here:"
 BLANK = b"0" * 64
+NUMBERED = {PLAN_TABLE: "submission", "attempts": "attempt"}
+"""Columns with the number that the name of a live file has."""
 
 
 def encode(table: str, rows: Sequence[Mapping[str, Any]]) -> bytes:
@@ -65,9 +68,36 @@ def decode(
         raise _damaged(path, "its checksum does not match")
     try:
         file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
+        _check_owner(file, table, path)
         return rows_of(file, table, columns)
-    except (pa.ArrowException, OSError, TypeError) as error:
+    except (pa.ArrowException, OSError, TypeError, ValueError) as error:
         raise _damaged(path, " ".join(str(error).split())) from None
+
+
+def _check_owner(file: pq.ParquetFile, table: str, path: Path) -> None:
+    """Refuse the intact file of another table, stage, sweep or attempt.
+
+    Raises:
+        OSError: If a row is not that of which the path of the file says it is.
+    """
+    names = file.schema_arrow.names
+    known = SCHEMA[table].arrow.names
+    # Columns are only added at the end, so one of both begins with the other.
+    shorter = min(len(names), len(known))
+    if names[:shorter] != known[:shorter]:
+        raise OSError(f"it is no file of the table {table}")
+    if not is_live_name(table, path.stem):
+        return  # Not a live file, but a copy beside a checkpoint.
+    owner, _, number = path.stem.partition(".")
+    wanted: dict[str, object] = {"sweep" if table == PLAN_TABLE else "stage_key": owner}
+    if number and table in NUMBERED:
+        wanted[NUMBERED[table]] = int(number.removeprefix("a"))
+    for column, value in wanted.items():
+        # These columns come before the first list, so they have the same place among the leaves.
+        for group in range(file.metadata.num_row_groups):
+            found = file.metadata.row_group(group).column(names.index(column)).statistics
+            if found is not None and found.has_min_max and {found.min, found.max} != {value}:
+                raise OSError(f"it has rows of {column} {found.min}")
 
 
 def rows_of(

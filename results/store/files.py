@@ -1,9 +1,10 @@
 """Files that are written whole or not at all, in any POSIX folder with an atomic rename."""
 
+import hashlib
 import json
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +12,8 @@ from typing import Any, TypeVar
 from results.errors import DamagedFile
 
 T = TypeVar("T")
+CHECKSUM = "checksum"
+"""Key of a JSON document, added to it when it is written."""
 
 
 def write_whole(path: Path, content: bytes, mode: int | None = None) -> None:
@@ -51,7 +54,7 @@ def write_whole(path: Path, content: bytes, mode: int | None = None) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as JSON to `path`, whole or not at all."""
+    """Write `value` as JSON to `path`, whole or not at all; a dict with its checksum."""
     write_whole(path, _json(value))
 
 
@@ -83,20 +86,33 @@ def claim_whole(path: Path, content: bytes) -> bool:
 
 
 def read_json(path: Path) -> Any:
-    """Read the JSON file at `path`.
+    """Read the JSON file at `path`, without its checksum.
 
     Raises:
-        DamagedFile: If the file is not JSON.
+        DamagedFile: If the file is not JSON, or not what was written. (Older versions wrote no
+            checksums.)
         FileNotFoundError: If it does not exist.
     """
     content = path.read_bytes()
     try:
-        return json.loads(content)
+        value = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise DamagedFile(
-            f"{path} is damaged (it is not valid JSON: {error}): restore it from a copy, or "
-            "delete it and run the sweep again."
-        ) from None
+        raise _damaged(path, f"it is not valid JSON: {error}") from None
+    if isinstance(value, dict) and value.pop(CHECKSUM, None) not in (None, checksum(value)):
+        raise _damaged(path, "its checksum does not match")
+    return value
+
+
+def checksum(value: Mapping[str, Any]) -> str:
+    """The checksum of a JSON document, which does not depend on how it is printed."""
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
+
+
+def _damaged(path: Path, reason: str) -> DamagedFile:
+    return DamagedFile(
+        f"{path} is damaged ({reason}): restore it from a copy, or delete it and run the sweep "
+        "again."
+    )
 
 
 def parsed(path: Path, parse: Callable[[Any], T]) -> T | None:
@@ -108,6 +124,10 @@ def parsed(path: Path, parse: Callable[[Any], T]) -> T | None:
 
 
 def _json(value: Any) -> bytes:
+    if isinstance(value, dict):
+        # As it will be read: without tuples, and with text for keys.
+        value = json.loads(json.dumps(value))
+        value |= {CHECKSUM: checksum(value)}
     return (json.dumps(value, indent=2) + "\n").encode()
 
 

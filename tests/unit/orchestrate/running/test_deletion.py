@@ -31,6 +31,7 @@ from results.store.layout import live_name
 from results.store.seal import seal
 from results.store.store import Store
 
+SLOW = (pytest.mark.slow, pytest.mark.timeout(3600))
 EVERY = 40
 """Without `slow`, every so many steps fail."""
 
@@ -172,7 +173,7 @@ def test_a_retraining_stays_whose_rows_another_sweep_has_copied(
         ("live", "kill", EVERY),
         ("sealed", "power", EVERY),
         *(
-            pytest.param(kind, fault, 1, marks=pytest.mark.slow)
+            pytest.param(kind, fault, 1, marks=SLOW)
             for kind in ("live", "sealed")
             for fault in FAULTS
         ),

@@ -27,6 +27,7 @@ from results.errors import StoreError
 from results.query.tables import Tables
 from results.store.store import Store
 
+SLOW = (pytest.mark.slow, pytest.mark.timeout(3600))
 EVERY = 42
 """Without `slow`, every so many steps fail."""
 Rows = dict[str, list[str]]
@@ -346,7 +347,7 @@ def tree(store: Store) -> dict[str, bytes]:
     [
         ("kill", EVERY),
         ("power", EVERY),
-        *(pytest.param(fault, 1, marks=pytest.mark.slow) for fault in FAULTS),
+        *(pytest.param(fault, 1, marks=SLOW) for fault in FAULTS),
     ],
 )
 def test_a_fault_at_any_step_leaves_the_store_as_before_or_with_the_whole_sweep(

@@ -19,6 +19,7 @@ from orchestrate.stages.holder import STALE_S
 from orchestrate.stages.lease import Attempt
 from orchestrate.stages.state import failure_of, stage_state
 from orchestrate.statuses import Outcome
+from results.store.files import read_json
 
 CONTENDER = SUPPORT / "contender.py"
 
@@ -65,7 +66,7 @@ def edit_lease(stage_dir: Path, number: int, **changes: Any) -> Path:
     """Change entries of a lease; returns the folder of its attempt."""
     folder = stage_dir / "attempts" / f"a{number:04d}"
     lease = folder / "LEASE.json"
-    lease.write_text(json.dumps(json.loads(lease.read_text()) | changes))
+    lease.write_text(json.dumps(read_json(lease) | changes))
     return folder
 
 

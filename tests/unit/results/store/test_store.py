@@ -17,6 +17,7 @@ from repository import ROOT
 
 from results.errors import DamagedFile, SchemaError, StoreError
 from results.schema import SCHEMA
+from results.store.files import read_json
 from results.store.layout import live_name, plan_name, split_live_name
 from results.store.store import Store
 
@@ -38,7 +39,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_a_store_is_created_once_and_opened_by_anyone(store: Store) -> None:
-    header = json.loads((store.root / "STORE.json").read_text())
+    header = read_json(store.root / "STORE.json")
 
     assert header == {"format": "fairdarts-store", "schema_major": 1, "schema_minor": 4}
     assert Store.create(store.root) == Store.open(store.root) == store
@@ -96,7 +97,7 @@ def test_object_stores_are_refused(url: str) -> None:
 
 def test_a_newer_minor_version_opens_and_a_newer_major_does_not(store: Store) -> None:
     path = store.root / "STORE.json"
-    header = json.loads(path.read_text())
+    header = read_json(path)
 
     path.write_text(json.dumps(header | {"schema_minor": 7}))
     assert Store.open(store.root) == store
