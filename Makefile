@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: quickstart test browser test-slow test-gpu chaos bench bench-gpu docs lint types format clean
+.PHONY: quickstart test browser test-slow test-gpu chaos bench bench-gpu docs figures lint types format clean
 
 quickstart: $(VENV)/installed
 	$(BIN)/fairdarts sweep run quickstart
@@ -47,6 +47,15 @@ bench-gpu:
 docs: $(VENV)/installed
 	$(BIN)/python -m cli.reference docs/cli.md
 	$(BIN)/python -m results.report.dictionary docs/tables.md
+	$(BIN)/python -m cli.gallery docs/figures.md
+
+# Pictures of the figures, of small real sweeps: about an hour on two cores, and continued if stopped.
+GALLERY ?= gallery-runs
+
+figures: $(VENV)/installed
+	$(BIN)/fairdarts sweep run examples/gallery/s1.toml --store $(GALLERY)
+	$(BIN)/fairdarts sweep run examples/gallery/weights.toml --store $(GALLERY)
+	$(BIN)/python -m cli.gallery docs/figures.md --store $(GALLERY)
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

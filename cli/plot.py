@@ -66,6 +66,7 @@ def plot(
     \b
         fairdarts results plot
         fairdarts results plot dominant-skips quickstart -o skips.pdf
+        fairdarts results plot alphas quickstart --edge "normal 0-2"
     """
     from fairdarts.errors import ConfigError
     from results.figures.catalog import figure
