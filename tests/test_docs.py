@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from repository import ROOT
 
+from cli import gallery
 from cli.app import BAD_INPUT, READER_GONE
 from cli.interrupt import FAILED_BY_SIGNAL, SIGNALS
+from cli.plot import all_figures
 from cli.reference import commands, examples, page
 from orchestrate.planning.plan import plan
 from orchestrate.planning.settings import full_name
@@ -140,3 +142,14 @@ def test_packaged_sweeps_say_what_they_cost(name: str) -> None:
     assert sweep.name == name
     assert sweep.description
     assert sweep.cost
+
+
+def test_the_page_of_figures_shows_every_figure_and_its_pictures_are_small() -> None:
+    shown = (ROOT / "docs" / "figures.md").read_text("utf-8")
+    assert shown == gallery.page(), (
+        "run `make docs`, that is `python -m cli.gallery docs/figures.md`"
+    )
+    assert re.findall(r"^## (.+)$", shown, re.MULTILINE) == list(all_figures())
+    pictures = list((ROOT / "docs" / "figures").iterdir())
+    assert {file.stem for file in pictures} <= all_figures().keys()
+    assert sum(file.stat().st_size for file in pictures) < 1_000_000
