@@ -29,6 +29,14 @@ CURVES = (
     "SELECT method, epoch, avg(train_loss) FROM epochs JOIN trials ON stage_key = retrain_key "
     "GROUP BY ALL"
 )
+PANDAS = "pandas one trial"
+PANDAS_ONE_TRIAL = """
+import glob, pandas
+files = glob.glob("{root}/sealed/epochs/*") + glob.glob("{root}/live/epochs/*.parquet")
+columns = ["stage_key", "epoch", "gates"]
+epochs = pandas.concat([pandas.read_parquet(file, columns=columns) for file in files])
+print(epochs[epochs["stage_key"] == "{search}"])
+"""
 ALL_ALPHAS = "SELECT epoch, operation, avg(gate) FROM alphas GROUP BY ALL"
 
 
@@ -41,8 +49,8 @@ def main() -> None:
     print(f"{'':16}{'wall s':>8}{'CPU s':>8}{'MiB':>8}")
     with tempfile.TemporaryDirectory() as folder:
         commands = _commands(Store.open(given.store), Path(folder))
-        for name in given.commands or [name for name in commands if name != "seal"]:
-            wall_s, cpu_s, mib = _measured([*commands[name], "--store", str(given.store)])
+        for name in given.commands or [name for name in commands if name not in ("seal", PANDAS)]:
+            wall_s, cpu_s, mib = _measured(name, [*commands[name], "--store", str(given.store)])
             print(f"{name:16}{wall_s:8.2f}{cpu_s:8.2f}{mib:8.0f}", flush=True)
 
 
@@ -75,6 +83,7 @@ def _commands(store: Store, folder: Path) -> dict[str, list[str]]:
         "table": ["results", "table"],
         "status": ["sweep", "status", SWEEP],
         "plan": ["sweep", "plan", str(sweep_file)],
+        "run again": ["sweep", "run", str(sweep_file)],
         "show": ["show", trial],
         "best": ["results", "best", "--by", "test"],
         "sql by method": [*sql, BY_METHOD],
@@ -85,14 +94,17 @@ def _commands(store: Store, folder: Path) -> dict[str, list[str]]:
         "sql all alphas": [*sql, ALL_ALPHAS],
         "store check": ["store", "check"],
         "seal": ["results", "compact"],
+        PANDAS: [PANDAS_ONE_TRIAL.format(root=str(store.root), search=search)],
     }
 
 
-def _measured(arguments: list[str]) -> tuple[float, float, float]:
+def _measured(name: str, arguments: list[str]) -> tuple[float, float, float]:
     """Wall and CPU seconds, and peak memory in MiB, of one command."""
     program = str(Path(sys.executable).with_name("fairdarts"))
-    if arguments[0] == "--help":
+    if name == "help":
         arguments = arguments[:1]
+    if name == PANDAS:  # What a person would do who reads the files of the store without us.
+        program, arguments = sys.executable, ["-c", arguments[0]]
     with tempfile.TemporaryFile() as output:
         to_file = [(os.POSIX_SPAWN_DUP2, output.fileno(), 1)]
         began = time.perf_counter()

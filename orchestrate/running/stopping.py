@@ -4,12 +4,15 @@ import math
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from orchestrate.planning.plan import TrialSpec
-from orchestrate.running.agenda import Agenda
 from orchestrate.running.drivers import Driver, StopRequest
 from orchestrate.running.status import TrialStatus
 from orchestrate.statuses import Status
+
+if TYPE_CHECKING:  # It imports torch, which a run that has nothing to compute does not need.
+    from orchestrate.running.agenda import Agenda
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Stopping:
     def __init__(
         self,
         driver: Driver,
-        agenda: Agenda,
+        agenda: "Agenda",
         say: Callable[[str], None],
         leave_after_s: float = math.inf,
     ) -> None:
