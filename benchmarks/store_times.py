@@ -77,7 +77,7 @@ def _commands(store: Store, folder: Path) -> dict[str, list[str]]:
     of_trial = f"SELECT epoch, operation, gate FROM alphas WHERE stage_key = '{search}'"  # noqa: S608
     sweep_file = folder / f"{SWEEP}.toml"
     sweep_file.write_text(sweep_text(len(ids)))
-    sql = ["results", "sql", "--format", "csv"]
+    sql = ["results", "sql", "--timeout", "600", "--format", "csv"]
     return {
         "help": ["--help"],
         "table": ["results", "table"],

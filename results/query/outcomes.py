@@ -48,14 +48,18 @@ def outcomes_of(store: Store, trials: "pa.Table") -> "pa.Table":
 
     keys = stage_keys(trials)
     genotype_key = pc.coalesce(trials["derive_key"], trials["sample_key"])
-    genotypes = matched(store.read("genotypes", keys), genotype_key)
-    retrains = matched(store.read("retrains", keys), trials["retrain_key"])
+    of_genotypes = ["stage_key", "valid", "invalid_reason", *FROM_GENOTYPES]
+    genotypes = matched(store.read("genotypes", keys, of_genotypes), genotype_key)
+    of_retrains = ["stage_key", "wall_s", *FROM_RETRAINS]
+    retrains = matched(store.read("retrains", keys, of_retrains), trials["retrain_key"])
     trained_as = retrains["trained_as"]
-    attempts = store.read("attempts", keys.union(trained_as.unique().to_pylist()) - {None})
+    computed = keys.union(trained_as.unique().to_pylist()) - {None}
+    of_attempts = ["stage_key", "attempt", "status", "num_damaged", *_OF_FAILURE]
+    attempts = store.read("attempts", computed, of_attempts)
     damaged = attempts.group_by("stage_key").aggregate([("num_damaged", "max")])
     searched = trials["search_key"].unique().drop_null().to_pylist()
     search_s = store.read("epochs", searched, ["stage_key", "wall_s"]).group_by("stage_key")
-    trained = pc.coalesce(trained_as, trials["retrain_key"])
+    trained_key = pc.coalesce(trained_as, trials["retrain_key"])
     columns = {
         **dict(zip(trials.column_names, trials.columns, strict=True)),
         **{name: genotypes[name] for name in FROM_GENOTYPES},
@@ -66,7 +70,7 @@ def outcomes_of(store: Store, trials: "pa.Table") -> "pa.Table":
         "retrain_s": pc.if_else(pc.is_null(trained_as), retrains["wall_s"], None),
         # The greater of the numbers that search and retraining left out.
         "num_damaged": pc.max_element_wise(
-            *(matched(damaged, of)["num_damaged_max"] for of in (trials["search_key"], trained))
+            *(matched(damaged, of)["num_damaged_max"] for of in (trials["search_key"], trained_key))
         ),
         **_ends(trials, newest(attempts), genotypes, retrains),
     }
