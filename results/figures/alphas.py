@@ -75,7 +75,11 @@ def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
     if options.edge is None:
         figure, blocks = small_multiples(
             [
-                Block([_edge_title(edge) for edge in group["edge"].unique()], title + count)
+                Block(
+                    [_edge_title(edge) for edge in group["edge"].unique()],
+                    title + count,
+                    y=_gate_scale(group),
+                )
                 for title, count, group in zip(titles, counts, groups, strict=True)
             ],
             7,

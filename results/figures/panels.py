@@ -40,6 +40,8 @@ class Block:
     title: str = ""
     endings: Sequence[str] = ()
     """What titles of panels end in, also when they have to be cut."""
+    y: "Scale | None" = None
+    """Its vertical axis, if it is another one than that of the figure."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def small_multiples(
     legend: "Sequence[Artist]" = (),
     note: str = "",
 ) -> "tuple[Figure, list[list[Axes]]]":
-    """Make a figure of empty panels with the same axes.
+    """Make a figure of empty panels, all of a block with the same axes.
 
     Args:
         blocks: The panels.
@@ -136,13 +138,15 @@ def small_multiples(
             handlelength=1.4,
         )
     top = total - 0.04 - legend_rows * LEGEND_IN
-    x_ticks, y_ticks = x.ticks_in(panel_width), y.ticks_in(height)
+    x_ticks = x.ticks_in(panel_width)
     made: list[list[Axes]] = []
     for block, some, num_rows, head in zip(blocks, titles, rows, heads, strict=True):
         if block.title:
             text = fitting(block.title, width - 0.2)
             figure.text(0.05 / width, top / total, text, va="top", weight="bold", size=FONT_PT)
         top -= head
+        own = block.y or y
+        y_ticks = own.ticks_in(height)
         made.append([])
         for place, title in enumerate(some):
             row, column = divmod(place, columns)
@@ -152,7 +156,7 @@ def small_multiples(
                 (left / width, bottom / total, panel_width / width, height / total)
             )
             # Shared axes would be simpler, but each of them asks all others for their limits.
-            axes.set(xlim=(x.low, x.high), ylim=(y.low, y.high), autoscale_on=False)
+            axes.set(xlim=(x.low, x.high), ylim=(own.low, own.high), autoscale_on=False)
             axes.set_xticks(x_ticks, [f"{tick:g}" for tick in x_ticks])
             axes.set_yticks(y_ticks, [f"{tick:g}" for tick in y_ticks])
             axes.set_title(title, size=SMALL_PT, pad=3, loc="left")
@@ -163,8 +167,10 @@ def small_multiples(
         top -= num_rows * (height + above) + 0.2
     middle = (LEFT_IN + (width - LEFT_IN - right) / 2) / width
     figure.text(middle, (below - BOTTOM_IN + 0.06) / total, x.label, ha="center", va="bottom")
-    centre = (below + (total - legend_rows * LEGEND_IN)) / 2 / total
-    ylabel = fitting(y.label, total - legend_rows * LEGEND_IN - 0.3, 2, FONT_PT)
+    # Beside the first block: between two it would stand on the title of the second.
+    first_top = total - 0.04 - legend_rows * LEGEND_IN - heads[0]
+    centre = (first_top - rows[0] * (height + above) / 2) / total
+    ylabel = fitting(y.label, rows[0] * (height + above) + 0.2, 2, FONT_PT)
     figure.text(0.05 / width, centre, ylabel, rotation=90, va="center", ha="left")
     if note:
         figure.text(0.05 / width, 0.04 / total, note, size=SMALL_PT, color=INK, va="bottom")
