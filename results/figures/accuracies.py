@@ -1,8 +1,11 @@
 """Finished trials in groups, for figures of accuracies: groups differ in more than seeds."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from results.errors import QueryError
+from results.figures.panels import fitting
+from results.figures.style import FONT_PT, PAGE_IN
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,3 +45,10 @@ def retrained(tables: "Tables") -> "pd.DataFrame":
         group_number=trials["group_id"].map(numbers),
         search=trials["search_key"].fillna(trials["sample_key"]),
     )
+
+
+def block_title(names: Iterable[object]) -> str:
+    """The data set and the recipe of a block, in up to two bold lines."""
+    # Overrides are listed without spaces, so nothing could be broken between them.
+    text = " · ".join(name for name in names if isinstance(name, str)).replace(",", ", ")
+    return fitting(text, 0.88 * PAGE_IN, 2, FONT_PT)

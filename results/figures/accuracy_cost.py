@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from results.errors import QueryError
-from results.figures.accuracies import BLOCK, retrained
+from results.figures.accuracies import BLOCK, block_title, retrained
 from results.figures.kind import Kind, Options
 from results.figures.scatter import Block, Cloud, label_points, scatter
 from results.figures.style import INK, QUIET
@@ -109,7 +109,7 @@ def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
             )
             for _, group in own.groupby("group_number", sort=False)
         ]
-        blocks.append(Block(" · ".join(map(str, where)), clouds, _Beside(block, f"{cost}_m")))
+        blocks.append(Block(block_title(where), clouds, _Beside(block, f"{cost}_m")))
     return scatter(blocks, COSTS[cost], "test accuracy at the last epoch, %")
 
 

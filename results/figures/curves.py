@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from results.errors import QueryError
+from results.figures.accuracies import BLOCK, block_title
 from results.figures.kind import Kind, Options
-from results.figures.panels import Scale, epoch_scale, fitting, label_ends, size_in
-from results.figures.style import GROUP_COLORS, PAGE_IN, QUIET, SMALL_PT
+from results.figures.panels import LINE_IN, Scale, epoch_scale, fitting, label_ends, size_in
+from results.figures.style import FONT_PT, GROUP_COLORS, PAGE_IN, QUIET, SMALL_PT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from results.query.tables import Tables
 
-BLOCK = ["dataset", "recipe"]
 PANELS = {
     ("search", "loss"): ("train_loss", "arch_loss"),
     ("search", "accuracy, %"): ("train_top1_pct", "arch_top1_pct"),
@@ -131,7 +131,8 @@ class _Grid:
 
     def __init__(self, rows: "pd.DataFrame") -> None:
         dataset, recipe = rows[BLOCK].iloc[0]
-        self.title = f"{dataset} · {recipe}" if isinstance(recipe, str) else f"{dataset} · searches"
+        self.title = block_title([dataset, recipe if isinstance(recipe, str) else "searches only"])
+        self.head = HEAD_IN + LINE_IN * self.title.count("\n")
         self.curves = {
             (number, kind, metric): _reached_by_most(curve)
             for (number, kind, metric), curve in rows.groupby(["group_number", "kind", "metric"])
@@ -150,7 +151,7 @@ class _Grid:
         else:
             self.rows = [panels] * len(self.labels)
         self.size = (1.55 if self.together else 0.65, LABELS_IN if self.together else 0.1)
-        self.height = HEAD_IN + len(self.rows) * (ABOVE_IN + self.size[0]) + AXIS_IN
+        self.height = self.head + len(self.rows) * (ABOVE_IN + self.size[0]) + AXIS_IN
         self.height += AXIS_IN * (len(self.rows) - 1) if self.together else ABOVE_IN
 
     def paint(self, figure: "Figure", top: float) -> None:
@@ -158,10 +159,10 @@ class _Grid:
         height, right = self.size
         columns = len(self.rows[0])
         width = (PAGE_IN - LEFT_IN - right - GAP_IN * (columns - 1)) / columns
-        title = fitting(self.title, PAGE_IN - 0.2, 1, SMALL_PT + 1)
-        _text(figure, 0.05, top - 0.16, title, weight="bold", size=SMALL_PT + 1)
-        _text(figure, 0.05, top - 0.32, fitting(KEY, PAGE_IN))
-        top -= HEAD_IN + (0 if self.together else ABOVE_IN)
+        title_at = top - self.head + HEAD_IN - 0.16
+        _text(figure, 0.05, title_at, self.title, weight="bold", size=FONT_PT)
+        _text(figure, 0.05, title_at - 0.16, fitting(KEY, PAGE_IN))
+        top -= self.head + (0 if self.together else ABOVE_IN)
         for number, row in enumerate(self.rows):
             groups = list(self.labels) if self.together else [list(self.labels)[number]]
             last = self.together or number == len(self.rows) - 1

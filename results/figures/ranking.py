@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from results.errors import QueryError
+from results.figures.accuracies import BLOCK, block_title
 from results.figures.kind import Kind, Options
 from results.figures.scatter import Block, Cloud, scatter
 from results.query.correlation import Tau, searches, tau_of
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from results.query.tables import Tables
 
-BLOCK = ["dataset", "recipe"]
 ACCURACIES = ("search_top1_pct", "test_top1_pct")
 
 
@@ -58,9 +58,8 @@ def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
             Cloud(group["label"].iloc[0], _words(group.iloc[0]), *_points(group))
             for group in groups
         ]
-        title = " · ".join(map(str, where))
-        if len(groups) > 1:
-            title += f", all: {_words(block.iloc[0], 'all_')}"
+        of_all = [f"all: {_words(block.iloc[0], 'all_')}"] if len(groups) > 1 else []
+        title = block_title([*of_all, *where])
         blocks.append(Block(title, clouds, _nothing))
     return scatter(
         blocks,

@@ -50,13 +50,13 @@ def scatter(blocks: Sequence[Block], xlabel: str, ylabel: str) -> "Figure":
     from matplotlib.figure import Figure
 
     titles = [_small_titles(block) for block in blocks]
-    total = sum(HEAD_IN + AXIS_IN + _height(some) for some in titles)
+    heads = [HEAD_IN + LINE_IN * block.title.count("\n") for block in blocks]
+    total = sum(heads) + sum(AXIS_IN + _height(some) for some in titles)
     figure = Figure(figsize=(PAGE_IN, total), facecolor="white")
     y = total
-    for block, some in zip(blocks, titles, strict=True):
-        y -= HEAD_IN
-        title = fitting(block.title, PAGE_IN - 0.2, size_pt=SMALL_PT + 1)
-        figure.text(0.05 / PAGE_IN, (y + 0.08) / total, title, weight="bold")
+    for block, some, head in zip(blocks, titles, heads, strict=True):
+        y -= head
+        figure.text(0.05 / PAGE_IN, (y + 0.08) / total, block.title, weight="bold")
         paint = _paint_small if some else _paint_together
         height = _height(some)
         paint(figure, block, y)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from results.figures.accuracies import BLOCK, retrained
+from results.figures.accuracies import BLOCK, block_title, retrained
 from results.figures.kind import Kind, Options
 from results.figures.panels import LINE_IN, fitting
 from results.figures.style import GROUP_COLORS, INK, PAGE_IN, QUIET, SMALL_PT
@@ -74,16 +74,16 @@ def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
     num_groups = rows["group_number"].nunique()
     most = MAX_LEVELS if num_groups <= MANY_GROUPS else MAX_LEVELS_OF_MANY
     blocks = [
-        (where, [group for _, group in block.groupby("group_number", sort=False)])
+        (block_title(where), [group for _, group in block.groupby("group_number", sort=False)])
         for where, block in rows.groupby(BLOCK, sort=False)
     ]
+    heads = [HEAD_IN + LINE_IN * title.count("\n") for title, _ in blocks]
     heights = [[_height(group, most) for group in groups] for _, groups in blocks]
-    total = sum(sum(some) + HEAD_IN + AXIS_IN for some in heights)
+    total = sum(heads) + sum(sum(some) + AXIS_IN for some in heights)
     figure = Figure(figsize=(PAGE_IN, total), facecolor="white")
     y = total
-    for (where, groups), some in zip(blocks, heights, strict=True):
-        y -= HEAD_IN
-        title = fitting(" · ".join(map(str, where)), PAGE_IN - 0.2)
+    for (title, groups), some, head in zip(blocks, heights, heads, strict=True):
+        y -= head
         figure.text(0.05 / PAGE_IN, (y + 0.06) / total, title, weight="bold")
         width = PAGE_IN - LABEL_IN - COUNT_IN
         box = (LABEL_IN, y - sum(some), width, sum(some))
@@ -111,6 +111,9 @@ def _paint_block(
     axes.grid(axis="x", color=QUIET, lw=0.4, alpha=0.4)
     axes.set_axisbelow(True)
     axes.set_xlabel("test accuracy at the last epoch, %")
+    if not any(group["test_top1_pct"].notna().any() for group in groups):
+        axes.set_xticks([])
+        axes.set_xlabel("no trial is finished yet")
     top = 0.0
     for place, (group, height) in enumerate(zip(groups, heights, strict=True)):
         first = group.iloc[0]

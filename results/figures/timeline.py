@@ -43,6 +43,8 @@ TRACK = "#efefef"
 """A slot in which nothing runs."""
 MAX_LANE_IN = 0.2
 MAX_LANES_IN = 7.0
+MANY_BARS = 3000
+"""More bars than this are an image in SVG and PDF, too; otherwise such files are slow to show."""
 HOST_GAP = 0.5
 """Between hosts, in lanes."""
 MAX_HOST_BYTES = 24
@@ -129,7 +131,10 @@ def _paint_busy(
     axes: "Axes", clock: Clock, spans: Sequence[tuple[float, float]], num_slots: int
 ) -> None:
     times, counts = busy(spans)
-    axes.fill_between(clock.places(times), counts, step="post", color="#b5b5b5", lw=0)
+    many = len(times) > MANY_BARS
+    axes.fill_between(
+        clock.places(times), counts, step="post", color="#b5b5b5", lw=0, rasterized=many
+    )
     axes.set_ylim(0, num_slots)
     axes.set_yticks([0, num_slots])
     axes.set_ylabel("slots\nbusy", rotation=0, ha="right", va="center", size=SMALL_PT)
@@ -166,7 +171,8 @@ def _paint_bars(
             for begin, end, y, one in zip(begins, ends, ys, rows["kind"], strict=True)
             if one == kind
         ]
-        _add_boxes(axes, boxes, facecolor=color, edgecolor="white", lw=edge)
+        many = len(boxes) > MANY_BARS
+        _add_boxes(axes, boxes, facecolor=color, edgecolor="white", lw=edge, rasterized=many)
 
 
 def _box(begin: float, end: float, y: float) -> list[tuple[float, float]]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SEARCHES = """
-    SELECT search_key, any_value(dataset) AS dataset, recipe, any_value(group_label) AS label,
+    SELECT search_key, any_value(dataset) AS dataset, recipe, min(group_label) AS label,
         any_value(score) AS search_top1_pct, avg(test_top1_pct) AS test_top1_pct
     FROM outcomes JOIN (
         SELECT stage_key, arg_max(arch_top1_pct, epoch) AS score FROM epochs GROUP BY stage_key
@@ -23,7 +23,8 @@ SEARCHES = """
     WHERE outcome = 'ok' AND isfinite(score) AND isfinite(test_top1_pct)
     GROUP BY search_key, recipe ORDER BY search_key
 """
-"""Of each search and recipe its own accuracy in the last epoch, and that of its network."""
+"""Of each search and recipe its own accuracy in the last epoch, and that of its network. Sweeps may
+have different labels for a search; all searches of a method get the same one."""
 MIN_INTERVAL = 8
 """From this many searches tau has an interval: below, the approximation does not hold."""
 

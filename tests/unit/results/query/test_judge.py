@@ -13,7 +13,7 @@ from results.query.correlation import correlations, kendall
 from results.query.outcomes import trial_outcomes
 from results.query.power import power_table
 from results.query.tables import Tables
-from results.store.layout import live_name
+from results.store.layout import live_name, plan_name
 from results.store.store import Store
 
 
@@ -43,6 +43,19 @@ def test_the_last_epoch_of_the_search_is_correlated_with_the_network(searched: S
     half = stats.norm.ppf(0.975) * math.sqrt(0.437 / 5)
     assert math.atanh(row["high"]) - math.atanh(row["tau"]) == pytest.approx(half)
     assert row["low"] < row["tau"] < row["high"]
+
+
+def test_a_search_that_two_sweeps_call_differently_is_of_one_method(store: Store) -> None:
+    trials = [Trial("darts", seed) for seed in range(2)]
+    for sweep, other_name in (("a", 0), ("b", 1)):
+        rows = [trial.row(sweep, 1) for trial in trials]
+        rows[other_name] |= {"group_label": "darts lr=0.1"}
+        store.sweep_dir(sweep).mkdir(parents=True)
+        store.write_rows("trials", plan_name(sweep, 1), rows)
+    for trial in trials:
+        finish(store, trial, 97.0 + trial.seed)
+    (row,) = correlations(Tables(store)).to_pylist()
+    assert (row["method"], row["n"]) == ("darts", 2)
 
 
 def test_a_correlation_that_cannot_be_computed_is_missing() -> None:
