@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from results.errors import QueryError
+from results.figures.gate_lists import gate_lists
 from results.figures.kind import Kind, Options
 from results.figures.panels import (
     Block,
@@ -21,41 +22,61 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
     from results.query.tables import Tables
 
-GATES = """
-    SELECT group_number, any_value(group_label) AS group_label, cell, edge, position,
-        any_value(operation) AS operation, epoch, count(*) AS num_searches,
-        any_value(num_begun) AS num_begun,
-        avg(gate) AS mean_gate, min(gate) AS min_gate, max(gate) AS max_gate
-    FROM (
-        SELECT group_number, group_label, num_begun, epoch, unnest(gates) AS gate,
-            CAST(generate_subscripts(gates, 1) - 1 AS SMALLINT) AS position
-        FROM epochs JOIN searches ON search_key = stage_key
-        WHERE kind = 'search' AND len(gates) > 0 AND epoch <= last_epoch
-    ) JOIN places USING (group_number, position)
-    GROUP BY group_number, cell, edge, position, epoch
-    ORDER BY group_number, position, epoch
-"""
 MAX_WITH_ALL_EDGES = 4
 """Of more groups than this only one edge fits a figure."""
 
 
 def data(tables: "Tables", options: Options) -> "pd.DataFrame":
     """Of each group, operation of an edge, and epoch: the gate's mean, lowest and highest."""
-    from results.query.outcomes import to_pandas
-    from results.query.sql import arrow, query
+    import pandas as pd
 
     most = MAX_WITH_ALL_EDGES if options.edge is None else MAX_GROUPS
     found, note = searches(tables, options, most)
     found = reaching(tables, found)
-    beside = {"searches": arrow(found), "places": arrow(places(found, options.edge))}
-    rows = to_pandas(query(tables, GATES, beside=beside))
+    named = places(found, options.edge)
+    parts = [
+        _means(group, named[named["group_number"] == group["group_number"]], epochs, gates)
+        for group, epochs, gates in gate_lists(tables, found)
+    ]
+    rows = pd.concat([pd.DataFrame(), *parts], ignore_index=True)
     if rows.empty:
         raise QueryError("these trials have no epoch of a search yet, so there is nothing to draw.")
     rows.attrs[NOTE] = note
     return rows
+
+
+def _means(
+    group: "pd.Series[Any]", named: "pd.DataFrame", epochs: "NDArray[Any]", gates: "NDArray[Any]"
+) -> "pd.DataFrame":
+    """The rows of one group, of those places that are named."""
+    import numpy as np
+    import pandas as pd
+
+    order = np.argsort(epochs, kind="stable")
+    chosen = gates[np.ix_(order, named["position"].to_numpy())]
+    reached, starts, counts = np.unique(epochs[order], return_index=True, return_counts=True)
+    means = np.add.reduceat(chosen, starts, axis=0, dtype=np.float64) / counts[:, None]
+    columns = {
+        name: np.repeat(named[name].to_numpy(), len(reached))
+        for name in ("cell", "edge", "operation")
+    }
+    return pd.DataFrame(
+        {
+            "group_number": group["group_number"],
+            "group_label": group["group_label"],
+            **columns,
+            "epoch": np.tile(reached, len(named)),
+            "num_searches": np.tile(counts, len(named)),
+            "num_begun": group["num_begun"],
+            "mean_gate": means.T.ravel(),
+            "min_gate": np.minimum.reduceat(chosen, starts, axis=0).T.ravel(),
+            "max_gate": np.maximum.reduceat(chosen, starts, axis=0).T.ravel(),
+        }
+    )
 
 
 def paint(rows: "pd.DataFrame", options: Options) -> "Figure":

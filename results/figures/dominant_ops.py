@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from results.errors import QueryError
+from results.figures.gate_lists import gate_lists
 from results.figures.kind import Kind, Options
 from results.figures.panels import Block, count_scale, epoch_scale, small_multiples
 from results.figures.places import cell_name, places_of
@@ -12,34 +13,21 @@ from results.query.dominance import dominant
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
     from results.query.tables import Tables
-
-GATES = """
-    SELECT group_number, epoch, gates
-    FROM epochs JOIN searches ON search_key = stage_key
-    WHERE kind = 'search' AND len(gates) > 0 AND epoch <= last_epoch
-"""
 
 
 def data(tables: "Tables", options: Options) -> "pd.DataFrame":
     """Of each group, cell, operation and epoch the number of dominant ones, mean over seeds."""
     import pandas as pd
-    import pyarrow.compute as pc
-
-    from results.query.sql import arrow, query
 
     found, note = searches(tables, options)
     found = reaching(tables, found)
-    stored = query(tables, GATES, beside={"searches": arrow(found)})
-    parts = [pd.DataFrame()]
-    for number, group in found.groupby("group_number"):
-        of_group = stored.filter(pc.equal(stored["group_number"], number))
-        if len(of_group):
-            parts.append(_counts(of_group, group.iloc[0]))
+    lists = gate_lists(tables, found)
+    parts = [pd.DataFrame(), *(_counts(group, epochs, gates) for group, epochs, gates in lists)]
     rows = pd.concat(parts, ignore_index=True)
     if rows.empty:
         raise QueryError("these trials have no epoch of a search yet, so there is nothing to draw.")
@@ -47,16 +35,14 @@ def data(tables: "Tables", options: Options) -> "pd.DataFrame":
     return rows
 
 
-def _counts(stored: "pa.Table", group: "pd.Series[Any]") -> "pd.DataFrame":
-    """The rows of one group: its lists of gates all have the same places."""
+def _counts(
+    group: "pd.Series[Any]", epochs: "NDArray[Any]", gates: "NDArray[Any]"
+) -> "pd.DataFrame":
+    """The rows of one group."""
     import numpy as np
     import pandas as pd
 
     places = places_of(group)
-    epochs = stored["epoch"].to_numpy()
-    gates = stored["gates"].combine_chunks().flatten().to_numpy().reshape(len(stored), -1)
-    if gates.shape[1] != len(places):  # A space that this version does not know.
-        return pd.DataFrame()
     mask = dominant(gates, places, group["relaxation"])
     num_searches = np.bincount(epochs)
     reached = np.flatnonzero(num_searches)
