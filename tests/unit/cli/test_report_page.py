@@ -91,6 +91,7 @@ def test_a_store_without_a_sweep_is_refused(
     assert "has no sweep yet" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_watching_writes_the_page_until_it_is_interrupted(store: Store, tmp_path: Path) -> None:
     file = tmp_path / "watched.html"
     command = ["results", "report", "--watch", "--store", str(store.root), "-o", str(file)]

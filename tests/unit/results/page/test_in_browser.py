@@ -210,7 +210,11 @@ def test_a_phone_shows_it_without_scrolling_sideways(opened: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("scheme", "rules"), [("light", {}), ("dark", {"runOnly": ["color-contrast"]})]
+    ("scheme", "rules"),
+    [
+        ("light", {}),
+        pytest.param("dark", {"runOnly": ["color-contrast"]}, marks=pytest.mark.slow),
+    ],
 )
 def test_axe_finds_no_serious_fault(opened: Any, scheme: str, rules: dict[str, Any]) -> None:
     features = [{"name": "prefers-color-scheme", "value": scheme}]
