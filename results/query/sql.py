@@ -138,6 +138,9 @@ def _load(connection: "duckdb.DuckDBPyConnection", tables: Tables, sql: str) -> 
         layouts, positions = tables.layouts
         connection.register("layouts_of_searches", layouts)
         connection.register("positions_of_layouts", positions)
+        # DuckDB takes data sets of files for small and would hold all lists in memory to look up
+        # positions. So joins are made as they are written: what stands first is streamed.
+        connection.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
     if tables.store.manifest().stages:
         # First without rows, because DuckDB's plan of the query says which stages it reads. (Not
         # for tables in memory, but for data sets of files, even if there are none.)
