@@ -23,8 +23,8 @@ ABOUT = {
     "rows of another, see `retrains.trained_as`, has copied times in `epochs` and `retrains`.)",
     EPOCHS.name: "Every epoch of the searches and retrainings.",
     ALPHAS.name: "The lists `alphas` and `gates` of `epochs` as rows with names, unfolded while a "
-    "query runs. Give a stage or an epoch where you can: a search has thousands of rows. In a join, "
-    "write it first: what is written first is not held in memory.",
+    "query runs. Give a stage or an epoch where you can: a search has thousands of rows. In a "
+    "join, write it first: what is written first is not held in memory.",
     OPS.name: "What each position of the lists `epochs.alphas` and `epochs.gates` stands for, in "
     "every search space of the trials. `alphas` has these names already.",
     GENOTYPES.name: "Every genotype that was derived, sampled or given.",
