@@ -1,7 +1,5 @@
 """`fairdarts arch`: list, show, count and draw architectures."""
 
-import os
-import tempfile
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -9,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.fonts import keep_list_of_fonts
 from cli.formats import Format, FormatOption, print_json
 from cli.genotypes import GenotypeArgument, cost_line, count, describe, millions, read_genotype
 from cli.options import DEFAULT_STORE, StoreOption
@@ -257,10 +256,8 @@ def draw(
     name, architecture = read_genotype(genotype, store)
     if isinstance(architecture, LayerGenotype) and cell is not Cells.BOTH:
         raise ConfigError("--cell does not fit this genotype: a network of S2 has no cells.")
-    with tempfile.TemporaryDirectory(prefix="fairdarts-") as folder:
-        # Otherwise matplotlib writes a list of fonts to the home folder.
-        os.environ.setdefault("MPLCONFIGDIR", folder)
-        write_output(output, _picture(architecture, clean_text(name), format_, cell))
+    keep_list_of_fonts()
+    write_output(output, _picture(architecture, clean_text(name), format_, cell))
 
 
 @working("drawing")

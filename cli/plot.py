@@ -1,12 +1,11 @@
 """`fairdarts results plot`: figures of the tables, each with the rows behind it."""
 
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.fonts import keep_list_of_fonts
 from cli.options import DEFAULT_STORE, AllSubmissionsOption, StoreOption
 from cli.output import check_output, write_output
 from cli.progress import working
@@ -94,12 +93,10 @@ def plot(
     if not kind.of_trials and (sweeps or where is not None):
         raise ConfigError(f"the figure {name} shows no trials: leave SWEEP and --where out.")
     options = Options(**given)
-    with tempfile.TemporaryDirectory(prefix="fairdarts-") as folder:
-        # Otherwise matplotlib writes a list of fonts to the home folder.
-        os.environ.setdefault("MPLCONFIGDIR", folder)
-        with working("drawing"):
-            rows = kind.data(_tables(kind, store, sweeps, all_submissions, where), options)
-            picture = kind.picture(rows, options, format_)
+    keep_list_of_fonts()
+    with working("drawing"):
+        rows = kind.data(_tables(kind, store, sweeps, all_submissions, where), options)
+        picture = kind.picture(rows, options, format_)
     write_output(rows_file, rows.to_csv(index=False).encode())
     write_output(picture_file, picture)
     print(f"wrote {picture_file} and {rows_file}")

@@ -1,17 +1,14 @@
 """`fairdarts results report`: one page that a lab opens in the morning."""
 
-import os
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cli import interrupt
+from cli.fonts import keep_list_of_fonts
 from cli.options import DEFAULT_STORE, AllSubmissionsOption, StoreOption
 from cli.output import STDOUT, check_output, write_output
 from cli.progress import working
@@ -82,26 +79,18 @@ def report(
         write_output(output, content)
         return len(content), is_over
 
-    with _matplotlib_settings():
-        with working("writing the report"):
-            began = time.monotonic()
-            size, is_over = write(round(REFRESH_S) if watch else None)
-        if watch and not is_over:
-            with interrupt.tidying("The page stays as it is, and the sweep is left alone."):
-                print(f"{output} is written again and again; Ctrl-C ends that.", file=sys.stderr)
-                while not is_over:
-                    took_s = time.monotonic() - began
-                    refresh_s = max(REFRESH_S, took_s / SHARE)
-                    time.sleep(refresh_s - took_s)
-                    began = time.monotonic()
-                    size, is_over = write(round(refresh_s))
+    keep_list_of_fonts()
+    with working("writing the report"):
+        began = time.monotonic()
+        size, is_over = write(round(REFRESH_S) if watch else None)
+    if watch and not is_over:
+        with interrupt.tidying("The page stays as it is, and the sweep is left alone."):
+            print(f"{output} is written again and again; Ctrl-C ends that.", file=sys.stderr)
+            while not is_over:
+                took_s = time.monotonic() - began
+                refresh_s = max(REFRESH_S, took_s / SHARE)
+                time.sleep(refresh_s - took_s)
+                began = time.monotonic()
+                size, is_over = write(round(refresh_s))
     if output != STDOUT:
         print(f"{output}  {size / 1e6:.1f} MB")
-
-
-@contextmanager
-def _matplotlib_settings() -> Iterator[None]:
-    """Keep matplotlib from writing a list of fonts to the home folder."""
-    with tempfile.TemporaryDirectory(prefix="fairdarts-") as folder:
-        os.environ.setdefault("MPLCONFIGDIR", folder)
-        yield

@@ -40,15 +40,21 @@ def download_root() -> Path:
     return Path(os.environ.get("FAIRDARTS_DATA") or "~/.cache/fairdarts").expanduser()
 
 
-def user_digests() -> Path | None:
-    """Where this user's digests of images are kept, see `fairdarts.data.digests`; None: nowhere.
+def user_cache() -> Path | None:
+    """Where things are kept for this user that can be made again; None: the user has no home.
 
-    This is fairdarts/digests in $XDG_CACHE_HOME, or in ~/.cache if that is not set.
+    This is fairdarts in $XDG_CACHE_HOME, or in ~/.cache if that is not set.
     """
     with contextlib.suppress(RuntimeError):  # A user without a home folder.
         cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
-        return (cache if cache.is_absolute() else Path.home() / ".cache") / "fairdarts" / "digests"
+        return (cache if cache.is_absolute() else Path.home() / ".cache") / "fairdarts"
     return None
+
+
+def user_digests() -> Path | None:
+    """Where this user's digests of images are kept, see `fairdarts.data.digests`; None: nowhere."""
+    cache = user_cache()
+    return cache and cache / "digests"
 
 
 def unusable_cifar(kind: str) -> DataError:

@@ -239,7 +239,7 @@ def test_sample_prints_distinct_genotypes_with_their_counts(run: Run) -> None:
         (["arch", "show", '{"normal": [{"op": "x", "from": 0, "to": 2}], "reduce": []}'], ["'x'"]),
         (["arch", "count", '{"normal": [], "reduce": []}'], ["no live node"]),
         (["arch", "count", "FairDARTS_a", "--image-size", "30"], ["30x30", "divisible by 4"]),
-        (["arch", "draw", "FairDARTS_a", "-o", "x.pdf"], ["x.pdf", ".svg or .png"]),
+        (["arch", "draw", "FairDARTS_a", "-o", "x.gif"], ["x.gif", ".svg, .png or .pdf"]),
         (["arch", "show", "nosuch"], ["not a published genotype", "JSON", "an id", "a file"]),
         (
             ["arch", "export", "FairDARTS_a", "-o", "x.onnx", "--set", "retrain.width=2.0"],
