@@ -31,7 +31,8 @@ def outlives(
         processes.kill_all()
     print(f"{kills.total()} kills {dict(kills)} in {number} sweeps of {len(whole.trials)} trials")
     files = [path for path in (home / "home").iterdir() if path != processes.output]
-    assert files == [], "temporary files"
+    # Ray imports W&B where it is installed, and W&B makes folders as soon as it is imported.
+    assert [path for path in files if "wandb" not in path.name] == [], "temporary files"
 
 
 def test_a_small_sweep_outlives_two_kills(

@@ -24,7 +24,8 @@ from results.store.layout import live_name, plan_name
 from results.store.store import Store
 from results.text import clean_text
 
-PATH = Path("00112233445566ff.a0001.parquet")
+PATH = Path("rows.parquet")
+"""No live file, whose name says what its rows are of."""
 PERCENT = st.floats(0, 100)
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
