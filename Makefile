@@ -8,9 +8,10 @@ BIN := $(VENV)/bin
 quickstart: $(VENV)/installed
 	$(BIN)/fairdarts sweep run quickstart
 
-# Two at a time: more would compete with the Ray that some tests start.
+# Two at a time: more would compete with the Ray that some tests start. In the order of their names, so that the
+# longest files (tests/chaos, tests/integration) begin first.
 test: $(VENV)/installed-dev
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # The browser in which tests look at the report; as root, on Debian.
 browser:

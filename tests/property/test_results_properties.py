@@ -24,7 +24,7 @@ from results.store.layout import live_name, plan_name
 from results.store.store import Store
 from results.text import clean_text
 
-PATH = Path("rows.parquet")
+PATH = Path("Rows.parquet")
 """No live file, whose name says what its rows are of."""
 PERCENT = st.floats(0, 100)
 
