@@ -1,8 +1,6 @@
 """Writes a sweep of a store to a folder that anybody can read, and another store can import."""
 
 import json
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +25,8 @@ from orchestrate.stages.checkpoints import load_checkpoint
 from orchestrate.stages.paths import StagePaths
 from orchestrate.stages.state import failure_of, stage_state
 from orchestrate.statuses import Outcome, Status
-from results.errors import StoreError
 from results.schema import SCHEMA
-from results.store.files import read_json
+from results.store.files import read_json, whole_folder
 from results.store.layout import PLAN_TABLE
 from results.store.store import Store
 
@@ -70,18 +67,8 @@ def export_sweep(store: Store, sweep: str, folder: Path, weights: bool) -> int:
         raise SweepError(
             f"{sweep!r} is being run ({driver.holder}): export it when that has ended."
         )
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise StoreError(f"{folder} exists already: give the name of a new folder.")
-    folder = folder.absolute()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = folder.parent / f".{folder.name}.{os.getpid()}.tmp"
-    try:
-        unfinished.mkdir()
-        num_files = _write(store, sweep, unfinished, weights)
-        unfinished.rename(folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
-    return num_files
+    with whole_folder(folder) as unfinished:
+        return _write(store, sweep, unfinished, weights)
 
 
 def _write(store: Store, sweep: str, folder: Path, weights: bool) -> int:

@@ -1,15 +1,13 @@
 """The resolved tables as plain Parquet files, for any reader."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from results.errors import StoreError
 from results.query.sql import query
 from results.query.tables import Tables
 from results.query.views import VIEWS
+from results.store.files import whole_folder
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,19 +36,11 @@ def export_tables(
         DamagedFile: If a file of the store is damaged.
         OSError: If it cannot be written; nothing is left then.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise StoreError(f"{folder} exists already: give the name of a new folder.")
     folder = folder.absolute()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = folder.parent / f".{folder.name}.{os.getpid()}.tmp"
-    try:
-        unfinished.mkdir()
+    with whole_folder(folder) as unfinished:
         sizes = {name: _write(tables, name, unfinished / f"{name}.parquet") for name in VIEWS}
         if readme is not None:
             (unfinished / "README.md").write_text(readme(sizes), encoding="utf-8")
-        unfinished.rename(folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
     return {folder / f"{name}.parquet": num_rows for name, num_rows in sizes.items()}
 
 

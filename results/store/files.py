@@ -4,12 +4,13 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from results.errors import DamagedFile
+from results.errors import DamagedFile, StoreError
 
 T = TypeVar("T")
 CHECKSUM = "checksum"
@@ -146,3 +147,24 @@ def _sync_folder(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """A folder to fill: it gets its name when the block has ended well, else it is deleted.
+
+    Raises:
+        StoreError: If there is a file of that name, or a folder that is not empty.
+        OSError: If it cannot be made.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise StoreError(f"{folder} exists already: give the name of a new folder.")
+    folder = folder.absolute()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = folder.parent / f".{folder.name}.{os.getpid()}.tmp"
+    try:
+        unfinished.mkdir()
+        yield unfinished
+        unfinished.rename(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
