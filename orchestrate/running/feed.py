@@ -163,11 +163,13 @@ def run_feed(
 
     def compute(config: dict[str, Any]) -> dict[str, Any]:
         with deadlines.deadline(limit_s):
+            from orchestrate.stages.surroundings import import_timm, own_surroundings
+
+            import_timm()
             from orchestrate.planning.plan import StageSpec
             from orchestrate.running.standby import stand_by
             from orchestrate.running.trial import run_stage
             from orchestrate.stages.runtime import Runtime
-            from orchestrate.stages.surroundings import own_surroundings
             from results.store.store import Store
         if not config["stage"]:
             stand_by()

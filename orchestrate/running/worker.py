@@ -60,10 +60,12 @@ def work(jobs: Connection, place: Place) -> None:
 
 def _compute(jobs: Connection, place: Place) -> None:
     with deadline(start_limit_s(place.stall_after)):
+        from orchestrate.stages.surroundings import import_timm, own_surroundings
+
+        import_timm()
         from orchestrate.planning.plan import StageSpec
         from orchestrate.running.trial import run_stage
         from orchestrate.stages.runtime import Runtime
-        from orchestrate.stages.surroundings import own_surroundings
         from results.store.store import Store
 
     while True:
