@@ -31,7 +31,7 @@ def outlives(
         processes.kill_all()
     print(f"{kills.total()} kills {dict(kills)} in {number} sweeps of {len(whole.trials)} trials")
     files = [path for path in (home / "home").iterdir() if path != processes.output]
-    # Ray imports W&B where it is installed, and W&B makes folders as soon as it is imported.
+    # A driver imports W&B (timm does) where it is installed: killed, it leaves folders of W&B's.
     assert [path for path in files if "wandb" not in path.name] == [], "temporary files"
 
 

@@ -122,6 +122,12 @@ class Drivers:
             return
 
 
+ON_PROCESSES_FIRST = pytest.mark.parametrize(
+    "drivers", ["process", pytest.param("ray", marks=pytest.mark.slow)], indirect=True
+)
+"""Of tests that are about what both backends do alike: a Ray takes its time to start."""
+
+
 @pytest.fixture(params=["ray", pytest.param("process", marks=pytest.mark.slow)])
 def drivers(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Drivers]:
     home = tmp_path / "home"
@@ -186,6 +192,7 @@ def write_jpegs(folder: Path) -> None:
         Image.fromarray((pixels * 15).astype("uint8")).convert("RGB").save(path)
 
 
+@ON_PROCESSES_FIRST
 def test_a_failing_trial_leaves_its_siblings_alone_and_is_tried_again_on_request(
     tmp_path: Path, store: Store, drivers: Drivers
 ) -> None:
@@ -289,6 +296,7 @@ def test_a_process_that_hangs_while_it_imports_ends_and_its_stage_goes_on(
     assert numbers(store) == numbers(whole)
 
 
+@ON_PROCESSES_FIRST
 def test_two_runs_share_a_sweep_and_leave_no_temporary_files(
     store: Store, drivers: Drivers, trials: list[TrialSpec], whole: Store
 ) -> None:
@@ -300,6 +308,7 @@ def test_two_runs_share_a_sweep_and_leave_no_temporary_files(
     assert list(Path(drivers.env["RAY_TMPDIR"]).iterdir()) == []
 
 
+@ON_PROCESSES_FIRST
 def test_an_interrupted_run_gives_back_what_it_computed(
     store: Store, drivers: Drivers, trials: list[TrialSpec]
 ) -> None:

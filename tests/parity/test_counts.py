@@ -20,6 +20,7 @@ def fast() -> Counts:
     return fast_counts(search_config(batch_size=64))
 
 
+@pytest.mark.slow
 def test_plain_step_costs_what_the_official_code_does(plain: Counts) -> None:
     # Measured of the official search step, with the same counting.
     assert plain.kernels == pytest.approx(28_170, rel=0.1)
@@ -46,6 +47,7 @@ def test_fast_step_launches_a_third_of_the_kernels(fast: Counts) -> None:
     assert fast.kernels <= 9_500
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("count", "share"),
     [
