@@ -80,6 +80,6 @@ def _add(stage: StageSpec, stages: dict[str, StageSpec]) -> None:
         check_key(stage.parent)
     if stage.kind in ("search", "retrain"):
         for section in (stage.kind, "data"):
-            own = stage.config[section]
-            settings = {name: value for name, value in own.items() if name != "fingerprints"}
-            SECTIONS[section].build(settings, section)
+            # Fingerprints are no setting, and older versions had settings that are gone.
+            known = SECTIONS[section].model_fields.keys() & stage.config[section].keys()
+            SECTIONS[section].build({name: stage.config[section][name] for name in known}, section)

@@ -194,6 +194,21 @@ def test_other_results_of_the_same_stage_are_refused(
     assert answers(store) == before
 
 
+def test_a_plan_may_have_settings_that_today_does_not_have(
+    theirs: Store, store: Store, folder: Path
+) -> None:
+    """Only those of today are checked."""
+    old = '"epochs": 2, "was_removed": true'
+    altered(
+        "submissions.json",
+        lambda plans: json.loads(json.dumps(plans).replace('"epochs": 2', old)),
+    )(folder)
+
+    import_sweep(store, folder)
+
+    assert len(rows_of(store)["outcomes"]) == len(rows_of(theirs)["outcomes"])
+
+
 def test_weights_are_exported_by_choice(
     theirs: Store, mine: list[TrialSpec], store: Store, tmp_path: Path
 ) -> None:
