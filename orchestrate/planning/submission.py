@@ -100,8 +100,8 @@ def load_submission(store: Store, sweep: str) -> Submission:
     submission = stored_submission(store, sweep, number)
     if submission is None:
         raise SweepError(
-            f"{store.submission_path(sweep, number)} is damaged: `fairdarts store check --repair` "
-            "restores it from the table `trials`."
+            f"{store.submission_path(sweep, number)} is missing or damaged: `fairdarts store "
+            "check --repair` restores it from the table `trials`."
         )
     return submission
 

@@ -70,12 +70,13 @@ def _of_plans(store: Store) -> Iterator[Fault]:
             table = store.live_path(PLAN_TABLE, plan_name(sweep, number))
             submission = stored_submission(store, sweep, number)
             of_table = _fault_of_table(PLAN_TABLE, table)
+            of_plan = DAMAGED if plan.exists() else "is missing"
             if submission is None and of_table is None:
                 known = _submission_of_rows(store, sweep, number)
                 remedy = "restored from the table trials, with [resources] as by default"
-                yield Fault(plan, DAMAGED, remedy, partial(write_plan, store, known))
+                yield Fault(plan, of_plan, remedy, partial(write_plan, store, known))
             elif submission is None:
-                yield Fault(plan, DAMAGED, "run the file of the sweep again")
+                yield Fault(plan, of_plan, "run the file of the sweep again")
                 yield Fault(table, of_table or DAMAGED, "run the file of the sweep again")
             elif of_table is not None:
                 remedy = "restored from the plan of the sweep"

@@ -50,14 +50,8 @@ class Store:
         """
         store = cls._at(root)
         if not cls.exists_at(root):
-            write_json(
-                store.root / layout.STORE_FILE,
-                {
-                    "format": layout.FORMAT,
-                    "schema_major": SCHEMA_MAJOR,
-                    "schema_minor": SCHEMA_MINOR,
-                },
-            )
+            version = {"schema_major": SCHEMA_MAJOR, "schema_minor": SCHEMA_MINOR}
+            write_json(store.root / layout.STORE_FILE, {"format": layout.FORMAT, **version})
         return cls.open(root)
 
     @classmethod
@@ -177,18 +171,21 @@ class Store:
         return self.sweep_dir(sweep) / f"{number:04d}.json"
 
     def submission_numbers(self, sweep: str) -> list[int]:
-        """Numbers of the submissions of a sweep that are not deleted, sorted."""
+        """Numbers of the submissions of a sweep that are not deleted, sorted.
+
+        A plan is a file here and rows in the table `trials`. One of them is enough to know of it.
+        """
         deleted = self.manifest().deleted.sweeps.get(sweep, ())
-        names = (path.stem for path in self.sweep_dir(sweep).glob("*.json"))
-        numbers = (int(name) for name in names if name.isdecimal())
-        return sorted(number for number in numbers if number not in deleted)
+        plans = [path.stem for path in self.sweep_dir(sweep).glob("*.json")]
+        rows = [path.stem.partition(".")[2] for path in self._files(layout.PLAN_TABLE, [sweep])]
+        numbers = {int(name) for name in (*plans, *rows) if name.isdecimal()}
+        return sorted(numbers.difference(deleted))
 
     def sweep_names(self) -> list[str]:
         """Every sweep that was submitted to this store, sorted."""
-        folder = self.root / "sweeps"
-        if not folder.is_dir():
-            return []
-        names = sorted(path.name for path in folder.iterdir() if layout.is_sweep(path.name))
+        plans = [path.name for path in (self.root / "sweeps").glob("*")]
+        rows = [path.stem.partition(".")[0] for path in self._files(layout.PLAN_TABLE, None)]
+        names = sorted({name for name in (*plans, *rows) if layout.is_sweep(name)})
         deleted = self.manifest().deleted.sweeps
         return [name for name in names if name not in deleted or self.submission_numbers(name)]
 

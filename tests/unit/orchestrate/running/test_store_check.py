@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tiny_sweeps import key_of, tiny_sweep, tiny_trials
 
+from orchestrate.errors import SweepError
 from orchestrate.planning.plan import TrialSpec
 from orchestrate.planning.submission import load_submission, submit
 from orchestrate.running.faults import repair
@@ -102,13 +103,17 @@ def test_damage_concerns_its_own_trial_and_running_again_restores_every_number(
     assert list(store_faults(store)) == []
 
 
-@pytest.mark.parametrize("damage", ["empty", "{}", "[]", "cut"])
+@pytest.mark.parametrize("damage", ["empty", "{}", "[]", "cut", "gone"])
 def test_a_damaged_plan_is_restored_from_its_rows(whole: Store, store: Store, damage: str) -> None:
-    DAMAGES[damage](store.submission_path("tiny", 1))
+    plan = store.submission_path("tiny", 1)
+    DAMAGES[damage](plan)
+    is_there = plan.exists()
+    with pytest.raises(SweepError, match=r"0001\.json is missing or damaged: .*--repair"):
+        load_submission(store, "tiny")
     (fault,) = store_faults(store)
     repair(store, fault)
     assert load_submission(store, "tiny").trials == load_submission(whole, "tiny").trials
-    assert (store.root / "lost+found" / "sweeps" / "tiny" / "0001.json").exists()
+    assert (store.root / "lost+found" / "sweeps" / "tiny" / "0001.json").exists() == is_there
 
 
 def test_lost_rows_of_a_plan_are_restored_from_it(whole: Store, store: Store) -> None:
