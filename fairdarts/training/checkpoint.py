@@ -35,7 +35,7 @@ def state_to_bytes(
             for key, value in moments.items():
                 if value is not None:
                     tensors[f"{name}/{index}/{key}"] = value.detach().cpu().contiguous()
-    # The same bytes as from torch's tensors in a quarter of the time, which counts after each epoch.
+    # The same bytes as from tensors, in a quarter of the time, and it is done after each epoch.
     return save({name: tensor.numpy() for name, tensor in tensors.items()})
 
 
