@@ -1,11 +1,13 @@
 """What the report says of trials that their tables do not: states, plans, logs, drawings."""
 
 import os
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import TYPE_CHECKING
 
 from cli.planned import origin
+from orchestrate.errors import SweepError
 from orchestrate.statuses import Status
 
 if TYPE_CHECKING:
@@ -37,7 +39,9 @@ def given(tables: "Tables", refresh_s: int | None) -> "tuple[Given, bool]":
     store = tables.store
     by_sweep: dict[str, list[TrialSpec]] = {row["sweep"]: [] for row in tables.planned}
     for row in tables.planned:
-        by_sweep[row["sweep"]].append(trial_of_row(dict(row)))
+        # Rows of other programs may lack what names the files of stages: the page shows their rows.
+        with suppress(SweepError):
+            by_sweep[row["sweep"]].append(trial_of_row(dict(row)))
     looks = {sweep: Watcher(store, sweep, trials).look() for sweep, trials in by_sweep.items()}
     states = {
         status.trial.trial_id: _state(status, look)

@@ -5,6 +5,7 @@ unchanged plan again writes nothing. The same trials are rows of the table `tria
 counts against them, so a trial that never ran is visible as missing.
 """
 
+import contextlib
 import json
 import socket
 from dataclasses import asdict, dataclass, replace
@@ -196,7 +197,18 @@ def trial_row(trial: TrialSpec) -> dict[str, Any]:
 
 
 def trial_of_row(row: dict[str, Any]) -> TrialSpec:
-    """The inverse of `trial_row`."""
+    """The inverse of `trial_row`.
+
+    Raises:
+        SweepError: If another program wrote the row, without the settings of the trial's stages.
+    """
     names = ("label", "group_label", "group_id", "method", "dataset")
     values = {name: row[name] for name in names} | {"recipe": row["recipe"] or ""}
-    return TrialSpec.from_dict(values | {"stages": json.loads(row["config_json"])})
+    with contextlib.suppress(LookupError, TypeError, ValueError, AttributeError):
+        trial = TrialSpec.from_dict(values | {"stages": json.loads(row["config_json"])})
+        if trial.trial_id == row["trial_id"]:
+            return trial
+    raise SweepError(
+        f"trial {row['trial_id']} of {row['sweep']} has no settings of its stages in the table "
+        "trials (column config_json), so only verbs of `fairdarts results` can show it."
+    )

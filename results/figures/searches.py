@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from results.errors import QueryError
 from results.figures.kind import Options
+from results.query.configs import searched, stages_of
 from results.query.labels import distinct_labels
 from results.query.positions import space_of
 
@@ -75,7 +76,8 @@ def searches(
             of_trial = {name: trial[name] for name in ("search_key", "search_seed", "derive_key")}
             groups.setdefault(identity, []).append(of_trial | columns)
     if not groups:
-        raise QueryError("these trials have no search, so there is nothing to draw.")
+        unknown = " with known settings" if any(t["search_key"] for t in tables.planned) else ""
+        raise QueryError(f"these trials have no search{unknown}, so there is nothing to draw.")
     names = distinct_labels([(_common(labels[one]), one) for one in groups])
     rows = [
         {"group_number": number, "group_label": name} | row
@@ -168,12 +170,11 @@ def only_trial(tables: "Tables", options: Options) -> "Tables":
 
 def _settings(config_json: str | None) -> tuple[str, dict[str, Any]] | None:
     """The settings of a search without its seed, as text, and the columns made of them."""
-    stages = json.loads(config_json or "[]")
-    space = space_of(stages)
-    if space is None:
+    stages = stages_of(config_json)
+    search, space = searched(stages), space_of(stages)
+    if search is None or space is None:
         return None
     stage = next(stage for stage in stages if stage["kind"] == "search")
-    search = stage["config"]["search"]
     sections = {
         name: {key: value for key, value in section.items() if key != "seed"}
         for name, section in stage["config"].items()

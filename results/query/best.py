@@ -112,7 +112,7 @@ def difference(tables: Tables, first: str, second: str) -> "pa.Table":
 
     outcomes = {row["trial_id"]: row for row in tables.read("outcomes").to_pylist()}
     pair = [_trial(tables, outcomes, text) for text in (first, second)]
-    configs = [settings(row["config_json"] or "[]") for row in pair]
+    configs = [settings(row["config_json"]) for row in pair]
     names = list(dict.fromkeys([*configs[0], *configs[1]]))
     rows = [(name, *(row[name] for row in pair)) for name in ("trial_id", "label", "sweep")]
     rows += [

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from results.query.configs import stages_of
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -14,7 +16,7 @@ MAX_SETTINGS = 4
 """A label names at most this many settings."""
 
 
-def settings(config_json: str) -> dict[str, Any]:
+def settings(config_json: str | None) -> dict[str, Any]:
     """The settings of a trial by full name, such as `search.batch_size`.
 
     Args:
@@ -22,7 +24,7 @@ def settings(config_json: str) -> dict[str, Any]:
             them.
     """
     named: dict[str, Any] = {}
-    for stage in json.loads(config_json):
+    for stage in stages_of(config_json):
         for name, value in stage["config"].items():
             if isinstance(value, Mapping):
                 named |= {f"{name}.{setting}": one for setting, one in value.items()}
@@ -52,7 +54,7 @@ def tell_apart(outcomes: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def _distinct(groups: "pd.DataFrame") -> Sequence[str]:
-    configs = [settings(config or "[]") for config in groups["config_json"]]
+    configs = [settings(config) for config in groups["config_json"]]
     told = _with_settings(list(groups["group_label"]), configs)
     times = Counter(told)
     return [

@@ -18,7 +18,9 @@ test compares the two.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from results.query.configs import Stage, searched
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -88,20 +90,19 @@ def positions(space: str, num_layers: int | None = None) -> list[Position]:
     return [Position(number, *place) for number, place in enumerate(places)]
 
 
-def space_of(stages: Sequence[dict[str, Any]]) -> Space | None:
+def space_of(stages: Sequence[Stage]) -> Space | None:
     """Take the search space and the number of layers from the settings of a trial.
 
     Args:
-        stages: `trials.config_json`, parsed.
+        stages: See `results.query.configs.stages_of`.
     Returns:
-        The arguments of `positions`; None if the trial has no search.
+        The arguments of `positions`; None if the trial has no search, or none of its settings.
     """
-    for stage in stages:
-        if stage["kind"] == "search":
-            search = stage["config"]["search"]
-            space = search["space"]
-            return space, search.get("num_layers") if space in LAYER_SPACES else None
-    return None
+    search = searched(stages)
+    if search is None:
+        return None
+    space = search["space"]
+    return space, search.get("num_layers") if space in LAYER_SPACES else None
 
 
 UNKNOWN = -1

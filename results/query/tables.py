@@ -1,12 +1,12 @@
 """The resolved tables of a store, each read when it is first asked for."""
 
-import json
 from collections import Counter
 from collections.abc import Collection
 from copy import copy
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
+from results.query.configs import stages_of
 from results.query.outcomes import is_newest, outcomes_of
 from results.query.planned import Row, by_age, stage_keys
 from results.query.positions import (
@@ -155,7 +155,7 @@ class Tables:
                 continue
             if group is None or group not in of_groups:
                 config = self.trials["config_json"][place].as_py()
-                of_groups[group] = space_of(json.loads(config or "[]"))
+                of_groups[group] = space_of(stages_of(config))
             found[key] = of_groups[group]
         return found
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from in_process import exit_code
+from small_sweep import write_example
 from tiny_sweeps import key_of, tiny_sweep, tiny_trials
 
 from cli.app import BAD_INPUT
@@ -111,3 +112,18 @@ def test_watching_ends_with_the_last_trial(store: Store, report: Report) -> None
     code, _, page = report("--watch", "--where", "outcome = 'failed'")
     assert code == 0
     assert "refresh" not in page.partition("</head>")[0].partition("<style>")[0]
+
+
+def test_trials_without_settings_of_their_stages_are_on_the_page_by_their_rows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = Store.create(tmp_path / "written by another program")
+    write_example(store)  # Its settings lack the keys of stages.
+    file = tmp_path / "report.html"
+    assert exit_code("results", "report", "--store", store.root, "-o", file) == 0
+    assert "4 of 6 planned trials have a result; 1 failed (1 oom), 1 pending." in file.read_text()
+    capsys.readouterr()
+    assert exit_code("show", "exp", "--store", store.root) == BAD_INPUT
+    err = capsys.readouterr().err
+    assert "has no settings of its stages in the table trials" in err
+    assert err.count("\n") == 1
