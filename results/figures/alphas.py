@@ -1,14 +1,16 @@
 """The figure `alphas`: the gates of every edge or layer over the epochs, a line an operation."""
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from results.errors import QueryError
 from results.figures.gate_lists import gate_lists
 from results.figures.kind import Kind, Options
+from results.figures.panel import Panel, Scale
 from results.figures.panels import (
     Block,
-    Scale,
+    Multiples,
     epoch_scale,
     label_ends,
     small_multiples,
@@ -20,7 +22,6 @@ from results.figures.style import OPERATION_COLORS, PAGE_IN, SKIPS, legend_of, o
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
@@ -68,6 +69,7 @@ def _means(
         {
             "group_number": group["group_number"],
             "group_label": group["group_label"],
+            "relaxation": group["relaxation"],
             **columns,
             "epoch": np.tile(reached, len(named)),
             "num_searches": np.tile(counts, len(named)),
@@ -82,65 +84,91 @@ def _means(
 def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
     """Means over seeds as lines; the band goes from the lowest to the highest seed."""
     groups = [group for _, group in rows.groupby("group_number")]
-    titles = [str(group["group_label"].iloc[0]) for group in groups]
-    counts = [num_of(group["num_searches"].max(), group["num_begun"].max()) for group in groups]
-    operations = [name for name in OPERATION_COLORS if name in set(rows["operation"])]
-    note = rows.attrs.get(NOTE, "")
-    if rows["num_searches"].max() > 1:
-        # Seven bands would hide each other in a small panel.
-        what = " of skip connections" if options.edge is None else ""
-        bands = f"Lines: means of n searches; bands{what}: from lowest to highest."
-        note = f"{bands} {note}".strip()
-    endings = [f", {_edge_title(rows['edge'].iloc[0])}{count}" for count in counts]
-    scales = epoch_scale(rows["epoch"]), _gate_scale(rows)
+    operations = [name for name in OPERATION_COLORS if name in rows["operation"].unique()]
+    banded: Sequence[str] = operations
     if options.edge is None:
-        figure, blocks = small_multiples(
-            [
-                Block(
-                    [_edge_title(edge) for edge in group["edge"].unique()],
-                    title + count,
-                    y=_gate_scale(group),
-                )
-                for title, count, group in zip(titles, counts, groups, strict=True)
-            ],
-            7,
-            0.72,
-            *scales,
-            legend=legend_of(operations),
-            note=note,
-        )
-    elif len(groups) == 1:
-        right = text_width(operations) + 0.25
-        figure, blocks = small_multiples(
-            [Block(titles, endings=endings)],
-            1,
-            2.4,
-            *scales,
-            width=PAGE_IN * 0.72,
-            right=right,
-            note=note,
-        )
+        # Seven bands would hide each other in a small panel.
+        banded = SKIPS
+        figure, blocks = _all_edges(groups, operations, _note(rows, " of skip connections"))
     else:
-        figure, (panels,) = small_multiples(
-            [Block(titles, endings=endings)],
-            2 if len(groups) <= 4 else 4,
-            1.6 if len(groups) <= 4 else 1.0,
-            *scales,
-            legend=legend_of(operations),
-            note=note,
-        )
-        blocks = [[axes] for axes in panels]
-    for panels, group in zip(blocks, groups, strict=True):
-        for axes, (_, of_edge) in zip(panels, group.groupby("edge", sort=False), strict=True):
-            ends = _paint_edge(axes, of_edge, SKIPS if options.edge is None else operations)
+        groups.sort(key=_relaxation)  # As they stand in blocks.
+        figure, blocks = _one_edge(groups, operations, _note(rows))
+    panels = [panel for block in blocks for panel in block]
+    edges = [edge for group in groups for _, edge in group.groupby("edge", sort=False)]
+    for panel, edge in zip(panels, edges, strict=True):
+        ends = _paint_edge(panel, edge, banded)
     if options.edge is not None and len(groups) == 1:
-        label_ends(blocks[0][0], ends)
+        label_ends(panels[0], ends)
     return figure
 
 
-def _gate_scale(rows: "pd.DataFrame") -> Scale:
+def _note(rows: "pd.DataFrame", banded: str = "") -> str:
+    note = str(rows.attrs.get(NOTE, ""))
+    if rows["num_searches"].max() == 1:
+        return note
+    bands = f"Lines: means of n searches; bands{banded}: from lowest to highest."
+    return f"{bands} {note}".strip()
+
+
+def _all_edges(groups: "Sequence[pd.DataFrame]", operations: Sequence[str], note: str) -> Multiples:
+    """A block for each group, a panel for each edge."""
+    blocks = [
+        Block(
+            [_edge_title(edge) for edge in group["edge"].unique()],
+            _title(group) + _count(group),
+            y=_gate_scale([group]),
+        )
+        for group in groups
+    ]
+    legend = legend_of(operations)
+    return small_multiples(blocks, 7, 0.72, *_scales(groups), legend=legend, note=note)
+
+
+def _one_edge(groups: "Sequence[pd.DataFrame]", operations: Sequence[str], note: str) -> Multiples:
+    """A panel for each group. Softmax gates, which stay small, have a scale of their own."""
+    edge = _edge_title(groups[0]["edge"].iloc[0])
+    if len(groups) == 1:
+        block = Block([_title(groups[0])], endings=[f", {edge}{_count(groups[0])}"])
+        right = text_width(operations) + 0.25
+        width = PAGE_IN * 0.72
+        return small_multiples(
+            [block], 1, 2.4, *_scales(groups), width=width, right=right, note=note
+        )
+    alike = [(name, list(some)) for name, some in groupby(groups, _relaxation)]
+    blocks = [
+        Block(
+            [_title(group) for group in some],
+            f"{name} gates" if len(alike) > 1 else "",
+            [f", {edge}{_count(group)}" for group in some],
+            _gate_scale(some),
+        )
+        for name, some in alike
+    ]
+    columns, height = (2, 1.6) if len(groups) <= 4 else (4, 1.0)
+    legend = legend_of(operations)
+    return small_multiples(blocks, columns, height, *_scales(groups), legend=legend, note=note)
+
+
+def _relaxation(group: "pd.DataFrame") -> str:
+    return str(group["relaxation"].iloc[0])
+
+
+def _title(group: "pd.DataFrame") -> str:
+    return str(group["group_label"].iloc[0])
+
+
+def _count(group: "pd.DataFrame") -> str:
+    return num_of(group["num_searches"].max(), group["num_begun"].max())
+
+
+def _scales(groups: "Sequence[pd.DataFrame]") -> tuple[Scale, Scale]:
+    epochs = [group["epoch"].agg(end) for group in groups for end in ("min", "max")]
+    return epoch_scale(epochs), _gate_scale(groups)
+
+
+def _gate_scale(groups: "Sequence[pd.DataFrame]") -> Scale:
     """From 0 to 1, or less for softmax gates, which stay far below."""
-    highest = float(rows["max_gate"].max())
+    highest = max(float(group["max_gate"].max()) for group in groups)
     return Scale("gate", 0, 1 if highest > 0.5 else highest * 1.1)
 
 
@@ -149,25 +177,21 @@ def _edge_title(edge: str) -> str:
 
 
 def _paint_edge(
-    axes: "Axes", rows: "pd.DataFrame", banded: Sequence[str]
+    panel: Panel, rows: "pd.DataFrame", banded: Sequence[str]
 ) -> list[tuple[float, str, str]]:
     """Paint the operations of an edge; return where their lines end, for labels."""
     ends = []
+    single: dict[str, Any] = {}
+    if rows["epoch"].nunique() == 1:
+        single = {"marker": "o", "ms": 2}
     for operation, line in rows.groupby("operation", sort=False):
         how = operation_line(str(operation))
-        epochs = line["epoch"].to_numpy(float)
+        epochs, mean = line["epoch"].to_numpy(), line["mean_gate"].to_numpy()
         if operation in banded and line["num_searches"].max() > 1:
-            axes.fill_between(
-                line["epoch"],
-                line["min_gate"],
-                line["max_gate"],
-                color=how["color"],
-                alpha=0.13,
-                lw=0,
-            )
-        single: dict[str, Any] = {"marker": "o", "ms": 2} if len(line) == 1 else {}
-        axes.plot(epochs, line["mean_gate"], **how, **single)
-        ends.append((float(line["mean_gate"].iloc[-1]), str(operation), how["color"]))
+            low, high = line["min_gate"].to_numpy(), line["max_gate"].to_numpy()
+            panel.area(epochs, low, high, color=how["color"], alpha=0.13, lw=0)
+        panel.line(epochs, mean, **how, **single)
+        ends.append((float(mean[-1]), str(operation), how["color"]))
     return ends
 
 

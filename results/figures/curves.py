@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 from results.errors import QueryError
 from results.figures.accuracies import BLOCK, block_title
 from results.figures.kind import Kind, Options
-from results.figures.panels import LINE_IN, Scale, epoch_scale, fitting, label_ends, size_in
-from results.figures.style import FONT_PT, GROUP_COLORS, PAGE_IN, QUIET, SMALL_PT
+from results.figures.panel import Panel, Scale, covering
+from results.figures.panels import LINE_IN, epoch_scale, fitting, label_ends
+from results.figures.style import FONT_PT, GROUP_COLORS, PAGE_IN, SMALL_PT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,9 +116,10 @@ def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
     blocks = [_Grid(block) for _, block in rows.groupby(BLOCK, sort=False, dropna=False)]
     total = sum(block.height for block in blocks)
     figure = Figure(figsize=(PAGE_IN, total), facecolor="white")
+    axes = covering(figure)
     top = total
     for block in blocks:
-        block.paint(figure, top)
+        block.paint(axes, top)
         top -= block.height
     return figure
 
@@ -154,36 +156,42 @@ class _Grid:
         self.height = self.head + len(self.rows) * (ABOVE_IN + self.size[0]) + AXIS_IN
         self.height += AXIS_IN * (len(self.rows) - 1) if self.together else ABOVE_IN
 
-    def paint(self, figure: "Figure", top: float) -> None:
+    def paint(self, axes: "Axes", top: float) -> None:
         """Paint the block below some height, in inches."""
         height, right = self.size
         columns = len(self.rows[0])
         width = (PAGE_IN - LEFT_IN - right - GAP_IN * (columns - 1)) / columns
         title_at = top - self.head + HEAD_IN - 0.16
-        _text(figure, 0.05, title_at, self.title, weight="bold", size=FONT_PT)
-        _text(figure, 0.05, title_at - 0.16, fitting(KEY, PAGE_IN))
+        _text(axes, 0.05, title_at, self.title, weight="bold", size=FONT_PT)
+        _text(axes, 0.05, title_at - 0.16, fitting(KEY, PAGE_IN))
         top -= self.head + (0 if self.together else ABOVE_IN)
         for number, row in enumerate(self.rows):
             groups = list(self.labels) if self.together else [list(self.labels)[number]]
             last = self.together or number == len(self.rows) - 1
             top -= ABOVE_IN
             if not self.together:
-                _text(figure, LEFT_IN, top + 0.05, fitting(self.labels[groups[0]], PAGE_IN - 0.6))
+                _text(axes, LEFT_IN, top + 0.05, fitting(self.labels[groups[0]], PAGE_IN - 0.6))
             for place, panel in enumerate(row):
                 x = LEFT_IN + place * (width + GAP_IN)
                 if self.together or number == 0:
                     above = 0.05 if self.together else ABOVE_IN + 0.05
-                    _text(figure, x, top + above, ", ".join(panel))
-                axes = _axes(figure, (x, top - height, width, height))
-                self._paint_panel(axes, panel, groups)
-                axes.tick_params(labelbottom=last)
+                    _text(axes, x, top + above, ", ".join(panel))
+                scales = self._scales(panel)
+                painted = Panel(axes, x, top - height, width, height, *scales)
+                painted.frame(bottom_labels=last, grid=True)
+                self._paint_panel(painted, panel, groups)
                 if last:
-                    _text(figure, x + width / 2, top - height - 0.3, "epoch", ha="center")
+                    _text(axes, x + width / 2, top - height - 0.3, "epoch", ha="center")
             if self.together:
-                self._name_lines(axes, row[-1])
+                self._name_lines(painted, row[-1])
             top -= height + (AXIS_IN if self.together else 0)
 
-    def _paint_panel(self, axes: "Axes", panel: tuple[str, str], groups: Sequence[int]) -> None:
+    def _scales(self, panel: tuple[str, str]) -> tuple[Scale, Scale]:
+        every = [curve for key, curve in self.curves.items() if key[1:] in _metrics(panel)]
+        x = epoch_scale([0, *(curve["epoch"].max() for curve in every)])
+        return x, Scale("", *_limits(every, panel[1] == "loss"))
+
+    def _paint_panel(self, painted: Panel, panel: tuple[str, str], groups: Sequence[int]) -> None:
         kind, _ = panel
         trained, held_out = PANELS[panel]
         for group in groups:
@@ -195,18 +203,14 @@ class _Grid:
                 solid = metric == held_out
                 style = {"lw": 1.4} if solid else {"lw": 0.8, "ls": (0, (3, 1.5))}
                 point = "o" if len(curve) == 1 else ""
-                axes.plot(curve["epoch"], curve["mean"], color=color, marker=point, ms=3, **style)
+                painted.line(
+                    curve["epoch"], curve["mean"], color=color, marker=point, ms=3, **style
+                )
                 if solid:
                     low, high = curve["mean"] - curve["std"], curve["mean"] + curve["std"]
-                    axes.fill_between(curve["epoch"], low, high, color=color, alpha=0.2, lw=0)
-        every = [curve for key, curve in self.curves.items() if key[1:] in _metrics(panel)]
-        x = epoch_scale(epoch for curve in every for epoch in (0, curve["epoch"].max()))
-        y = Scale("", *_limits(every, panel[1] == "loss"))
-        width, height = size_in(axes)
-        axes.set(xlim=(x.low, x.high), ylim=(y.low, y.high))
-        axes.set(xticks=x.ticks_in(width), yticks=y.ticks_in(height))
+                    painted.area(curve["epoch"], low, high, color=color, alpha=0.2, lw=0)
 
-    def _name_lines(self, axes: "Axes", panel: tuple[str, str]) -> None:
+    def _name_lines(self, painted: Panel, panel: tuple[str, str]) -> None:
         """Write the label of each group where its solid line ends."""
         ends = []
         for group, label in self.labels.items():
@@ -214,7 +218,7 @@ class _Grid:
             if curve is not None:
                 text = fitting(label, LABELS_IN - 0.2, 3)
                 ends.append((float(curve["mean"].iloc[-1]), text, self._color(group)))
-        label_ends(axes, ends)
+        label_ends(painted, ends)
 
     def _color(self, group: int) -> str:
         return GROUP_COLORS[list(self.labels).index(group) if self.together else 0]
@@ -242,18 +246,8 @@ def _limits(curves: "Sequence[pd.DataFrame]", from_zero: bool) -> tuple[float, f
     return (0.0 if from_zero else low - margin), high + margin
 
 
-def _axes(figure: "Figure", box: tuple[float, float, float, float]) -> "Axes":
-    across, up = figure.get_size_inches()
-    x, y, width, height = box
-    axes = figure.add_axes((x / across, y / up, width / across, height / up))
-    axes.tick_params(length=2, pad=2)
-    axes.grid(axis="y", color=QUIET, lw=0.4, alpha=0.3)
-    return axes
-
-
-def _text(figure: "Figure", x: float, y: float, text: str, **style: Any) -> None:
-    across, up = figure.get_size_inches()
-    figure.text(x / across, y / up, text, **{"size": SMALL_PT} | style)
+def _text(axes: "Axes", x: float, y: float, text: str, **style: Any) -> None:
+    axes.text(x, y, text, **{"size": SMALL_PT} | style)
 
 
 KIND = Kind(

@@ -1,12 +1,12 @@
 """The figure `dominance-by-weight`: dominant operations against the zero-one loss's weight."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from results.errors import QueryError
 from results.figures.kind import Kind, Options
+from results.figures.panel import Scale
 from results.figures.panels import (
     Block,
-    Scale,
     count_scale,
     fitting,
     label_ends,
@@ -30,6 +30,7 @@ COUNTS = f"""
     WHERE kind = 'search'
     ORDER BY group_number, zero_one_weight, search_seed, search_key
 """  # noqa: S608 (made of constants)
+POINTS: dict[str, Any] = {"ls": "", "marker": "o", "ms": 3.5, "mec": "white", "mew": 0.4}
 MAX_SERIES = 6
 
 
@@ -67,7 +68,7 @@ def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
     span = float(weights.max() - weights.min())
     margin = 0.05 * span or 1.0
     whole = bool((weights % 1 == 0).all())
-    figure, ((axes,),) = small_multiples(
+    figure, ((panel,),) = small_multiples(
         [Block([""])],
         1,
         1.7,
@@ -80,13 +81,11 @@ def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
     ends = []
     for (_, one), label, color in zip(series, labels, GROUP_COLORS, strict=False):
         mean = one.groupby("zero_one_weight")["num_dominant"].mean()
-        axes.plot(mean.index, mean, color=color)
-        axes.plot(
-            one["zero_one_weight"], one["num_dominant"], "o", ms=3.5, mec="white", mew=0.4, c=color
-        )
+        panel.line(mean.index, mean, color=color)
+        panel.line(one["zero_one_weight"], one["num_dominant"], color=color, **POINTS)
         ends.append((float(mean.iloc[-1]), label, color))
     if len(series) > 1:
-        label_ends(axes, ends)
+        label_ends(panel, ends)
     return figure
 
 

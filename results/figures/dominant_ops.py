@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from results.errors import QueryError
 from results.figures.gate_lists import gate_lists
 from results.figures.kind import Kind, Options
+from results.figures.panel import Panel
 from results.figures.panels import Block, count_scale, epoch_scale, small_multiples
 from results.figures.places import cell_name, places_of
 from results.figures.searches import NOTE, num_of, reaching, searches
@@ -13,7 +14,6 @@ from results.query.dominance import dominant
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
@@ -75,7 +75,7 @@ def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
     operations = [name for name in OPERATION_COLORS if name in set(rows["operation"])]
     columns = 2 if len(panels) <= 6 else 4
     highest = rows.groupby(["group_number", "cell", "epoch"])["mean_num_dominant"].sum().max()
-    figure, (all_axes,) = small_multiples(
+    figure, (painted,) = small_multiples(
         [Block(titles, endings=endings)],
         columns,
         1.3 if columns == 2 else 0.9,
@@ -84,12 +84,14 @@ def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
         legend=legend_of(operations, areas=True),
         note=rows.attrs.get(NOTE, ""),
     )
-    for axes, (_, of_panel) in zip(all_axes, panels, strict=True):
-        _paint_panel(axes, of_panel)
+    for panel, (_, of_panel) in zip(painted, panels, strict=True):
+        _paint_panel(panel, of_panel)
     return figure
 
 
-def _paint_panel(axes: "Axes", rows: "pd.DataFrame") -> None:
+def _paint_panel(panel: Panel, rows: "pd.DataFrame") -> None:
+    import numpy as np
+
     heights = rows.pivot_table(index="epoch", columns="operation", values="mean_num_dominant")
     names = [name for name in OPERATION_COLORS if name in heights.columns]
     epochs = list(heights.index)
@@ -97,13 +99,12 @@ def _paint_panel(axes: "Axes", rows: "pd.DataFrame") -> None:
         epochs = [epochs[0] - 0.3, epochs[0] + 0.3]
         heights = heights.iloc[[0, 0]]
     # White edges separate areas in grey, too.
-    axes.stackplot(
-        epochs,
-        *(heights[name].to_numpy(dtype=float) for name in names),
-        colors=[operation_color(name) for name in names],
-        edgecolor="white",
-        lw=0.4,
-    )
+    below = np.zeros(len(epochs))
+    for name in names:
+        above = below + heights[name].to_numpy(dtype=float)
+        color = operation_color(name)
+        panel.area(epochs, below, above, facecolor=color, edgecolor="white", lw=0.4)
+        below = above
 
 
 KIND = Kind(

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from results.errors import QueryError
 from results.figures.kind import Kind, Options
+from results.figures.panel import Panel
 from results.figures.panels import (
     Block,
     count_scale,
@@ -18,7 +19,6 @@ from results.figures.style import COLUMN_IN, GROUP_COLORS
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from results.query.tables import Tables
@@ -63,45 +63,38 @@ def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
     if together:
         titles = [fitting(label, 1.1, 3, ending=n) for label, n in zip(labels, counts, strict=True)]
         right = text_width(titles) + 0.25
-        figure, ((axes,),) = small_multiples(
+        figure, ((panel,),) = small_multiples(
             [Block([""])], 1, 1.7, x, y, width=COLUMN_IN, right=right, note=note
         )
-        panels = [axes] * len(groups)
+        panels = [panel] * len(groups)
     else:
         titles = labels
         figure, (panels,) = small_multiples(
             [Block(labels, endings=counts)], 5, 0.85, x, y, note=note
         )
     ends = []
-    for place, (axes, (_, group)) in enumerate(zip(panels, groups, strict=True)):
+    for place, (panel, (_, group)) in enumerate(zip(panels, groups, strict=True)):
         color = GROUP_COLORS[place if together else 0]
-        mean = _paint_group(axes, group, color)
+        mean = _paint_group(panel, group, color)
         ends.append((float(mean.iloc[-1]), titles[place], color))
     if together:
         label_ends(panels[0], ends)
     return figure
 
 
-def _paint_group(axes: "Axes", group: "pd.DataFrame", color: str) -> "pd.Series[float]":
+def _paint_group(panel: Panel, group: "pd.DataFrame", color: str) -> "pd.Series[float]":
     of_epochs = group.groupby("epoch")["num_dominant_skip"]
     num_runs = group["search_key"].nunique()
     mean: pd.Series[float] = group[group["averaged"]].groupby("epoch")["num_dominant_skip"].mean()
     if num_runs > MAX_LINES:
         low, high = of_epochs.quantile(0.05), of_epochs.quantile(0.95)
-        axes.fill_between(mean.index, low, high, color=color, alpha=0.25, lw=0)
+        panel.area(low.index, low, high, color=color, alpha=0.25, lw=0)
     else:
-        for _, run in group.groupby("search_key"):
-            axes.plot(run["epoch"], run["num_dominant_skip"], color=color, lw=0.6, alpha=0.5)
+        runs = [(run["epoch"], run["num_dominant_skip"]) for _, run in group.groupby("search_key")]
+        panel.lines(runs, color=color, lw=0.6, alpha=0.5)
     # A search that has only begun is a point, not a line.
-    axes.plot(
-        mean.index,
-        mean,
-        color=color,
-        lw=2,
-        marker="o" if len(mean) == 1 else "",
-        ms=3,
-        clip_on=False,
-    )
+    marker = "o" if len(mean) == 1 else ""
+    panel.line(mean.index, mean, color=color, lw=2, marker=marker, ms=3)
     return mean
 
 

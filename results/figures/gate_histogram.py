@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from results.errors import QueryError
 from results.figures.kind import Kind, Options
-from results.figures.panels import Block, Scale, small_multiples
+from results.figures.panel import Scale
+from results.figures.panels import Block, small_multiples
 from results.figures.places import FINAL
 from results.figures.searches import NOTE, num_of, reaching, searches
 from results.figures.style import GROUP_COLORS
@@ -64,16 +65,9 @@ def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
         Scale("share of gates (%)", 0, float(rows["share_pct"].max()) * 1.05),
         note=rows.attrs.get(NOTE, ""),
     )
-    for axes, group in zip(panels, groups, strict=True):
-        axes.bar(
-            group["gate_from"],
-            group["share_pct"],
-            1 / NUM_BINS,
-            align="edge",
-            color=GROUP_COLORS[0],
-            edgecolor="white",
-            lw=0.4,
-        )
+    style = {"facecolor": GROUP_COLORS[0], "edgecolor": "white", "lw": 0.4}
+    for panel, group in zip(panels, groups, strict=True):
+        panel.bars(group["gate_from"], 1 / NUM_BINS, group["share_pct"], **style)
     return figure
 
 

@@ -9,14 +9,14 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
+from results.figures.panel import Panel, Scale, covering
 from results.figures.style import FONT_PT, INK, PAGE_IN, SMALL_PT
 from results.text import clean_text
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 LEFT_IN = 0.46
@@ -26,9 +26,15 @@ GAP_IN = 0.16
 LINE_IN = 0.13
 """Height of a line of text."""
 LEGEND_IN = 0.2
+LEADER_IN = 0.16
+"""Length of the line from the end of a line to its label."""
 _SECTION = re.compile(r"\b(?:search|data|retrain)\.(?=\w+=)")
 CHARACTER_EM = 0.57
 """Mean width of a character of the font, in its size."""
+
+
+Multiples: TypeAlias = "tuple[Figure, list[list[Panel]]]"
+"""A figure, and the panels of each of its blocks."""
 
 
 @dataclass(frozen=True)
@@ -40,29 +46,8 @@ class Block:
     title: str = ""
     endings: Sequence[str] = ()
     """What titles of panels end in, also when they have to be cut."""
-    y: "Scale | None" = None
+    y: Scale | None = None
     """Its vertical axis, if it is another one than that of the figure."""
-
-
-@dataclass(frozen=True)
-class Scale:
-    """An axis that all panels have in common."""
-
-    label: str
-    low: float
-    high: float
-    whole: bool = False
-    """Ticks only at whole numbers."""
-
-    def ticks_in(self, length: float) -> list[float]:
-        """Places of ticks on an axis of that length in inches."""
-        from matplotlib.ticker import MaxNLocator
-
-        most = max(2, min(10, int(length / (0.3 if self.whole else 0.35))))
-        locator = MaxNLocator(most, integer=self.whole, min_n_ticks=1)
-        ticks = locator.tick_values(self.low, self.high)
-        margin = 1e-6 * (self.high - self.low)
-        return [float(tick) for tick in ticks if self.low - margin <= tick <= self.high + margin]
 
 
 def epoch_scale(epochs: Iterable[int]) -> Scale:
@@ -89,7 +74,7 @@ def small_multiples(
     right: float = RIGHT_IN,
     legend: "Sequence[Artist]" = (),
     note: str = "",
-) -> "tuple[Figure, list[list[Axes]]]":
+) -> Multiples:
     """Make a figure of empty panels, all of a block with the same axes.
 
     Args:
@@ -103,7 +88,7 @@ def small_multiples(
         legend: What stands above the panels, each with its label.
         note: A sentence below the figure.
     Returns:
-        The figure, and the axes of each block.
+        The figure, and the panels of each block.
     """
     from matplotlib.figure import Figure
 
@@ -138,32 +123,21 @@ def small_multiples(
             handlelength=1.4,
         )
     top = total - 0.04 - legend_rows * LEGEND_IN
-    x_ticks = x.ticks_in(panel_width)
-    made: list[list[Axes]] = []
+    axes = covering(figure)
+    made: list[list[Panel]] = []
     for block, some, num_rows, head in zip(blocks, titles, rows, heads, strict=True):
         if block.title:
             text = fitting(block.title, width - 0.2)
             figure.text(0.05 / width, top / total, text, va="top", weight="bold", size=FONT_PT)
         top -= head
-        own = block.y or y
-        y_ticks = own.ticks_in(height)
         made.append([])
         for place, title in enumerate(some):
             row, column = divmod(place, columns)
             left = LEFT_IN + column * (panel_width + GAP_IN)
             bottom = top - (row + 1) * (above + height)
-            axes = figure.add_axes(
-                (left / width, bottom / total, panel_width / width, height / total)
-            )
-            # Shared axes would be simpler, but each of them asks all others for their limits.
-            axes.set(xlim=(x.low, x.high), ylim=(own.low, own.high), autoscale_on=False)
-            axes.set_xticks(x_ticks, [f"{tick:g}" for tick in x_ticks])
-            axes.set_yticks(y_ticks, [f"{tick:g}" for tick in y_ticks])
-            axes.set_title(title, size=SMALL_PT, pad=3, loc="left")
-            axes.tick_params(
-                labelleft=column == 0, labelbottom=place + columns >= len(some), length=2, pad=2
-            )
-            made[-1].append(axes)
+            panel = Panel(axes, left, bottom, panel_width, height, x, block.y or y)
+            panel.frame(title, column == 0, place + columns >= len(some))
+            made[-1].append(panel)
         top -= num_rows * (height + above) + 0.2
     middle = (LEFT_IN + (width - LEFT_IN - right) / 2) / width
     figure.text(middle, (below - BOTTOM_IN + 0.06) / total, x.label, ha="center", va="bottom")
@@ -175,12 +149,6 @@ def small_multiples(
     if note:
         figure.text(0.05 / width, 0.04 / total, note, size=SMALL_PT, color=INK, va="bottom")
     return figure, made
-
-
-def size_in(axes: "Axes") -> tuple[float, float]:
-    """Width and height of a panel, in inches."""
-    dpi = axes.figure.dpi
-    return axes.bbox.width / dpi, axes.bbox.height / dpi
 
 
 def fitting(
@@ -214,38 +182,24 @@ def text_width(texts: Iterable[str], size_pt: float = SMALL_PT) -> float:
     return longest * size_pt * CHARACTER_EM / 72
 
 
-def label_ends(axes: "Axes", ends: Sequence[tuple[float, str, str]]) -> None:
-    """Write labels to the right of the axes, at the heights at which lines end, but apart.
+def label_ends(panel: Panel, ends: Sequence[tuple[float, str, str]]) -> None:
+    """Write labels to the right of a panel, at the heights at which lines end, but apart.
 
     Args:
-        axes: Where the lines are.
+        panel: Where the lines are.
         ends: Of each line the height in the units of the axis, the label and the colour.
     """
-    low, high = axes.get_ylim()
-    width, height = size_in(axes)
     ordered = sorted(ends)
-    rooms = [LINE_IN * (text.count("\n") + 1) / height for _, text, _ in ordered]
-    spots = _apart([(y - low) / (high - low) for y, _, _ in ordered], rooms)
-    for (y, text, color), spot in zip(ordered, spots, strict=True):
-        axes.annotate(
-            text,
-            (1, (y - low) / (high - low)),
-            (1 + 0.16 / width, spot),
-            xycoords="axes fraction",
-            textcoords="axes fraction",
-            va="center",
-            size=SMALL_PT,
-            # Text in a light colour could not be read.
-            arrowprops={
-                "arrowstyle": "-",
-                "lw": 1.2,
-                "color": color,
-                "shrinkA": 1,
-                "shrinkB": 1,
-                "relpos": (0, 0.5),
-            },
-            annotation_clip=False,
-        )
+    rooms = [LINE_IN * (text.count("\n") + 1) / panel.height for _, text, _ in ordered]
+    heights = [float(panel.y.share(height)) for height, _, _ in ordered]
+    right = panel.left + panel.width
+    for (_, text, color), height, spot in zip(
+        ordered, heights, _apart(heights, rooms), strict=True
+    ):
+        # Text in a light colour could not be read.
+        begin, end = (panel.bottom + panel.height * share for share in (height, spot))
+        panel.stroke((right + 0.014, begin, right + LEADER_IN - 0.045, end), color, 1.2)
+        panel.text(right + LEADER_IN, end, text, va="center")
 
 
 def _apart(wanted: Sequence[float], rooms: Sequence[float]) -> list[float]:

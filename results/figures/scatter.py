@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from results.figures.panels import GAP_IN, LINE_IN, fitting, size_in, text_width
+from results.figures.panels import GAP_IN, LINE_IN, fitting, text_width
 from results.figures.style import GROUP_COLORS, INK, PAGE_IN, QUIET, SMALL_PT
 
 if TYPE_CHECKING:
@@ -189,6 +189,12 @@ def label_points(
             va="center",
             transform=axes.transAxes,
         )
+
+
+def size_in(axes: "Axes") -> tuple[float, float]:
+    """Width and height of a panel, in inches."""
+    dpi = axes.figure.dpi
+    return axes.bbox.width / dpi, axes.bbox.height / dpi
 
 
 def _overlap(one: Sequence[float], other: Sequence[float]) -> bool:

@@ -1,9 +1,10 @@
 """The figure `zero-one-loss`: both forms of the loss, and their slopes. It needs no trials."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from results.figures.kind import Kind, Options
-from results.figures.panels import Block, Scale, label_ends, small_multiples, text_width
+from results.figures.panel import Scale
+from results.figures.panels import Block, label_ends, small_multiples, text_width
 from results.figures.style import COLUMN_IN, GROUP_COLORS, QUIET
 
 if TYPE_CHECKING:
@@ -37,8 +38,11 @@ def data(tables: "Tables", options: Options) -> "pd.DataFrame":
 
 def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
     """The loss above, its slope below."""
-    figure, (panels,) = small_multiples(
-        [Block(["zero-one loss of one gate", "its slope"])],
+    figure, ((above,), (below,)) = small_multiples(
+        [
+            Block(["zero-one loss of one gate"], y=Scale("", -0.55, 0.05)),
+            Block(["its slope"], y=Scale("", -1.1, 1.1, whole=True)),
+        ],
         1,
         1.15,
         Scale("gate", 0, 1),
@@ -46,20 +50,15 @@ def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
         width=COLUMN_IN,
         right=text_width(FORMS.values()) + 0.25,
     )
-    # The two panels measure different things.
-    panels[1].set_yticks([-1, 0, 1], ["-1", "0", "1"])
-    panels[0].set_ylim(-0.55, 0.05)
-    panels[0].set_yticks([-0.5, -0.25, 0], ["-0.5", "-0.25", "0"])
     ends = []
     for number, (form, label) in enumerate(FORMS.items()):
         of_form = rows[rows["form"] == form]
-        for axes, column in zip(panels, ("loss", "slope"), strict=True):
-            axes.axhline(0, color=QUIET, lw=0.4)
-            axes.plot(
-                of_form["gate"], of_form[column], color=GROUP_COLORS[number], ls=("-", "--")[number]
-            )
+        style: dict[str, Any] = {"color": GROUP_COLORS[number], "ls": ("-", "--")[number]}
+        for panel, column in ((above, "loss"), (below, "slope")):
+            panel.line([0, 1], [0, 0], color=QUIET, lw=0.4)
+            panel.line(of_form["gate"], of_form[column], **style)
         ends.append((float(of_form["loss"].iloc[-1]), label, GROUP_COLORS[number]))
-    label_ends(panels[0], ends)
+    label_ends(above, ends)
     return figure
 
 

@@ -1,7 +1,7 @@
 """The settings of a trial, which the plan keeps as JSON in `trials.config_json`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 Stage = Mapping[str, Any]
@@ -34,7 +34,7 @@ def _is_stage(value: Any) -> bool:
     )
 
 
-def searched(stages: list[Stage]) -> Mapping[str, Any] | None:
+def searched(stages: Sequence[Stage]) -> Mapping[str, Any] | None:
     """The settings of a search's own section; None: there is no search, or no known setting."""
     for stage in stages:
         if stage["kind"] == "search":
