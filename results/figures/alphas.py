@@ -5,7 +5,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from results.errors import QueryError
-from results.figures.gate_lists import gate_lists
+from results.figures.gate_lists import ByEpoch, by_epoch
 from results.figures.kind import Kind, Options
 from results.figures.panel import Panel, Scale
 from results.figures.panels import (
@@ -23,7 +23,6 @@ from results.figures.style import OPERATION_COLORS, PAGE_IN, SKIPS, legend_of, o
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
-    from numpy.typing import NDArray
 
     from results.query.tables import Tables
 
@@ -40,8 +39,8 @@ def data(tables: "Tables", options: Options) -> "pd.DataFrame":
     found = reaching(tables, found)
     named = places(found, options.edge)
     parts = [
-        _means(group, named[named["group_number"] == group["group_number"]], epochs, gates)
-        for group, epochs, gates in gate_lists(tables, found)
+        _means(group, named[named["group_number"] == group.search["group_number"]])
+        for group in by_epoch(tables, found)
     ]
     rows = pd.concat([pd.DataFrame(), *parts], ignore_index=True)
     if rows.empty:
@@ -50,33 +49,24 @@ def data(tables: "Tables", options: Options) -> "pd.DataFrame":
     return rows
 
 
-def _means(
-    group: "pd.Series[Any]", named: "pd.DataFrame", epochs: "NDArray[Any]", gates: "NDArray[Any]"
-) -> "pd.DataFrame":
+def _means(group: ByEpoch, named: "pd.DataFrame") -> "pd.DataFrame":
     """The rows of one group, of those places that are named."""
     import numpy as np
     import pandas as pd
 
-    order = np.argsort(epochs, kind="stable")
-    chosen = gates[np.ix_(order, named["position"].to_numpy())]
-    reached, starts, counts = np.unique(epochs[order], return_index=True, return_counts=True)
-    means = np.add.reduceat(chosen, starts, axis=0, dtype=np.float64) / counts[:, None]
-    columns = {
-        name: np.repeat(named[name].to_numpy(), len(reached))
-        for name in ("cell", "edge", "operation")
-    }
+    epochs, places = group.epochs, named["position"].to_numpy()
+    of_group = ("group_number", "group_label", "relaxation", "num_begun")
+    of_place = ("cell", "edge", "operation")
+    lows, highs = (limits[epochs][:, places] for limits in (group.lows, group.highs))
     return pd.DataFrame(
         {
-            "group_number": group["group_number"],
-            "group_label": group["group_label"],
-            "relaxation": group["relaxation"],
-            **columns,
-            "epoch": np.tile(reached, len(named)),
-            "num_searches": np.tile(counts, len(named)),
-            "num_begun": group["num_begun"],
-            "mean_gate": means.T.ravel(),
-            "min_gate": np.minimum.reduceat(chosen, starts, axis=0).T.ravel(),
-            "max_gate": np.maximum.reduceat(chosen, starts, axis=0).T.ravel(),
+            **{name: group.search[name] for name in of_group},
+            **{name: np.repeat(named[name].to_numpy(), len(epochs)) for name in of_place},
+            "epoch": np.tile(epochs, len(places)),
+            "num_searches": np.tile(group.counts[epochs], len(places)),
+            "mean_gate": group.means[:, places].T.ravel(),
+            "min_gate": lows.T.ravel(),
+            "max_gate": highs.T.ravel(),
         }
     )
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from results.errors import QueryError
-from results.figures.gate_lists import gate_lists
+from results.figures.gate_lists import ByEpoch, by_epoch
 from results.figures.kind import Kind, Options
 from results.figures.panel import Panel
 from results.figures.panels import Block, count_scale, epoch_scale, small_multiples
@@ -26,8 +26,7 @@ def data(tables: "Tables", options: Options) -> "pd.DataFrame":
 
     found, note = searches(tables, options)
     found = reaching(tables, found)
-    lists = gate_lists(tables, found)
-    parts = [pd.DataFrame(), *(_counts(group, epochs, gates) for group, epochs, gates in lists)]
+    parts = [pd.DataFrame(), *map(_counts, by_epoch(tables, found, _are_dominant))]
     rows = pd.concat(parts, ignore_index=True)
     if rows.empty:
         raise QueryError("these trials have no epoch of a search yet, so there is nothing to draw.")
@@ -35,30 +34,27 @@ def data(tables: "Tables", options: Options) -> "pd.DataFrame":
     return rows
 
 
-def _counts(
-    group: "pd.Series[Any]", epochs: "NDArray[Any]", gates: "NDArray[Any]"
-) -> "pd.DataFrame":
+def _are_dominant(gates: "NDArray[Any]", search: "pd.Series[Any]") -> "NDArray[Any]":
+    return dominant(gates, places_of(search), search["relaxation"])
+
+
+def _counts(group: ByEpoch) -> "pd.DataFrame":
     """The rows of one group."""
-    import numpy as np
     import pandas as pd
 
-    places = places_of(group)
-    mask = dominant(gates, places, group["relaxation"])
-    num_searches = np.bincount(epochs)
-    reached = np.flatnonzero(num_searches)
+    places, epochs = places_of(group.search), group.epochs
     parts = []
     for cell, operation in dict.fromkeys((place.cell, place.operation) for place in places):
         columns = [p.position for p in places if (p.cell, p.operation) == (cell, operation)]
-        sums = np.bincount(epochs, weights=mask[:, columns].sum(axis=1))
         rows = {
-            "group_number": group["group_number"],
-            "group_label": group["group_label"],
+            "group_number": group.search["group_number"],
+            "group_label": group.search["group_label"],
             "cell": cell,
             "operation": operation,
-            "epoch": reached,
-            "num_searches": num_searches[reached],
-            "num_begun": group["num_begun"],
-            "mean_num_dominant": sums[reached] / num_searches[reached],
+            "epoch": epochs,
+            "num_searches": group.counts[epochs],
+            "num_begun": group.search["num_begun"],
+            "mean_num_dominant": group.sums[epochs][:, columns].sum(axis=1) / group.counts[epochs],
         }
         parts.append(pd.DataFrame(rows))
     return pd.concat(parts, ignore_index=True)

@@ -1,6 +1,6 @@
 """Reads the rows of sealed stages, without those that nobody asked for."""
 
-from collections.abc import Collection, Sequence, Set
+from collections.abc import Collection, Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +22,7 @@ KEY = "stage_key"
 FEW = 10
 """For so few stages it pays to look which row groups may have them."""
 READERS = 2
+BATCH_ROWS = 16_384
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,26 @@ class SealedRows:
         fragments = [one.fragment(parquet) for one in self.files]
         return ds.FileSystemDataset(fragments, SCHEMA[self.table].arrow, parquet)
 
+    def batches(self, columns: Sequence[str]) -> "Iterator[pa.RecordBatch]":
+        """Read some columns, the key among them, of a few thousand rows at a time.
+
+        Raises:
+            DamagedFile: If a file is damaged.
+        """
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        keys = None if self.keys is None else pa.array(sorted(self.keys))
+        try:
+            for batch in self.dataset().to_batches(
+                columns=list(columns), batch_size=BATCH_ROWS, use_threads=False
+            ):
+                yield batch if keys is None else batch.filter(pc.is_in(batch[KEY], keys))
+        except (OSError, pa.ArrowException):
+            if self.damage is not None:
+                raise self.damage from None
+            raise
+
     @property
     def damage(self) -> DamagedFile | None:
         """The damage that an engine has met, if there is any."""
@@ -137,6 +158,16 @@ class Rows:
     live: "pa.Table"
     sealed: SealedRows | None
     """None: no sealed file has any."""
+
+    def batches(self, columns: Sequence[str]) -> "Iterator[pa.RecordBatch]":
+        """Read some columns, the key among them, of a few thousand rows at a time.
+
+        Raises:
+            DamagedFile: If a file is damaged.
+        """
+        yield from self.live.select(list(columns)).to_batches(BATCH_ROWS)
+        if self.sealed is not None:
+            yield from self.sealed.batches(columns)
 
 
 def sealed_path(root: Path, table: str, pack: str) -> Path:

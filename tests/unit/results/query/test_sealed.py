@@ -8,6 +8,8 @@ import pytest
 from small_sweep import Trial, finish
 
 from results.errors import DamagedFile
+from results.figures.catalog import figure
+from results.figures.kind import Options
 from results.query.sql import query
 from results.query.tables import Tables
 from results.query.views import VIEWS
@@ -35,6 +37,16 @@ def test_every_view_is_that_of_live_rows(example: Store, sealed: Store, view: st
     sql = f"FROM {view} ORDER BY ALL"
 
     assert query(Tables(sealed), sql).to_pylist() == query(Tables(example), sql).to_pylist()
+
+
+@pytest.mark.parametrize("name", ["alphas", "dominant-ops"])
+def test_figures_that_add_up_all_gates_are_those_of_live_rows(
+    example: Store, sealed: Store, name: str
+) -> None:
+    of_live, of_sealed = (
+        figure(name).data(Tables(store), Options()) for store in (example, sealed)
+    )
+    assert of_live.equals(of_sealed)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +80,8 @@ def test_damage_concerns_the_queries_that_need_the_damaged_rows(
     if fails:
         with pytest.raises(DamagedFile):
             query(Tables(sealed), sql)
+        with pytest.raises(DamagedFile):
+            list(sealed.scan("epochs", None).batches(["stage_key", "alphas"]))
     else:
         assert query(Tables(sealed), sql).num_rows == 1
 
