@@ -22,13 +22,11 @@ class Fault:
     """What happens after `repair`."""
     restore: Callable[[], object] | None = None
     """Writes the file again; None if that is not possible or not necessary."""
-    is_moved: bool = True
-    """Whether `repair` moves the file away."""
 
 
 def repair(store: Store, fault: Fault) -> None:
     """Move the damaged file to `lost+found/`, and write it again if possible."""
-    if fault.is_moved and fault.path.exists():
+    if fault.path.exists():
         target = store.root / LOST_AND_FOUND / fault.path.relative_to(store.root)
         target.parent.mkdir(parents=True, exist_ok=True)
         fault.path.replace(target)

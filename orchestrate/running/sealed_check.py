@@ -8,7 +8,8 @@ from orchestrate.running.faults import DAMAGED, Fault
 from results.errors import DamagedFile
 from results.store.files import write_whole
 from results.store.layout import SEALED, manifest_name
-from results.store.manifest import copy_of, decoded, manifest_numbers
+from results.store.manifest import copy_of, decoded, is_lost, manifest_numbers
+from results.store.rebuild import rebuild
 from results.store.seal import unseal
 from results.store.sealed import sealed_path, sealed_rows
 from results.store.store import Store
@@ -18,11 +19,19 @@ UNSEALED = (
     "checkpoints, or are computed again, when their sweeps are run"
 )
 
+REBUILT = (
+    "made again from the sealed files, as far as the checksums of their pages are right; damaged "
+    "packs are moved to lost+found, and what was deleted a short time ago may be back"
+)
+
 
 def manifest_faults(store: Store) -> Iterator[Fault]:
     """Damage to the newest manifest or to its copy."""
     number = max(manifest_numbers(store.root), default=0)
     if not number:
+        if is_lost(store.root):
+            path = store.root / SEALED / "MANIFEST-*"
+            yield Fault(path, "is missing", REBUILT, partial(rebuild, store))
         return
     path = store.root / SEALED / manifest_name(number)
     intact = {}
@@ -33,19 +42,16 @@ def manifest_faults(store: Store) -> Iterator[Fault]:
             intact[one] = content
         except (FileNotFoundError, DamagedFile):
             continue
-    for one, other in ((path, copy_of(path)), (copy_of(path), path)):
+    for one, other in ((copy_of(path), path), (path, copy_of(path))):
         if one not in intact:
             what = DAMAGED if one.exists() else "is missing"
             if other in intact:
                 restore = partial(write_whole, one, intact[other])
                 yield Fault(one, what, "restored from its copy", restore)
+            elif one == path:
+                yield Fault(one, what, REBUILT, partial(rebuild, store))
             else:
-                remedy = (
-                    "nothing is done: restore it or its copy from a backup; without one, move the "
-                    "folder `sealed` elsewhere and run the sweeps again, which computes what was "
-                    "sealed from the last checkpoints or anew"
-                )
-                yield Fault(one, what, remedy, is_moved=False)
+                yield Fault(one, what, "written again with the manifest")
 
 
 def pack_faults(store: Store) -> Iterator[Fault]:

@@ -16,9 +16,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from results.errors import DamagedFile
+from results.errors import DamagedFile, StoreError
 from results.store.files import claim_whole, write_whole
-from results.store.layout import SEALED, STAGE_KINDS, manifest_name, manifest_number
+from results.store.layout import (
+    SEALED,
+    STAGE_KINDS,
+    live_name,
+    manifest_name,
+    manifest_number,
+    pack_number,
+)
 
 SIGNED = '{"sha256": "%s", "manifest": %s}\n'
 """What the file looks like: the digest is that of the text of the manifest."""
@@ -102,7 +109,14 @@ def newest_manifest(root: Path) -> Manifest:
     while True:
         number = max(manifest_numbers(root), default=0)
         if not number:
-            return Manifest()
+            if not is_lost(root):
+                return Manifest()
+            if manifest_numbers(root):  # It has been claimed a moment ago.
+                continue
+            raise DamagedFile(
+                f"{root / SEALED} has sealed results, but its MANIFEST is gone: run `fairdarts "
+                "store check --repair`, which makes it again from them."
+            )
         path = root / SEALED / manifest_name(number)
         for one in (path, copy_of(path)):
             # If both are gone, a newer one has replaced them a moment ago.
@@ -118,6 +132,37 @@ def manifest_numbers(root: Path) -> list[int]:
     except FileNotFoundError:
         return []
     return [number for name in names if (number := manifest_number(name))]
+
+
+def is_lost(root: Path) -> bool:
+    """Whether there are sealed rows that have neither a manifest nor live files.
+
+    Before the first manifest is claimed there are packs without one, too. Their rows are live.
+    """
+    packs = (root / SEALED / "attempts").glob("*.parquet")
+    return not manifest_numbers(root) and any(
+        pack_number(path.stem) > 1 or (pack_number(path.stem) and not _is_live(root, path))
+        for path in packs
+    )
+
+
+def _is_live(root: Path, pack: Path) -> bool:
+    """Whether the first stage of a pack has live rows; if one has been removed, all have."""
+    name = _first_stage(pack)
+    return name is not None and (root / "live" / "attempts" / f"{name}.parquet").exists()
+
+
+@lru_cache(maxsize=8)
+def _first_stage(pack: Path) -> str | None:
+    """The live name that the first row of a pack had; None: the file is damaged."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        row = pq.read_table(pack, columns=["stage_key", "attempt"]).slice(0, 1).to_pylist()[0]
+        return live_name(row["stage_key"], row["attempt"])
+    except (pa.ArrowException, OSError, LookupError, TypeError, ValueError, StoreError):
+        return None
 
 
 def commit(root: Path, manifest: Manifest) -> bool:
@@ -185,7 +230,7 @@ def decoded(path: Path, content: bytes) -> Manifest:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DamagedFile(
             f"{path} is damaged ({error}): run `fairdarts store check --repair`, which restores it "
-            "from its second copy."
+            "from its second copy, or from the sealed files."
         ) from None
 
 

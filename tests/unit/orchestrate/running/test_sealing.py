@@ -22,6 +22,7 @@ from orchestrate.stages.lease import Attempt
 from orchestrate.stages.paths import StagePaths
 from orchestrate.stages.trained import trained_network
 from orchestrate.statuses import Status
+from results.errors import DamagedFile
 from results.query.outcomes import trial_outcomes
 from results.schema import SCHEMA
 from results.store.layout import SEALED
@@ -161,14 +162,23 @@ def test_a_manifest_is_restored_from_its_copy(store: Store, harm: str, suffix: s
     assert not list(store_faults(store))
 
 
-def test_a_lost_manifest_is_not_mended_by_moving_it_away(store: Store) -> None:
+@pytest.mark.parametrize("harm", ["damaged", "gone"])
+def test_a_lost_manifest_is_made_again_from_the_sealed_files(
+    store: Store, trials: list[TrialSpec], harm: str
+) -> None:
+    before, stages = str(list(answers(store, trials))), store.manifest().stages
     for path in (store.root / SEALED).glob("MANIFEST-*"):
-        path.write_bytes(b"{}")
+        path.unlink() if harm == "gone" else path.write_bytes(b"{}")
+    assert exit_code("sweep", "status", "tiny", "--store", str(store.root)) == 2
+    with pytest.raises(DamagedFile, match="store check --repair"):
+        seal_finished(store)  # It would take the sealed files for garbage.
 
     assert exit_code("store", "check", "--repair", "--store", str(store.root)) == 0
 
-    assert len(list((store.root / SEALED).glob("MANIFEST-*"))) == 2
-    assert exit_code("sweep", "status", "tiny", "--store", str(store.root)) == 2
+    assert store.manifest().stages == stages
+    assert str(list(answers(store, trials))) == before
+    assert not list(store_faults(store))
+    assert seal_finished(store) == 0
 
 
 def test_a_run_seals_by_itself(
