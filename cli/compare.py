@@ -107,6 +107,7 @@ def best(
 def diff(
     first: Annotated[str, typer.Argument(metavar="A", help="Id of a trial, or its first digits.")],
     second: Annotated[str, typer.Argument(metavar="B", help="Id of another trial.")],
+    where: WhereOption = None,
     store: StoreOption = DEFAULT_STORE,
     format_: TableFormatOption = TableFormat.TEXT,
     output: OutputOption = None,
@@ -117,13 +118,13 @@ def diff(
 
     \b
         fairdarts results diff 2ab0 1ca0
+        fairdarts results diff 2ab0 1ca0 --where "sweep = 'quickstart'"
     """
     from results.query.best import difference
-    from results.query.tables import Tables
     from results.store.store import Store
 
     check_file(format_, output)
-    opened = Store.open(store)
     with working("reading the tables"):
-        rows = difference(Tables(opened, all_submissions=True), first, second)
+        tables = chosen(Store.open(store), None, True, where)
+        rows = difference(tables, first, second)
     print_rows(rows, format_, output)

@@ -67,6 +67,7 @@ def table(
 
     With --versus, a row has its difference from that method: an exact paired permutation test where
     searches share seeds, else Welch's; P(A > B) is how often the row is higher.
+    If that method is random sampling in the same space, RI is the relative improvement over it.
 
     With --preset, trials of all sweeps are in one table, each once, and the numbers that the paper
     prints are rows at the end. They enter no mean and no test.

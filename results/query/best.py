@@ -133,5 +133,8 @@ def difference(tables: Tables, first: str, second: str) -> "pa.Table":
 def _trial(tables: Tables, outcomes: dict[str, dict[str, Any]], text: str) -> dict[str, Any]:
     id_ = find_id(tables.store, text)
     if id_ not in outcomes:
-        raise StoreError(f"{id_} is the id of no trial: `fairdarts show {id_}` says what it is.")
+        raise StoreError(
+            f"{id_} is not the id of a trial, or not of one that was asked for: `fairdarts show "
+            f"{id_}` says what it is."
+        )
     return outcomes[id_]

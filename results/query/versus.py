@@ -6,6 +6,7 @@ group id. Only methods with the same data set and recipe are compared.
 
 from collections.abc import Hashable
 from dataclasses import asdict
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from results.errors import QueryError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 COMPARABLE = ["dataset", "recipe"]
+RANDOM = "random"
 COLUMNS = (
     "versus",
     "num_pairs",
@@ -32,9 +34,10 @@ COLUMNS = (
     "smallest_p",
     "p_holm",
     "outperforms",
+    "random_improvement_pct",
 )
 """What `add_versus` adds: see `results.query.comparison.Comparison`; `p_holm` is corrected for all
-comparisons of a block."""
+comparisons of a block; `random_improvement_pct` see `random_improvement`."""
 
 Values = dict[Hashable, float]
 
@@ -100,6 +103,8 @@ def add_versus(
         for key, one, p_holm in zip(others, found, corrected, strict=True):
             fields = {name: getattr(one, name) for name in COLUMNS if hasattr(one, name)}
             ends = {"difference_low": one.low, "difference_high": one.high}
+            improvement = random_improvement(groups[key], groups[base], at)
+            ends["random_improvement_pct"] = improvement
             rows[key] = fields | ends | {"versus": label, "p_holm": p_holm}
     added = [
         rows.get(key, {}) for key in zip(aggregated["sweep"], aggregated["group_id"], strict=True)
@@ -108,6 +113,27 @@ def add_versus(
     texts = {"versus": "object", "test": "object", "num_pairs": "Int64"}
     frame = frame.astype({name: texts.get(name, "float64") for name in COLUMNS})
     return aggregated.drop(columns="notes").join(frame).assign(notes=aggregated["notes"])
+
+
+def random_improvement(
+    trials: "pd.DataFrame", samples: "pd.DataFrame", at: At = "last"
+) -> float | None:
+    """By how much a method is better than random sampling, in per cent of the latter's accuracy.
+
+    Args:
+        trials: Outcomes of the method.
+        samples: Outcomes of random models with the same data set and recipe.
+        at: As in `add_versus`.
+    Returns:
+        None where these are no random models, or those of another space, or one has no result.
+    Source:
+        Yang et al., NAS evaluation is frustratingly hard, ICLR 2020, arXiv:1912.12522.
+    """
+    one, other = trials.iloc[0], samples.iloc[0]
+    means, reference = (list(values_of(group, at).values()) for group in (trials, samples))
+    if other["method"] != RANDOM or one["space"] != other["space"] or not (means and reference):
+        return None
+    return 100 * (fmean(means) / fmean(reference) - 1)
 
 
 def compare_methods(

@@ -118,6 +118,7 @@ SHOWN = (
         lambda row: _interval(row, "difference_low", "difference_high", "+"),
         True,
     ),
+    Shown("RI (%)", _number("random_improvement_pct", "+.2f"), True),
     Shown("p", _number("p", ".3f"), True),
     Shown("p Holm", _number("p_holm", ".3f"), True),
     Shown("P(A > B)", _number("outperforms", ".2f"), True),

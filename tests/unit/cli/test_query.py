@@ -180,6 +180,10 @@ def test_the_best_by_test_comes_with_a_warning(run: Run) -> None:
 
 def test_two_trials_are_compared(run: Run) -> None:
     _, out, _ = run("results", "sql", "SELECT trial_id FROM trials LIMIT 2", "--format", "csv")
-    code, out, _ = run("results", "diff", *out.split()[1:])
-    assert code == 0
-    assert ["search.seed", "0", "1"] in [line.split() for line in out.splitlines()]
+    ids = out.split()[1:]
+    for where in ("", "method = 'fairdarts'"):
+        code, out, _ = run("results", "diff", *ids, *(["--where", where] if where else []))
+        assert code == 0
+        assert ["search.seed", "0", "1"] in [line.split() for line in out.splitlines()]
+    code, _, err = run("results", "diff", *ids, "--where", "method = 'random'")
+    assert (code, "not of one that was asked for" in err) == (BAD_INPUT, True)

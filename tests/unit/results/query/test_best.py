@@ -103,5 +103,5 @@ def test_a_difference_names_settings_and_results(store: Store) -> None:
 
 def test_only_trials_can_be_compared(example: Store) -> None:
     trial = Trial("fairdarts w=10", 0)
-    with pytest.raises(StoreError, match=f"{trial.search_key} is the id of no trial"):
+    with pytest.raises(StoreError, match=f"{trial.search_key} is not the id of a trial"):
         difference(Tables(example), trial.retrain_key, trial.search_key)

@@ -51,6 +51,19 @@ def test_every_row_is_compared_with_one_method_of_any_sweep(two: Store) -> None:
     assert table["test"]["random"] == "Welch"
 
 
+def test_the_improvement_over_random_models_is_relative_to_their_mean(two: Store) -> None:
+    outcomes = trial_outcomes(two)
+    by_random, by_darts = (
+        add_versus(aggregate(outcomes), outcomes, name).set_index("method")
+        for name in ("random", "darts")
+    )
+
+    improvement = by_random["random_improvement_pct"]
+    assert improvement["fairdarts"] == pytest.approx(100 * (97.52 - 97.2) / 97.2)
+    assert improvement.isna().to_dict() == {"fairdarts": False, "darts": False, "random": True}
+    assert by_darts["random_improvement_pct"].isna().all()
+
+
 def test_ps_are_corrected_for_the_rows_of_a_block(store: Store) -> None:
     trials = [Trial(name, seed) for name in ("darts", "a", "b") for seed in range(3)]
     run(store, "exp", trials, [97.0, 97.1, 97.2, 98.0, 98.2, 98.1, 97.0, 97.2, 97.2])
