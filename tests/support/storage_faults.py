@@ -7,6 +7,7 @@ mkdir, rmdir.
 import contextlib
 import io
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from errno import EIO, ENOSPC
@@ -114,6 +115,8 @@ def failing(disk: Disk) -> Iterator[None]:
     def mkdir(path: Any, *rest: Any) -> None:
         disk.step()
         real["mkdir"](path, *rest)
+        # Without its own name, nothing that was put into it can be found, fsynced or not.
+        disk.changed(Path(path).parent, lambda: shutil.rmtree(path, ignore_errors=True))
 
     with (
         patch("os.fsync", fsync),

@@ -13,6 +13,7 @@ from results.store.store import Store
 
 PAGE = (ROOT / "docs" / "experiments.md").read_text("utf-8")
 COMMANDS = re.findall(r"^\| [^|]+ \| `(fairdarts results [^|]+)` \|$", PAGE, re.MULTILINE)
+QUESTIONS = re.findall(r"^```sql\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 METHODS = {"exp01": "darts", "exp10": "random", "exp11": "random M=2", "exp12": "darts-skip-noise"}
 
 
@@ -22,7 +23,7 @@ def test_every_command_of_the_page_runs(
 ) -> None:
     monkeypatch.setenv("FAIRDARTS_STORE", str(tmp_path))
     store = Store.create(tmp_path)
-    assert len(COMMANDS) == 9
+    assert (len(COMMANDS), len(QUESTIONS)) == (9, 5)
     for sweep in sorted(set(re.findall(r"(exp\d\d|cures)-small", " ".join(COMMANDS)))):
         names = ["darts", "fairdarts"] if sweep == "cures" else [METHODS.get(sweep, "fairdarts")]
         trials = [Trial(name, seed) for name in names for seed in range(2)]
@@ -30,7 +31,10 @@ def test_every_command_of_the_page_runs(
         for trial in trials:
             finish(store, trial, 40.0 + trial.seed)
 
-    for command in COMMANDS:
-        code = exit_code(*shlex.split(command)[1:])
+    asked = [
+        ("results", "sql", question.replace("epoch = 14", "epoch = 1")) for question in QUESTIONS
+    ]
+    for words in [*(shlex.split(command)[1:] for command in COMMANDS), *asked]:
+        code = exit_code(*words)
         out, err = capsys.readouterr()
-        assert (code, bool(out)) == (0, True), f"{command}: {err}"
+        assert (code, bool(out)) == (0, True), f"{words}: {err}"
