@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -82,7 +83,8 @@ def start(
 def end(process: "subprocess.Popen[str]") -> str:
     """What it printed; SLURM ends the steps of a job with it, which here is to be done."""
     process.wait(DEADLINE_S)
-    os.killpg(process.pid, signal.SIGKILL)
+    with suppress(ProcessLookupError):  # Nothing is left.
+        os.killpg(process.pid, signal.SIGKILL)
     assert process.stdout is not None
     return process.stdout.read()
 
