@@ -9,7 +9,7 @@ def keep_list_of_fonts() -> None:
     To be called before matplotlib is imported. In matplotlib's own folder there may be settings of
     the user, which would change pictures.
     """
-    from fairdarts.data.files import user_cache
+    from fairdarts.user_cache import user_cache
 
     if (cache := user_cache()) is not None:
         os.environ.setdefault("MPLCONFIGDIR", str(cache / "matplotlib"))

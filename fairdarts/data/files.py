@@ -11,6 +11,7 @@ from typing import Literal
 
 from fairdarts.config import DataConfig
 from fairdarts.errors import DataError
+from fairdarts.user_cache import user_cache
 
 Split = Literal["train", "test"]
 TEST_NAMES = ("test", "validation", "valid", "val")
@@ -38,17 +39,6 @@ with the MD5 that it must have."""
 def download_root() -> Path:
     """Where CIFAR archives are kept: $FAIRDARTS_DATA, else ~/.cache/fairdarts."""
     return Path(os.environ.get("FAIRDARTS_DATA") or "~/.cache/fairdarts").expanduser()
-
-
-def user_cache() -> Path | None:
-    """Where things are kept for this user that can be made again; None: the user has no home.
-
-    This is fairdarts in $XDG_CACHE_HOME, or in ~/.cache if that is not set.
-    """
-    with contextlib.suppress(RuntimeError):  # A user without a home folder.
-        cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
-        return (cache if cache.is_absolute() else Path.home() / ".cache") / "fairdarts"
-    return None
 
 
 def user_digests() -> Path | None:

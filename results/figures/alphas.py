@@ -1,5 +1,6 @@
 """The figure `alphas`: the gates of every edge or layer over the epochs, a line an operation."""
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -75,24 +76,23 @@ def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
     """Means over seeds as lines; the band goes from the lowest to the highest seed."""
     groups = [group for _, group in rows.groupby("group_number")]
     operations = [name for name in OPERATION_COLORS if name in rows["operation"].unique()]
-    banded: Sequence[str] = operations
-    if options.edge is None:
-        # Seven bands would hide each other in a small panel.
-        banded = SKIPS
-        figure, blocks = _all_edges(groups, operations, _note(rows, " of skip connections"))
-    else:
+    if options.edge is not None:
         groups.sort(key=_relaxation)  # As they stand in blocks.
-        figure, blocks = _one_edge(groups, operations, _note(rows))
+    # Seven bands hide each other, unless the panel is a large one.
+    banded = operations if options.edge is not None and len(groups) == 1 else SKIPS
+    what = "" if banded is operations else " of skip connections"
+    multiples = _all_edges if options.edge is None else _one_edge
+    figure, blocks = multiples(groups, operations, _note(rows, what))
     panels = [panel for block in blocks for panel in block]
     edges = [edge for group in groups for _, edge in group.groupby("edge", sort=False)]
-    for panel, edge in zip(panels, edges, strict=True):
-        ends = _paint_edge(panel, edge, banded)
-    if options.edge is not None and len(groups) == 1:
-        label_ends(panels[0], ends)
+    ends = [_paint_edge(panel, edge, banded) for panel, edge in zip(panels, edges, strict=True)]
+    if options.edge is not None and _num_columns(groups) == 1:
+        for panel, of_panel in zip(panels, ends, strict=True):
+            label_ends(panel, of_panel)
     return figure
 
 
-def _note(rows: "pd.DataFrame", banded: str = "") -> str:
+def _note(rows: "pd.DataFrame", banded: str) -> str:
     note = str(rows.attrs.get(NOTE, ""))
     if rows["num_searches"].max() == 1:
         return note
@@ -117,13 +117,6 @@ def _all_edges(groups: "Sequence[pd.DataFrame]", operations: Sequence[str], note
 def _one_edge(groups: "Sequence[pd.DataFrame]", operations: Sequence[str], note: str) -> Multiples:
     """A panel for each group. Softmax gates, which stay small, have a scale of their own."""
     edge = _edge_title(groups[0]["edge"].iloc[0])
-    if len(groups) == 1:
-        block = Block([_title(groups[0])], endings=[f", {edge}{_count(groups[0])}"])
-        right = text_width(operations) + 0.25
-        width = PAGE_IN * 0.72
-        return small_multiples(
-            [block], 1, 2.4, *_scales(groups), width=width, right=right, note=note
-        )
     alike = [(name, list(some)) for name, some in groupby(groups, _relaxation)]
     blocks = [
         Block(
@@ -134,9 +127,19 @@ def _one_edge(groups: "Sequence[pd.DataFrame]", operations: Sequence[str], note:
         )
         for name, some in alike
     ]
-    columns, height = (2, 1.6) if len(groups) <= 4 else (4, 1.0)
-    legend = legend_of(operations)
-    return small_multiples(blocks, columns, height, *_scales(groups), legend=legend, note=note)
+    columns, scales = _num_columns(groups), _scales(groups)
+    if columns == 1:
+        right, width = text_width(operations) + 0.25, PAGE_IN * 0.72
+        height = 2.4 / len(groups) ** 0.5
+        return small_multiples(blocks, 1, height, *scales, width=width, right=right, note=note)
+    height, legend = 1.6 if columns == 2 else 1.0, legend_of(operations)
+    return small_multiples(blocks, columns, height, *scales, legend=legend, note=note)
+
+
+def _num_columns(groups: "Sequence[pd.DataFrame]") -> int:
+    """Panels in a row; groups of one kind stand in one block."""
+    most = max(Counter(map(_relaxation, groups)).values())
+    return min(most, 2) if len(groups) <= 4 else 4
 
 
 def _relaxation(group: "pd.DataFrame") -> str:
