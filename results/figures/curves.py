@@ -145,6 +145,7 @@ class _Grid:
             number: f"{label} (n = {most[number]})"
             for number, label in zip(firsts["group_number"], firsts["group_label"], strict=True)
         }
+        self.scales = {panel: self._scales(panel) for panel in PANELS}
         kinds = [kind for kind in ("search", "retrain") if kind in set(rows["kind"])]
         self.together = len(self.labels) <= MAX_TOGETHER
         panels = [panel for panel in PANELS if panel[0] in kinds]
@@ -176,8 +177,7 @@ class _Grid:
                 if self.together or number == 0:
                     above = 0.05 if self.together else ABOVE_IN + 0.05
                     _text(axes, x, top + above, ", ".join(panel))
-                scales = self._scales(panel)
-                painted = Panel(axes, x, top - height, width, height, *scales)
+                painted = Panel(axes, x, top - height, width, height, *self.scales[panel])
                 painted.frame(bottom_labels=last, grid=True)
                 self._paint_panel(painted, panel, groups)
                 if last:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from results.errors import QueryError
 from results.figures.kind import Kind, Options
-from results.figures.panels import LINE_IN, epoch_scale, fitting
+from results.figures.panels import LINE_IN, epoch_scale, fitting, write_title
 from results.figures.places import cell_name, edge_name, kept, places_of
 from results.figures.searches import searches
 from results.figures.style import (
@@ -142,7 +142,7 @@ def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
         )
         _paint_strip(strip, cell[cell["part"] != DERIVED_IN], width)
         _paint_final(final, cell)
-        strip.set_title(cell_name(cell["cell"].iloc[0]), size=SMALL_PT, loc="left", pad=3)
+        write_title(strip, cell_name(cell["cell"].iloc[0]))
     figure.text(0.05 / PAGE_IN, 0.04 / total, note, size=SMALL_PT, va="bottom")
     return figure
 
@@ -193,7 +193,7 @@ def _paint_final(axes: "Axes", rows: "pd.DataFrame") -> None:
     axes.set_xlim(-0.05, 1.05)
     axes.set(xticks=[], yticks=[])
     epoch = derived["epoch"].max()
-    axes.set_title("derived" if len(derived) else "not yet", size=SMALL_PT, pad=3)
+    write_title(axes, "derived" if len(derived) else "not yet")
     if pd.notna(epoch):
         axes.set_xlabel(f"epoch {epoch}", size=SMALL_PT, labelpad=4)
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from results.errors import QueryError
 from results.figures.kind import Kind, Options
-from results.figures.panels import LINE_IN, fitting, text_width
+from results.figures.panels import LINE_IN, fitting, text_width, write_title
 from results.figures.places import FINAL, cell_name, kept, places
 from results.figures.searches import NOTE, searches
 from results.figures.style import FONT_PT, OPERATION_COLORS, PAGE_IN, SMALL_PT
@@ -108,7 +108,7 @@ def paint(rows: "pd.DataFrame", options: Options) -> "Figure":
             x = left + place * (width + 0.15)
             bottom = top - 3 * LINE_IN - 0.1 - inside
             axes = figure.add_axes((x / PAGE_IN, bottom / total, width / PAGE_IN, inside / total))
-            axes.set_title(cell_name(cell), size=SMALL_PT, loc="left", pad=12)
+            write_title(axes, cell_name(cell), above=12 / 72)
             _paint_heatmap(axes, of_cell, width, named=place == 0)
         top -= height
     figure.text(0.05 / PAGE_IN, 0.04 / total, note, size=SMALL_PT, va="bottom")

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, TypeAlias
 
-from results.figures.panel import Panel, Scale, covering
+from results.figures.panel import ABOVE_IN, Panel, Scale, covering
 from results.figures.style import FONT_PT, INK, PAGE_IN, SMALL_PT
 from results.text import clean_text
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 LEFT_IN = 0.46
@@ -180,6 +181,21 @@ def text_width(texts: Iterable[str], size_pt: float = SMALL_PT) -> float:
     """About the width of the longest line of these texts, in inches."""
     longest = max((len(line) for text in texts for line in text.split("\n")), default=0)
     return longest * size_pt * CHARACTER_EM / 72
+
+
+def write_title(axes: "Axes", title: str, above: float = ABOVE_IN) -> None:
+    """Write a title so many inches above the left end of Axes.
+
+    Matplotlib's own titles measure all ticks, to find their place.
+    """
+    y = 1 + above / size_in(axes)[1]
+    axes.text(0, y, title, size=SMALL_PT, transform=axes.transAxes)
+
+
+def size_in(axes: "Axes") -> tuple[float, float]:
+    """Width and height of Axes, in inches."""
+    dpi = axes.figure.dpi
+    return axes.bbox.width / dpi, axes.bbox.height / dpi
 
 
 def label_ends(panel: Panel, ends: Sequence[tuple[float, str, str]]) -> None:

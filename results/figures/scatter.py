@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from results.figures.panels import GAP_IN, LINE_IN, fitting, text_width
+from results.figures.panels import GAP_IN, LINE_IN, fitting, size_in, text_width, write_title
 from results.figures.style import GROUP_COLORS, INK, PAGE_IN, QUIET, SMALL_PT
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def _paint_small(figure: "Figure", block: Block, y: float) -> None:
         row, column = divmod(place, COLUMNS)
         top = y - row * (SMALL_IN + above) - above
         axes = _axes(figure, LEFT_IN + column * (width + GAP_IN), top, width, SMALL_IN)
-        axes.set_title(title, size=SMALL_PT, pad=3, loc="left")
+        write_title(axes, title)
         many = len(xs) > MANY_POINTS / 10
         axes.plot(xs, ys, "o", color="#d5d5d5", ms=1.6, mew=0, rasterized=many)
         axes.plot(cloud.xs, cloud.ys, "o", color=GROUP_COLORS[0], ms=3, mec="white", mew=0.3)
@@ -189,12 +189,6 @@ def label_points(
             va="center",
             transform=axes.transAxes,
         )
-
-
-def size_in(axes: "Axes") -> tuple[float, float]:
-    """Width and height of a panel, in inches."""
-    dpi = axes.figure.dpi
-    return axes.bbox.width / dpi, axes.bbox.height / dpi
 
 
 def _overlap(one: Sequence[float], other: Sequence[float]) -> bool:

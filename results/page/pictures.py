@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 MAX_SVG_BYTES = 150_000
 MAX_SVG_ROWS = 4_000
-"""A larger drawing becomes a PNG; one of many rows would be larger, so it is not tried."""
+MAX_SVG_ARTISTS = 800
+"""A larger drawing becomes a PNG; with more rows or parts it would be larger: it is not tried."""
+PNG_DPI = 150
+"""Twice what a page shows, unless the figure is enlarged."""
+NUM_COLORS = 64
 MAX_ARCHITECTURES = 12
 FONT = b"'DejaVu Sans'"
 SIMILAR = b"'DejaVu Sans', Verdana, sans-serif"
@@ -76,19 +80,21 @@ def _figure(facts: Facts, kind: Kind) -> Picture:
 
 def _image(figure: "Figure", num_rows: int) -> str:
     """A figure as SVG, which is sharp at any size, or as PNG, if that would be too large."""
-    if num_rows <= MAX_SVG_ROWS:
+    num_artists = sum(len(axes.get_children()) for axes in figure.axes)
+    if num_rows <= MAX_SVG_ROWS and num_artists <= MAX_SVG_ARTISTS:
         drawn = saved(figure, "svg")
         if len(drawn) <= MAX_SVG_BYTES:
             return _svg(drawn)
-    return _uri(_few_colors(saved(figure, "png")), "image/png")
+    return _uri(_small_png(figure), "image/png")
 
 
-def _few_colors(png: bytes) -> bytes:
-    """The same picture with 256 colours, which takes a third of the space."""
+def _small_png(figure: "Figure") -> bytes:
+    """A PNG with 64 colours, which takes a third of the space of one with all."""
     from PIL import Image
 
-    file = io.BytesIO()
-    Image.open(io.BytesIO(png)).convert("RGB").quantize(256).save(file, "png", optimize=True)
+    drawn, file = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=PNG_DPI, pil_kwargs={"compress_level": 1})
+    Image.open(drawn).convert("RGB").quantize(NUM_COLORS).save(file, "png", optimize=True)
     return file.getvalue()
 
 

@@ -62,6 +62,7 @@ class Tables:
         """For each sweep, how many trials only its older submissions planned, if there are any."""
         self.stage_keys = stage_keys(self.trials)
         self._outcomes: pa.Table | None = None  # Two questions of one command ask for it.
+        self._scanned: dict[str, Rows] = {}
 
     @cached_property
     def planned(self) -> list[Row]:
@@ -95,6 +96,7 @@ class Tables:
         """A copy may have what is cached for more trials."""
         for name in ("planned", "layouts", "_spaces"):
             self.__dict__.pop(name, None)
+        self._scanned = {}
         return self
 
     def read(self, name: str) -> "pa.Table":
@@ -119,8 +121,13 @@ class Tables:
         return _with_newest(rows) if name == "attempts" else rows
 
     def scan(self, name: str) -> "Rows":
-        """Find the rows of one of `STAGE_TABLES` without reading those that are sealed."""
-        return self.store.scan(name, self.stage_keys)
+        """Find the rows of one of `STAGE_TABLES` without reading those that are sealed.
+
+        Those that are live are read once, because each of them is a file.
+        """
+        if name not in self._scanned:
+            self._scanned[name] = self.store.scan(name, self.stage_keys)
+        return self._scanned[name]
 
     @cached_property
     def layouts(self) -> "tuple[pa.Table, pa.Table]":
