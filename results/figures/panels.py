@@ -166,7 +166,9 @@ def fitting(
     """
     characters = max(4, int(width * 72 / (size_pt * CHARACTER_EM)))
     text = _SECTION.sub("", clean_text(text))
-    whole = textwrap.wrap(text + ending.replace(" ", "\N{NO-BREAK SPACE}"), characters)
+    words = ending.lstrip(", ")
+    together = ending.removesuffix(words) + words.replace(" ", "\N{NO-BREAK SPACE}")
+    whole = textwrap.wrap(text + together, characters)
     if len(whole) <= num_lines:
         return "\n".join(whole)
     if num_lines == 1:

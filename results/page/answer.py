@@ -5,12 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from results.errors import QueryError
 from results.page.facts import Facts
-from results.page.grid import Grid, text_cells
+from results.page.grid import Grid, broken, text_cells
 from results.query.aggregate import At, aggregate
 from results.query.checklist import ENOUGH_SEEDS
-from results.query.versus import add_versus
+from results.query.versus import COMPARABLE, add_versus
 from results.report.columns import words
 from results.report.render import LEVEL, Block, blocks
 
@@ -58,15 +57,23 @@ def answers(facts: Facts, versus: str | None = None, at: At = "last") -> list[An
 def _compared(
     outcomes: "pd.DataFrame", aggregated: "pd.DataFrame", versus: str | None, at: At
 ) -> "pd.DataFrame":
+    import pandas as pd
+
     if versus is not None:
         return add_versus(aggregated, outcomes, versus, at)
-    labels = list(dict.fromkeys(aggregated["group_label"]))
-    for name in (*BASES, *labels[:1]):
-        try:
-            return add_versus(aggregated, outcomes, name, at)
-        except QueryError:  # There is none of this name, or several.
-            continue
-    return aggregated
+    blocks_ = aggregated.groupby(COMPARABLE, sort=False, dropna=False)
+    parts = [add_versus(block, outcomes, _base(block), at) for _, block in blocks_]
+    return pd.concat(parts).loc[aggregated.index]
+
+
+def _base(block: "pd.DataFrame") -> str:
+    """Id of the group that others with this data set and recipe are compared with."""
+    finished = block[block["n"] > 0]
+    for name in BASES:
+        for some in (finished, block):
+            if len(named := some[some["method"] == name]):
+                return str(named["group_id"].iloc[0])
+    return str((finished if len(finished) else block)["group_id"].iloc[0])
 
 
 def _answer(block: Block) -> Answer:
@@ -74,7 +81,7 @@ def _answer(block: Block) -> Answer:
     tests = [name for name in block.header if name in COMPARED]
     means = [name for name in block.header if name not in (*COMPARED, *COUNTED)]
     return Answer(
-        block.titles,
+        [broken(title) for title in block.titles],
         _sentences(block.measured),
         _part("Accuracy and cost", block.header, rows, means),
         _part(_title(block), block.header, rows, ["Method", *tests]) if tests else None,
@@ -96,11 +103,12 @@ def _sentences(rows: Sequence[Row]) -> list[str]:
     finished = [row for row in rows if _known(row["top1_pct_mean"])]
     if not finished:
         return ["No trial has an accuracy yet, so there is no answer."]
-    if len(rows) == 1:
+    compared = [row for row in rows if isinstance(row.get("versus"), str)]
+    if len(rows) == 1 and not compared:
         return [f"{_mean(rows[0])}. There is no other method to compare it with."]
     best = max(finished, key=lambda row: float(row["top1_pct_mean"]))
-    sentences = [f"The highest mean is that of {_mean(best)}."]
-    compared = [row for row in rows if isinstance(row.get("versus"), str)]
+    highest = "The highest mean is that of " if len(rows) > 1 else ""
+    sentences = [f"{highest}{_mean(best)}."]
     sentences += [difference(row) for row in compared[:MAX_SENTENCES]]
     if len(compared) > MAX_SENTENCES:
         sentences.append(f"The table below has {len(compared) - MAX_SENTENCES} more comparisons.")

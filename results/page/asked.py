@@ -2,13 +2,13 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
 
 from results.page.facts import FAILED, INVALID, LOST, OK, RUNNING, STATUSES, Facts, Trial
-from results.page.grid import Cell, Grid, cell
+from results.page.grid import Cell, Grid, broken, cell
 from results.text import clean_text
 
 MAX_REASONS = 15
@@ -119,13 +119,17 @@ def _groups(facts: Facts) -> Grid:
     if FAILED in ends:
         columns["Kinds of failures"] = lambda trials: cell(", ".join(kinds(trials)))
     for name in differing:
-        columns[ALIKE[name]] = partial(_first, name)
+        columns[ALIKE[name]] = partial(_first, name, _short([t[name] for t in facts.trials]))
     rows = [[column(trials) for column in columns.values()] for trials in groups.values()]
     notes = [
         f"{what} of all trials: {text}."
         for name, what in ALIKE.items()
-        if groups and name not in differing and (text := clean_text(facts.trials[0][name] or ""))
+        if groups and name not in differing and (text := clean_text(broken(facts.trials[0][name])))
     ]
+    for name in differing:
+        short = _short([trial[name] for trial in facts.trials])
+        texts = [clean_text(broken(full)) for full, base in short.items() if full != base]
+        notes += [f"{ALIKE[name]} with all settings: {'; '.join(texts)}."] if texts else []
     return Grid("Trials by method", list(columns), rows, notes)
 
 
@@ -133,8 +137,18 @@ def _count(status: str, trials: list[Trial]) -> Cell:
     return cell(sum(trial["status"] == status for trial in trials))
 
 
-def _first(name: str, trials: list[Trial]) -> Cell:
-    return cell(trials[0][name])
+def _first(name: str, short: Mapping[str | None, str | None], trials: list[Trial]) -> Cell:
+    return cell(broken(short[trials[0][name]]))
+
+
+def _short(names: Sequence[str | None]) -> dict[str | None, str | None]:
+    """Data sets or recipes without their settings, where one alone is called so."""
+    distinct = dict.fromkeys(names)
+    bases = Counter((name or "").partition("[")[0] for name in distinct)
+    return {
+        name: base if name and bases[base := name.partition("[")[0]] == 1 else name
+        for name in distinct
+    }
 
 
 def _reasons(facts: Facts) -> list[list[Trial]]:

@@ -59,6 +59,11 @@ def cell(value: object, decimals: int | None = None) -> Cell:
     return Cell(format(value, form), value)
 
 
+def broken(text: str | None) -> str:
+    """The name of a data set or recipe, which a browser can break between its settings."""
+    return (text or "").replace(", ", ",").replace(",", ", ")
+
+
 def text_cells(texts: Iterable[str]) -> list[Cell]:
     """Cells of texts that are formatted already; those that begin with a number sort by it."""
     return [Cell(text, _first_number(text)) for text in texts]

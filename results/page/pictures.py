@@ -72,7 +72,8 @@ def _figure(facts: Facts, kind: Kind) -> Picture:
         source = _image(figure, len(rows))
         width_pt, height_pt = (72 * float(inches) for inches in figure.get_size_inches())
     paper = f" (paper: {kind.paper})" if kind.paper else ""
-    command = f"fairdarts results plot {kind.name} {' '.join(facts.sweeps)} -o {kind.name}.pdf"
+    names = facts.sweeps if kind.of_trials else []
+    command = " ".join(["fairdarts results plot", kind.name, *names, f"-o {kind.name}.pdf"])
     caption = f"{kind.about}{paper}"
     id_ = f"figure-{kind.name}"
     return Picture(id_, kind.name, caption, source, width_pt, height_pt, command)

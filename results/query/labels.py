@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 BLOCK = ["sweep", "dataset", "space", "recipe"]
 """Groups that differ in one of these stand in different blocks, or have a column that says so."""
+TELLING = ("search.space", "search.zero_one_weight", "search.zero_one_form", "search.optimization")
+"""Settings that people name experiments by."""
 MAX_SETTINGS = 4
 """A label names at most this many settings."""
 
@@ -64,7 +66,7 @@ def _distinct(groups: "pd.DataFrame") -> Sequence[str]:
 
 
 def distinct_labels(groups: Sequence[tuple[str, str]]) -> list[str]:
-    """Add to labels that several groups share the settings in which these groups differ.
+    """Add to labels that several groups share settings in which they differ, as few as suffice.
 
     Args:
         groups: Label of each, and the sections of its settings, as JSON.
@@ -76,11 +78,22 @@ def distinct_labels(groups: Sequence[tuple[str, str]]) -> list[str]:
     for label, numbers in alike.items():
         if len(numbers) > 1:
             configs = [_flat(json.loads(groups[number][1])) for number in numbers]
-            for number, one in zip(
-                numbers, _with_settings([label] * len(numbers), configs), strict=True
-            ):
+            named = _with_settings([label] * len(numbers), _needed(configs))
+            for number, one in zip(numbers, named, strict=True):
                 told[number] = one
     return told
+
+
+def _needed(configs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Of the settings those that tell the groups apart, the ones that mean most to people first."""
+    names = sorted({name for config in configs for name in config if not _is_seed(name)})
+    needed: list[str] = []
+    num_told = 1
+    for name in [*(one for one in TELLING if one in names), *names]:
+        more = len({repr([config.get(one) for one in [*needed, name]]) for config in configs})
+        if more > num_told:
+            needed, num_told = [*needed, name], more
+    return [{name: config.get(name) for name in needed} for config in configs]
 
 
 def _flat(sections: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -94,6 +107,7 @@ def _flat(sections: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 def _with_settings(labels: Sequence[str], configs: Sequence[Mapping[str, Any]]) -> list[str]:
     """Labels with the settings in which the groups differ."""
     names = sorted({name for config in configs for name in config if not _is_seed(name)})
+    names = [*(name for name in TELLING if name in names), *(n for n in names if n not in TELLING)]
     differing = [name for name in names if len({repr(c.get(name)) for c in configs}) > 1]
     return [
         " ".join([label, *(f"{name}={config.get(name)}" for name in differing[:MAX_SETTINGS])])

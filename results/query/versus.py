@@ -100,6 +100,8 @@ def add_versus(
         found = [compare(values_of(groups[key], at), reference) for key in others]
         corrected = holm([one.p for one in found])
         label = groups[base]["group_label"].iloc[0]
+        if base[0] != keys[0][0]:
+            label = f"{label} of {base[0]}"
         for key, one, p_holm in zip(others, found, corrected, strict=True):
             fields = {name: getattr(one, name) for name in COLUMNS if hasattr(one, name)}
             ends = {"difference_low": one.low, "difference_high": one.high}

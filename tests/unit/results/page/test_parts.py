@@ -1,12 +1,19 @@
 """What single parts of the report do with unusual rows."""
 
 import math
+from datetime import UTC, datetime
 
 import pytest
+from small_sweep import Trial, finish, submit
 
-from results.page.answer import difference
+from results.page.answer import answers, difference
+from results.page.asked import asked
+from results.page.facts import Facts
+from results.page.given import Given
 from results.page.grid import Grid, cell, seconds, text_cells
 from results.page.trials import most_wanted
+from results.query.tables import Tables
+from results.store.store import Store
 
 COMPARED = {
     "group_label": "fairdarts",
@@ -92,3 +99,26 @@ def test_a_column_is_numeric_if_it_holds_nothing_else() -> None:
     rows = [[cell(1), cell("a"), cell(None)], [cell(None), cell(2), cell(None)]]
     assert Grid("", ("a", "b", "c"), rows).numeric == [True, False, True]
     assert Grid("", ("a", "b"), []).numeric == [False, False]
+
+
+def test_sweeps_of_one_method_each_are_compared_with_each_other(store: Store) -> None:
+    """As the packaged experiments are: DARTS in one, in another with other settings, and so on."""
+    sweeps = {
+        "exp01": [Trial("darts", seed) for seed in range(3)],
+        "exp05": [Trial("fairdarts", seed, recipe="cifar-600[epochs=3,lr=1]") for seed in range(3)],
+        "exp06": [Trial("fairdarts", seed) for seed in range(3)],
+        "exp13": [Trial("darts", seed, settings=(("zero_one_weight", 1),)) for seed in range(3)],
+    }
+    for name, trials in sweeps.items():
+        submit(store, name, 1, trials)
+        for trial in trials:
+            finish(store, trial, 97.0 + (name == "exp06") + 0.1 * trial.seed)
+    facts = Facts(Tables(store), Given(datetime.now(UTC), "1", "fairdarts results report"))
+    words = {one.titles[0].split(" ")[0]: one.sentences for one in answers(facts)}
+    assert "There is no other method to compare it with." in words["exp01"][0]
+    assert "There is no other method to compare it with." in words["exp05"][0]
+    assert words["exp06"][1].startswith("fairdarts is 1.00 points above darts of exp01, ")
+    assert words["exp13"][1].startswith("darts is level with darts of exp01, ")
+    grid = asked(facts).groups
+    recipe = grid.header.index("Recipe")
+    assert [row[recipe].text for row in grid.rows][:2] == ["cifar-600", "cifar-600[epochs=3, lr=1]"]
