@@ -104,8 +104,8 @@ def _find(store: "Store", text: str) -> "TrialSpec":
     from results.query.ids import find_id
 
     id_ = find_id(store, text)
-    for known in planned_trials(store).values():
-        if id_ in [known.trial.trial_id, *(stage.key for stage in known.trial.stages)]:
+    for known in planned_trials(store, id_).values():
+        if id_ != known.trial.group_id:
             return known.trial
     raise SweepError(
         f"{id_} is not a trial, nor a stage of one: `fairdarts show {id_}` says what it is."

@@ -55,12 +55,12 @@ def show(
     from results.store.store import Store
 
     opened = Store.open(store)
-    planned = planned_trials(opened)
     if name in opened.sweep_names():
         id_, what = name, "sweep"
     else:
         id_ = find_id(opened, name)
         what = known_ids(opened, id_)[id_][0]
+    planned = planned_trials(opened, id_)
     if format_ is Format.JSON:
         from cli.show_json import document
 

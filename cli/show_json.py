@@ -23,7 +23,7 @@ def document(store: "Store", what: str, id_: str, planned: "dict[str, PlannedTri
         store: Where it is.
         what: `sweep`, `trial`, `group`, or another word for a stage.
         id_: The whole id, or the name of a sweep.
-        planned: Every trial of the store, by id.
+        planned: What `planned_trials` returns for the id.
     """
     from orchestrate.running.status import trial_status
 

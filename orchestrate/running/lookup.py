@@ -1,6 +1,7 @@
 """Finds the trial or stage that an id stands for in a store."""
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 from fairdarts.config import SampleConfig
@@ -11,6 +12,7 @@ from orchestrate.stages.paths import StagePaths
 from orchestrate.stages.twins import state_of
 from orchestrate.statuses import Outcome, Status
 from results.errors import StoreError
+from results.query.ids import ID_COLUMNS
 from results.store.files import read_json
 from results.store.layout import STAGE_KINDS
 from results.store.store import Store
@@ -29,10 +31,22 @@ class PlannedTrial:
     sweeps: list[str]
 
 
-def planned_trials(store: Store) -> dict[str, PlannedTrial]:
-    """Every trial that was submitted to a store, by id."""
+def planned_trials(store: Store, id_: str) -> dict[str, PlannedTrial]:
+    """The trials that were submitted to a store and have something to do with an id.
+
+    Args:
+        store: Where to look.
+        id_: Whole id of a trial, of a group of trials, or of a stage that they need.
+    Returns:
+        By the id of the trial.
+    """
+    import pyarrow.compute as pc
+
     found: dict[str, PlannedTrial] = {}
-    for row in store.read("trials").sort_by("submission").to_pylist():
+    rows = store.read("trials").sort_by("submission")
+    columns = [pc.fill_null(pc.equal(rows[name], id_), False) for name in ID_COLUMNS]
+    # Only these are parsed: a store may have tens of thousands.
+    for row in rows.filter(reduce(pc.or_, columns)).to_pylist():
         known = found.get(row["trial_id"])
         if known is None:
             found[row["trial_id"]] = PlannedTrial(trial_of_row(row), [row["sweep"]])
