@@ -202,7 +202,8 @@ def run(
     submission = submit_beside(results, loaded.name, trials, loaded.resources, came_from, earlier)
     if others and earlier is not Earlier.REPLACE:
         with notes_aside(format_):
-            print(f"{loaded.name} also has {counted(len(others), 'trial')} that are not run now.")
+            number = counted(len(others), "trial")
+            print(f"{loaded.name} also has {number} that this command does not run.")
     words = ["fairdarts", "sweep", "run", sweep]
     for text in set_ or []:
         words += ["--set", text]

@@ -38,7 +38,8 @@ def sweep_cost(store: Store, trials: list[TrialSpec]) -> SweepCost:
     ended = rows.filter(pc.is_valid(rows["ended_at"]))
     # Times stay numbers: to make those of Python, pyarrow imports pandas, and that is slow.
     began_us, ended_us = rows["started_at"].cast("int64"), ended["ended_at"].cast("int64")
-    elapsed_us = pc.max(ended_us).as_py() - pc.min(began_us).as_py() if len(ended) else 0
+    first_us, last_us = pc.min(began_us).as_py(), pc.max(ended_us).as_py()
+    elapsed_us = last_us - first_us if None not in (first_us, last_us) else 0
     walls, gpus = ended["wall_s"].to_pylist(), ended["num_gpus"].to_pylist()
     energies = [energy for energy in ended["energy_j"].to_pylist() if energy is not None]
     return SweepCost(

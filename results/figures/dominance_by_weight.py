@@ -48,6 +48,9 @@ def data(tables: "Tables", options: Options) -> "pd.DataFrame":
         )
     found = reaching(tables, found, alike=True)
     rows = to_pandas(query(tables, COUNTS, beside={"searches": arrow(found)}))
+    rows = rows[rows["num_dominant"].notna()]
+    if rows.empty:
+        raise QueryError("these searches have no counts of dominant operations to draw.")
     rows.insert(0, "series", rows["group_label"].map(_without_weight))
     return rows
 

@@ -53,3 +53,10 @@ def test_hours_of_gpus_count_their_fractions_and_are_told_where_there_are_any(
     assert sweep_cost(store, trials) == SweepCost(7200, 1800, None, 3600, 0)
     attempt(store, trial, "retrain", 1, num_gpus=1.0, energy_j=1.8e6, **hour)
     assert "of computing (1.50 GPU hours, 0.500 kWh), " in cost_text(store, submission)
+
+
+def test_attempts_without_times_cost_what_is_known(tmp_path: Path) -> None:
+    store = Store.create(tmp_path)
+    (trial,) = tiny_trials()
+    attempt(store, trial, "search", 1, ended_at=NOON, wall_s=60.0)
+    assert sweep_cost(store, [trial]) == SweepCost(60, 0, None, 0, 0)
