@@ -32,7 +32,7 @@ EPOCHS = """
 """
 BEGUN = """
     SELECT search_key FROM epochs JOIN searches ON search_key = stage_key
-    WHERE kind = 'search' AND len(gates) > 0
+    WHERE kind = 'search' AND num_dominant IS NOT NULL
     GROUP BY search_key
 """
 DERIVED = """

@@ -25,9 +25,8 @@ COUNTS = f"""
     FROM (
         SELECT group_number, group_label, zero_one_weight, num_begun, search_key,
             least(floor(unnest(gates) * {NUM_BINS}), {NUM_BINS - 1}) AS bin
-        FROM epochs JOIN searches ON search_key = stage_key
-            JOIN ({FINAL}) USING (search_key, epoch)
-        WHERE kind = 'search' AND len(gates) > 0
+        FROM epochs JOIN searches ON search_key = stage_key AND epoch = final_epoch
+        WHERE kind = 'search' AND len(gates) > 0 AND epoch >= {{first}}
     )
     GROUP BY group_number, bin
     ORDER BY group_number, bin
@@ -41,7 +40,11 @@ def data(tables: "Tables", options: Options) -> "pd.DataFrame":
 
     found, note = searches(tables, options)
     found = reaching(tables, found)
-    rows = to_pandas(query(tables, COUNTS, beside={"searches": arrow(found)}))
+    finals = query(tables, FINAL, beside={"searches": arrow(found)}).to_pandas()
+    found = found.merge(finals.rename(columns={"epoch": "final_epoch"}), on="search_key")
+    # Named in the query, the first of these epochs spares reading the gates of those before it.
+    sql = COUNTS.format(first=found["final_epoch"].min() if len(found) else 0)
+    rows = to_pandas(query(tables, sql, beside={"searches": arrow(found)}))
     if rows.empty:
         raise QueryError("these trials have no epoch of a search yet, so there is nothing to draw.")
     of_groups = rows.groupby("group_number")

@@ -61,7 +61,8 @@ def data(tables: "Tables", options: Options) -> "pd.DataFrame":
     found = found.sort_values(["group_number", "underived"], kind="stable")
     found = found.drop_duplicates("group_number")
     beside = {"searches": arrow(found), "places": arrow(places(found))}
-    rows = to_pandas(query(tables, GATES, beside=beside))
+    of_them = tables.of_stages(found["search_key"].tolist())
+    rows = to_pandas(query(of_them, GATES, beside=beside))
     rows["derived"] = _derived(rows, found)
     rows.attrs[NOTE] = note
     return rows

@@ -158,16 +158,17 @@ def _beside(axes: "Axes", y: float, label: str, count: str) -> None:
 
 def _paint_runs(axes: "Axes", group: "pd.DataFrame", top: float, most: int, color: str) -> None:
     """A dot for each run; a line joins the retrainings of one search."""
-    searches = [search for _, search in group.groupby("search", sort=False)]
-    levels = min(len(searches), most)
-    xs, ys = [], []
-    for number, search in enumerate(searches):
-        y = top + (number % levels + 0.5) * LEVEL_IN
-        values = search["test_top1_pct"].dropna().tolist()
-        if len(values) > 1:
-            axes.plot([min(values), max(values)], [y, y], color=color, lw=1.1, alpha=0.6)
-        xs += values
-        ys += [y] * len(values)
+    import pandas as pd
+
+    numbers = pd.factorize(group["search"])[0]
+    levels = min(numbers.max() + 1, most)
+    runs = group.assign(y=top + (numbers % levels + 0.5) * LEVEL_IN)
+    runs = runs[runs["test_top1_pct"].notna()]
+    of_search = runs.groupby("search")["test_top1_pct"].agg(["min", "max"])
+    of_search = of_search.assign(y=runs.groupby("search")["y"].first())
+    of_search = of_search[of_search["min"] < of_search["max"]]
+    axes.hlines(of_search["y"], of_search["min"], of_search["max"], color=color, lw=1.1, alpha=0.6)
+    xs, ys = runs["test_top1_pct"], runs["y"]
     many = len(xs) > MANY_DOTS
     style = {"ms": 2, "alpha": 0.3, "mew": 0} if many else {"ms": 3.6, "mec": "white", "mew": 0.4}
     axes.plot(xs, ys, "o", color=color, rasterized=many, **style)

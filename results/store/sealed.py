@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -165,9 +166,17 @@ class Rows:
         Raises:
             DamagedFile: If a file is damaged.
         """
-        yield from self.live.select(list(columns)).to_batches(BATCH_ROWS)
-        if self.sealed is not None:
-            yield from self.sealed.batches(columns)
+        import pyarrow as pa
+
+        sealed = () if self.sealed is None else self.sealed.batches(columns)
+        waiting: list[pa.RecordBatch] = []  # Many files and row groups have a few rows each.
+        for batch in chain(self.live.select(list(columns)).to_batches(BATCH_ROWS), sealed):
+            waiting.append(batch)
+            if sum(map(len, waiting)) >= BATCH_ROWS:
+                yield pa.concat_batches(waiting)
+                waiting = []
+        if waiting:
+            yield pa.concat_batches(waiting)
 
 
 def sealed_path(root: Path, table: str, pack: str) -> Path:

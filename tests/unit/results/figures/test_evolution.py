@@ -19,6 +19,7 @@ def _search(store: Store, trial: Trial, dominant: list[set[str]]) -> None:
             "stage_key": trial.search_key,
             "kind": "search",
             "epoch": epoch,
+            "num_dominant": len(names),
             "gates": [
                 0.9 if place.operation in names and place.position < 7 else 0.1
                 for place in positions("s1")
