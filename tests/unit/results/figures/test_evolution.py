@@ -59,7 +59,13 @@ def test_layers_of_s2_have_strips_too(store: Store) -> None:
     submit(store, "exp", 1, [trial])
     places = positions("s2", 6)
     gates = [0.9 if place.operation == "E6K7" else 0.1 for place in places]
-    row = {"stage_key": trial.search_key, "kind": "search", "epoch": 0, "gates": gates}
+    row = {
+        "stage_key": trial.search_key,
+        "kind": "search",
+        "epoch": 0,
+        "num_dominant": 0,
+        "gates": gates,
+    }
     store.write_rows("epochs", live_name(trial.search_key, 1), [row])
     rows = evolution.data(Tables(store), Options())
     assert rows[["cell", "edge", "operation"]].values.tolist() == [
@@ -71,7 +77,13 @@ def test_layers_of_s2_have_strips_too(store: Store) -> None:
 def test_gates_of_another_number_than_the_space_has_are_refused(store: Store) -> None:
     trial = Trial("fairdarts", 0)
     submit(store, "exp", 1, [trial])
-    row = {"stage_key": trial.search_key, "kind": "search", "epoch": 0, "gates": [0.5] * 3}
+    row = {
+        "stage_key": trial.search_key,
+        "kind": "search",
+        "epoch": 0,
+        "num_dominant": 0,
+        "gates": [0.5] * 3,
+    }
     store.write_rows("epochs", live_name(trial.search_key, 1), [row])
     with pytest.raises(QueryError, match="does not know, so there is nothing to draw"):
         evolution.data(Tables(store), Options())
