@@ -8,6 +8,7 @@ the file compares those blocks that it touches, each of them once.
 import hashlib
 import io
 import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,7 +30,8 @@ def block_sums(content: bytes | memoryview) -> list[str]:
 class CheckedFile(io.RawIOBase):
     """A file that is never read without being compared with its checksums.
 
-    It can be read even if it is removed meanwhile. One thread reads it at a time.
+    It can be read even if it is removed meanwhile. Each thread has a place of its own in it: while
+    one of Arrow's threads seeks and reads, another may ask for the size, for which it seeks too.
 
     Args:
         path: Where it is.
@@ -47,7 +49,7 @@ class CheckedFile(io.RawIOBase):
         self._file = path.open("rb", buffering=0)
         self._size, self._sums = num_bytes, sums
         self._is_checked = bytearray(len(sums))
-        self._place = 0
+        self._of_thread = threading.local()
         size = os.fstat(self._file.fileno()).st_size
         if size != num_bytes:
             raise self._damaged(f"it has {size} bytes instead of {num_bytes}")
@@ -84,6 +86,15 @@ class CheckedFile(io.RawIOBase):
     def tell(self) -> int:
         """See `io.RawIOBase.tell`."""
         return self._place
+
+    @property
+    def _place(self) -> int:
+        place: int = getattr(self._of_thread, "place", 0)
+        return place
+
+    @_place.setter
+    def _place(self, place: int) -> None:
+        self._of_thread.place = place
 
     def readable(self) -> bool:
         """See `io.RawIOBase.readable`."""
