@@ -22,7 +22,6 @@ from typing import Any
 import psutil
 
 from benchmarks.slots import SETTINGS, SLOTS
-from benchmarks.timing import table
 from orchestrate.planning.plan import TrialSpec, plan
 from orchestrate.planning.resources import Resources
 from orchestrate.planning.submission import submit
@@ -44,13 +43,12 @@ def main() -> None:
         VARIANTS[given.only](_trials(*given.trials))
         return
     for number in given.trials:
-        rows: list[tuple[str, ...]] = [(f"{number} trials", "wall s", "s a trial", "driver MiB")]
+        print(f"{f'{number} trials':20} {'wall s':>8} {'s a trial':>10} {'driver MiB':>11}")
         for name in VARIANTS:
             few_s, _ = _measured(name, number // FEWER)
             many_s, memory = _measured(name, number)
             each_s = (many_s - few_s) / (number - number // FEWER)
-            rows.append((name, f"{many_s:.0f}", f"{each_s:.2f}", f"{memory / MIB:.0f}"))
-        print(table(rows), flush=True)
+            print(f"{name:20} {many_s:8.0f} {each_s:10.2f} {memory / MIB:11.0f}", flush=True)
 
 
 def _measured(variant: str, num_trials: int) -> tuple[float, int]:
@@ -138,8 +136,8 @@ def accuracy(config: dict[str, dict[str, Any]]) -> float:
 
 VARIANTS: dict[str, Callable[[list[TrialSpec]], None]] = {
     "fairdarts": _fairdarts,
-    "Tune": lambda trials: _tune(trials, reuse_actors=False),
     "Tune, reuse_actors": lambda trials: _tune(trials, reuse_actors=True),
+    "Tune": lambda trials: _tune(trials, reuse_actors=False),
 }
 
 
