@@ -218,6 +218,7 @@ def test_a_failing_trial_leaves_its_siblings_alone_and_is_tried_again_on_request
     assert [row["status"] for row in attempts] == ["failed", "ok"]
 
 
+@ON_PROCESSES_FIRST
 def test_a_sweep_whose_driver_is_killed_ends_with_the_numbers_of_an_uninterrupted_one(
     store: Store, drivers: Drivers, trials: list[TrialSpec], whole: Store
 ) -> None:

@@ -30,6 +30,7 @@ def test_plain_step_costs_what_the_official_code_does(plain: Counts) -> None:
     assert plain.saved_bytes_weight == pytest.approx(7.79e9, rel=0.01)
 
 
+@pytest.mark.slow
 def test_recomputed_choices_of_s2_keep_little() -> None:
     kept, recomputed = (
         fast_counts(
@@ -43,6 +44,7 @@ def test_recomputed_choices_of_s2_keep_little() -> None:
     assert recomputed.flop < 1.5 * kept.flop
 
 
+@pytest.mark.slow
 def test_fast_step_launches_a_third_of_the_kernels(fast: Counts) -> None:
     assert fast.kernels <= 9_500
 

@@ -123,7 +123,8 @@ def test_trials_without_settings_of_their_stages_are_on_the_page_by_their_rows(
     assert exit_code("results", "report", "--store", store.root, "-o", file) == 0
     assert "4 of 6 planned trials have a result; 1 failed (1 oom), 1 pending." in file.read_text()
     capsys.readouterr()
-    assert exit_code("show", "exp", "--store", store.root) == BAD_INPUT
+    trial = store.read("trials")["trial_id"][0].as_py()
+    assert exit_code("show", trial, "--store", store.root) == BAD_INPUT
     err = capsys.readouterr().err
     assert "has no settings of its stages in the table trials" in err
     assert err.count("\n") == 1

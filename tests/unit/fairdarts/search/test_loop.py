@@ -249,7 +249,9 @@ def test_every_parameter_is_trainable_again_after_a_step_even_a_failed_one(
         ("fairdarts", {"optimization": "single_level"}),
         ("fairdarts", {"space": "s1_no_skip", "zero_one_form": "l1"}),
         ("darts", {"stopping": "two_skips"}),
-        ("darts", {"stopping": "eigenvalue", "recompute": True}),
+        pytest.param(
+            "darts", {"stopping": "eigenvalue", "recompute": True}, marks=pytest.mark.slow
+        ),
         *(
             ("darts", {"perturbation": name, "perturbation_strength": 0.5})
             for name in PERTURBATIONS
