@@ -85,13 +85,17 @@ def write_plan(store: Store, submission: Submission) -> bool:
     return claim_whole(path, text.encode())
 
 
-def load_submission(store: Store, sweep: str) -> Submission:
-    """The newest submission of a sweep.
+def load_submission(store: Store, sweep: str, number: int | None = None) -> Submission:
+    """A submission of a sweep.
 
+    Args:
+        store: Where it was submitted.
+        sweep: Name of the sweep.
+        number: Of the submission; None: the newest.
     Raises:
         SweepError: If the store has no sweep with that name, or its plan is damaged.
     """
-    number = newest_number(store, sweep)
+    number = number or newest_number(store, sweep)
     if not number:
         known = ", ".join(store.sweep_names()) or "none"
         raise SweepError(

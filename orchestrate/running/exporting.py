@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestrate.errors import SweepError
-from orchestrate.planning.plan import StageSpec, TrialSpec
-from orchestrate.planning.submission import load_submission, stored_submission
+from orchestrate.planning.plan import StageSpec
+from orchestrate.planning.submission import load_submission
 from orchestrate.running.bundle import (
     FORMAT,
     INDEX,
@@ -73,7 +73,8 @@ def export_sweep(store: Store, sweep: str, folder: Path, weights: bool) -> int:
 
 def _write(store: Store, sweep: str, folder: Path, weights: bool) -> int:
     numbers = store.submission_numbers(sweep)
-    trials = [trial for number in numbers for trial in _trials(store, sweep, number)]
+    submissions = [load_submission(store, sweep, number) for number in numbers]
+    trials = [trial for submission in submissions for trial in submission.trials]
     stages = {stage.key: stage for trial in trials for stage in trial.stages}
     found = [_stage(store, stage, folder, weights) for _, stage in sorted(stages.items())]
     plans = [read_json(store.submission_path(sweep, number)) for number in numbers]
@@ -88,16 +89,6 @@ def _write(store: Store, sweep: str, folder: Path, weights: bool) -> int:
     index = {"format": FORMAT, "version": VERSION, "sweep": sweep, "files": files}
     _write_json(folder / INDEX, index)
     return len(paths) + 1
-
-
-def _trials(store: Store, sweep: str, number: int) -> list[TrialSpec]:
-    submission = stored_submission(store, sweep, number)
-    if submission is None:
-        raise SweepError(
-            f"{store.submission_path(sweep, number)} is missing or damaged: `fairdarts "
-            "store check --repair` restores it from the table `trials`."
-        )
-    return submission.trials
 
 
 def _stage(store: Store, stage: StageSpec, folder: Path, weights: bool) -> dict[str, Any] | None:
