@@ -13,10 +13,11 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from fairdarts.operations.functional import depthwise_conv, even_and_odd_pixels
+from fairdarts.operations.functional import avg_pool_3x3, depthwise_conv, even_and_odd_pixels
 from fairdarts.spaces import SKIP
 
 # A symbolic tracer (torch.fx) records calls of these instead of following them.
+torch.fx.wrap("avg_pool_3x3")
 torch.fx.wrap("depthwise_conv")
 torch.fx.wrap("even_and_odd_pixels")
 
@@ -98,9 +99,21 @@ def max_pool(channels: int, stride: int) -> nn.Module:
     return nn.MaxPool2d(3, stride=stride, padding=1)
 
 
+class AvgPool(nn.Module):
+    """3x3 average pooling over the pixels inside the image; see `avg_pool_3x3`."""
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, C, H / stride, W / stride)."""
+        return avg_pool_3x3(x, self.stride)
+
+
 def avg_pool(channels: int, stride: int) -> nn.Module:
     """3x3 average pooling over the pixels inside the image."""
-    return nn.AvgPool2d(3, stride=stride, padding=1, count_include_pad=False)
+    return AvgPool(stride)
 
 
 def skip(channels: int, stride: int) -> nn.Module:

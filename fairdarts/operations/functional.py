@@ -42,6 +42,26 @@ def depthwise_conv(x: Tensor, weight: Tensor, stride: int, dilation: int) -> Ten
     return output
 
 
+def avg_pool_3x3(x: Tensor, stride: int) -> Tensor:
+    """Average over the pixels of each 3 x 3 window that are inside the image.
+
+    Args:
+        x: (B, C, H, W).
+        stride: 1 or 2.
+    Returns:
+        (B, C, ceil(H / stride), ceil(W / stride)), in the memory format of x.
+    """
+    if is_scripting() or x.device.type != "cuda":
+        pooled = F.avg_pool2d(x, 3, stride, padding=1, count_include_pad=False)
+    else:
+        # In channels last, gradients are wrong on CUDA in torch of before July 2026 (issue 188344).
+        is_last = x.is_contiguous(memory_format=torch.channels_last)
+        pooled = F.avg_pool2d(x.contiguous(), 3, stride, padding=1, count_include_pad=False)
+        if is_last:
+            pooled = pooled.contiguous(memory_format=torch.channels_last)
+    return pooled
+
+
 def every_second_pixel(x: Tensor, first: int) -> Tensor:
     """Rows and columns `first`, `first + 2`, ... of (B, C, H, W), in its memory format."""
     if is_scripting():  # noqa: SIM108 - both sides of an expression would be compiled

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from fairdarts.kernels.engine import serves_products
 from fairdarts.kernels.products import grouped_1x1
+from fairdarts.operations.cell_operations import AvgPool
 from fairdarts.operations.functional import depthwise_conv, even_and_odd_pixels
 from fairdarts.operations.norm import Channels, Norm
 from fairdarts.spaces import SKIP
@@ -37,7 +38,7 @@ class SharedPool(nn.Module):
 
 POOLS: dict[str, Callable[[int], nn.Module]] = {
     "max_pool_3x3": lambda stride: nn.MaxPool2d(3, stride, padding=1),
-    "avg_pool_3x3": lambda stride: nn.AvgPool2d(3, stride, padding=1, count_include_pad=False),
+    "avg_pool_3x3": AvgPool,
 }
 
 
