@@ -35,12 +35,13 @@ bench: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks.remake docs/performance.md
 
 # On a machine with a GPU, in the environment if there is one. Without it, Python needs torch, timm,
-# pydantic and NumPy for the one, and pytest with its timeouts for the other, but no Ray.
+# pydantic and NumPy for the one, and pytest with its timeouts and xdist for the other, but no Ray.
+# Most of the tests' time goes into compiling kernels, which eight processes do side by side.
 GPU_PYTHON = $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
 OUT ?= gpu-results
 
 test-gpu:
-	$(GPU_PYTHON) -m pytest -m "gpu and not slow" tests/gpu $(wildcard tests/kernels)
+	$(GPU_PYTHON) -m pytest -n 8 -m "gpu and not slow" tests/gpu $(wildcard tests/kernels)
 
 bench-gpu:
 	$(GPU_PYTHON) -m benchmarks.gpu --out $(OUT) $(if $(DATA),--data $(DATA))

@@ -52,6 +52,8 @@ class PlainState:
                 betas=(config.alpha_beta1, 0.999),
                 weight_decay=config.alpha_weight_decay,
                 capturable=config.is_captured(device.type),
+                # As ours: Adam's kinds differ on CUDA by 1e-8, in how they correct its moments.
+                fused=device.type == "cuda" or None,
             ),
         )
 

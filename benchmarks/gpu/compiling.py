@@ -1,11 +1,13 @@
-"""Kernels of ours, compiled ahead of the first step by a process for each kind of node.
+"""Kernels of ours, compiled ahead of the first step by two processes for each kind of node.
 
 One process compiles its kernels one after the other, and a step of the search has some 120 of them.
 Triton keeps what it has compiled on disk, where all processes find it.
 """
 
+import itertools
 import multiprocessing
 import time
+from collections.abc import Callable
 from multiprocessing.context import ForkProcess
 
 import torch
@@ -21,6 +23,8 @@ from fairdarts.vocabulary import Precision
 
 MOST_EDGES = 4
 """That leave a node."""
+Level = Callable[[MixedOps, Tensor, Tensor, list[Tensor] | None], list[Tensor]]
+"""Forward and backward of a node, given its edges' sums so far; returns those after it."""
 
 
 def compile_ahead(setup: Setup, report: Report, precisions: tuple[Precision, ...]) -> None:
@@ -37,8 +41,9 @@ def compile_ahead(setup: Setup, report: Report, precisions: tuple[Precision, ...
     processes: list[ForkProcess] = []
     started = time.perf_counter()
     for precision in precisions:
-        for kind in _kinds(setup):
-            process = context.Process(target=_compile, args=(setup, precision, *kind), daemon=True)
+        for kind, level in itertools.product(_kinds(setup), (_weights_level, _alphas_level)):
+            arguments = (setup, precision, *kind, level)
+            process = context.Process(target=_compile, args=arguments, daemon=True)
             process.start()
             processes.append(process)
     for process in processes:
@@ -58,8 +63,10 @@ def _kinds(setup: Setup) -> list[tuple[int, int, int]]:
     return kinds
 
 
-def _compile(setup: Setup, precision: Precision, channels: int, height: int, stride: int) -> None:
-    """Both levels of a step on nodes with one edge and more."""
+def _compile(
+    setup: Setup, precision: Precision, channels: int, height: int, stride: int, level: Level
+) -> None:
+    """One level of a step on nodes with one edge and more."""
     device = torch.device(setup.device)
     if kernels_fault(device) is not None:
         return
@@ -71,10 +78,22 @@ def _compile(setup: Setup, precision: Precision, channels: int, height: int, str
         sums: list[Tensor] | None = None
         with float32_products(precision), autocast(device, precision):
             for _ in range(2):  # without sums, then with them
-                mixed = node(x.requires_grad_(), gates, sums=sums)
-                torch.autograd.backward([features.sum() for features in mixed])
-                with frozen(list(node.parameters())):
-                    for needs_x in (True, False):
-                        again = node(x.requires_grad_(needs_x), gates.requires_grad_(), sums=sums)
-                        torch.autograd.backward([features.sum() for features in again])
-                sums = [features.detach() for features in mixed]
+                sums = level(node, x, gates, sums)
+
+
+def _weights_level(
+    node: MixedOps, x: Tensor, gates: Tensor, sums: list[Tensor] | None
+) -> list[Tensor]:
+    mixed = node(x.requires_grad_(), gates, sums=sums)
+    torch.autograd.backward([features.sum() for features in mixed])
+    return [features.detach() for features in mixed]
+
+
+def _alphas_level(
+    node: MixedOps, x: Tensor, gates: Tensor, sums: list[Tensor] | None
+) -> list[Tensor]:
+    with frozen(list(node.parameters())):
+        for needs_x in (True, False):
+            mixed = node(x.requires_grad_(needs_x), gates.requires_grad_(), sums=sums)
+            torch.autograd.backward([features.sum() for features in mixed])
+    return [features.detach() for features in mixed]

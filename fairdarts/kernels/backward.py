@@ -10,10 +10,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from fairdarts.kernels import inputs, mix, norms, projections
+from fairdarts.kernels import inputs, mix, norms, pools, projections
 from fairdarts.kernels.forward import Pooled, Stage, final, of_convolutions
 from fairdarts.kernels.launch import launch
-from fairdarts.kernels.sizes import FIRST_TAPS, ROWS, SECOND_TAPS, Sizes
+from fairdarts.kernels.sizes import FIRST_TAPS, SECOND_TAPS, SUMMANDS, WARPS_OF_POOLS, Sizes
+from fairdarts.kernels.tap_gradients import tap_gradients
 from fairdarts.kernels.taps import add_taps
 
 BLOCK = 256
@@ -50,8 +51,8 @@ class WeightParts:
         self.pointwise = size.sums(size.chunks, products + products // 2)
         # Of the last 1x1 convolution of each candidate, and of the first of the separable ones.
         self.last, self.earlier = self.pointwise[:, :products], self.pointwise[:, products:]
-        self.first_taps = size.sums(size.tiles, FIRST_TAPS, size.stacked)
-        self.second_taps = size.sums(size.tiles_out, SECOND_TAPS, size.stacked)
+        self.first_taps = size.sums(4 * size.chunks_of_taps, FIRST_TAPS, size.stacked)
+        self.second_taps = size.sums(4 * size.chunks_of_taps, SECOND_TAPS, size.stacked)
 
 
 def slopes_of(grads: tuple[Tensor, ...], kept: Kept, size: Sizes, gates_only: bool) -> Slopes:
@@ -70,7 +71,8 @@ def slopes_of(grads: tuple[Tensor, ...], kept: Kept, size: Sizes, gates_only: bo
            kept.pooled.features, kept.first.mean, kept.first.rstd, kept.gates, gated, parts, p,
            size.stacked, size.first_norms, e, **size.gated, **size.tile)  # fmt: skip
     grad_gates = torch.zeros_like(kept.gates)
-    launch(mix.gate_gradients, (e, 8), parts, totals, grad_gates, tiles, e, C=c, ROWS=ROWS,
+    launch(mix.gate_gradients, (e, 8), parts, totals, grad_gates, tiles, e, C=c,
+           ROWS=SUMMANDS // c // 4,
            ACC=size.sum_type, **size.gated)  # fmt: skip
     return Slopes(grad_gates, totals, gated)
 
@@ -117,12 +119,17 @@ def through_second_stage(
         kept, size: As in `slopes_of`.
         parts: None if the weights need no gradients.
     """
-    ct, p, tiles, first = size.stacked, size.pixels_out, size.tiles_out, kept.first
+    ct, p, q, first = size.stacked, size.pixels_out, size.columns_out, kept.first
     between = torch.empty_like(grad_second)
-    norm_parts = size.sums(tiles, 2 * size.second_total)
-    launch(inputs.depthwise_backward, (2, size.edges, tiles), between, grad_second, first.z[:2],
-           first.mean, first.rstd, kept.taps[FIRST_TAPS:], parts and parts.second_taps, norm_parts,
-           p, ct, ct, SECOND_TAPS, **size.tile, **size.image_out)  # fmt: skip
+    norm_parts = size.sums(size.blocks_out, 2 * size.second_total)
+    launch(inputs.depthwise_gradient, (2, size.edges, size.blocks_out), between, grad_second,
+           first.z[:2], first.mean, first.rstd, kept.taps[FIRST_TAPS:], norm_parts, p, q, ct, ct,
+           **size.block, **size.image_out)  # fmt: skip
+    if parts is not None:
+        launch(tap_gradients, (8, size.edges, size.chunks_of_taps), first.z[:2],
+               first.mean, first.rstd, grad_second, parts.second_taps, p, q, p * ct, ct, ct, ct,
+               SECOND_TAPS, size.blocks_of_chunk, SHARED=False, AFFINE=True, STRIDE=1, **size.block,
+               **size.image_out)  # fmt: skip
     norm_totals = _added(norm_parts, size)
     launch(projections.project_firsts, (2, size.edges, size.chunks), grad_first[:2], between,
            first.z[:2], None if first.mid is None else first.mid[:2], first.mean, first.rstd,
@@ -135,12 +142,20 @@ def input_gradient(
     grad_first: Tensor, slopes: Slopes, kept: Kept, size: Sizes, parts: WeightParts | None
 ) -> Tensor:
     """Through the first depthwise convolutions, pools and identity: the gradient of x."""
+    others = size.sums(size.pixels, size.channels)
+    launch(pools.pools_gradient, (size.tiles,), others, slopes.gated, kept.pooled.winners,
+           kept.pooled.features, kept.first.mean, kept.first.rstd, kept.gates, slopes.totals,
+           size.pixels, size.pixels_out, size.first_norms, size.edges,
+           num_warps=WARPS_OF_POOLS, **size.gated, **size.tile, **size.image)  # fmt: skip
     grad_x = torch.empty_like(kept.x)
-    launch(inputs.input_gradient, (size.tiles,), grad_x, kept.x, grad_first, kept.taps,
-           parts and parts.first_taps, slopes.gated, kept.pooled.winners, kept.pooled.features,
-           kept.first.mean, kept.first.rstd, kept.gates, slopes.totals, size.pixels,
-           size.pixels_out, size.stacked, size.first_norms, size.edges, FIRST_TAPS,
-           **size.gated, **size.tile, **size.image)  # fmt: skip
+    launch(inputs.input_gradient, (size.blocks,), grad_x, kept.x, others, grad_first, kept.taps,
+           size.columns, size.pixels_out, size.stacked, size.edges, **size.block,
+           **size.image)  # fmt: skip
+    if parts is not None:
+        launch(tap_gradients, (16, size.edges, size.chunks_of_taps), kept.x, None, None,
+               grad_first, parts.first_taps, size.pixels_out, size.columns_out, 0, 0,
+               size.channels, size.stacked, FIRST_TAPS, size.blocks_of_chunk, SHARED=True,
+               AFFINE=False, **size.block, **size.image)  # fmt: skip
     return grad_x
 
 
@@ -150,10 +165,11 @@ def weight_gradients(
     """Gradients of the six depthwise and the six 1x1 weights, from all parts of them."""
     ct = size.stacked
     depthwise = size.sums((FIRST_TAPS + SECOND_TAPS) * ct)
-    for of_tiles, start in ((parts.first_taps, 0), (parts.second_taps, FIRST_TAPS)):
-        tiles, num_taps, _ = of_tiles.shape
-        launch(add_taps, (num_taps, size.edges), of_tiles, depthwise, tiles, num_taps, ct,
-               start * ct, C=size.channels, ROWS=ROWS, ACC=size.sum_type)  # fmt: skip
+    for of_chunks, start in ((parts.first_taps, 0), (parts.second_taps, FIRST_TAPS)):
+        chunks, num_taps, _ = of_chunks.shape
+        launch(add_taps, (num_taps, size.edges), of_chunks, depthwise, chunks, num_taps, ct,
+               start * ct, C=size.channels, ROWS=SUMMANDS // size.channels // 4,
+               ACC=size.sum_type)  # fmt: skip
     pointwise = _added(parts.pointwise, size)
     second_0, second_1, *others, first_0, first_1 = _split(pointwise, weights[6:])
     return (*_split(depthwise, weights[:6]), first_0, first_1, *others, second_0, second_1)
@@ -163,14 +179,15 @@ def _added(parts: Tensor, size: Sizes) -> Tensor:
     """Rows of parts, added up."""
     sums = size.sums(parts.shape[1])
     launch(norms.add_rows, (-(-len(sums) // BLOCK),), parts, sums, len(parts), len(sums),
-           BLOCK=BLOCK, ROWS=ROWS // 4, ACC=size.sum_type)  # fmt: skip
+           BLOCK=BLOCK, ROWS=SUMMANDS // BLOCK, ACC=size.sum_type)  # fmt: skip
     return sums
 
 
 def _split(flat: Tensor, weights: Sequence[Tensor]) -> list[Tensor]:
     """Gradients of weights, one after the other, as views with the weights' own strides."""
-    parts = torch.split(flat, [weight.numel() for weight in weights])
+    sizes = [weight.numel() for weight in weights]
+    parts = torch.split(flat.to(weights[0].dtype), sizes)
     return [
-        part.to(weight.dtype).as_strided(weight.shape, weight.stride(), part.storage_offset())
+        part.as_strided(weight.shape, weight.stride(), part.storage_offset())
         for part, weight in zip(parts, weights, strict=True)
     ]

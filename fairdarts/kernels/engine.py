@@ -17,7 +17,7 @@ from fairdarts.kernels.candidates import CONVOLUTIONS, IDENTITY, POOLS
 DTYPES = (torch.float32, torch.bfloat16, torch.float64)
 TILE = 2048
 """Features that a program computes; with twice as many, kernels spill registers."""
-MOST_TILES = 65_535
+MOST_BLOCKS = 65_535
 """CUDA's limit of the last axis of a grid."""
 LEAST_CAPABILITY = (8, 0)
 """CUDA's number of the first GPUs with bfloat16 (A100); the kernels are compiled for no others."""
@@ -100,6 +100,8 @@ def serves_kernels(x: Tensor, operations: Sequence[str], num_edges: int, stride:
         return False
     batch, channels, height, width = x.shape
     pixels_out = batch * -(-height // stride) * -(-width // stride)
+    if channels not in KERNEL_CHANNELS or pixels_out < 2:  # batch norm needs two values
+        return False
+    blocks = -(-height // 4) * -(-batch * width * channels * 4 // TILE)  # of four rows
     # Offsets into the features of all edges are 32 bits.
-    fits = num_edges * x.numel() < 2**31 and x.numel() <= MOST_TILES * TILE
-    return channels in KERNEL_CHANNELS and fits and pixels_out > 1  # batch norm needs two values
+    return num_edges * x.numel() < 2**31 and blocks <= MOST_BLOCKS

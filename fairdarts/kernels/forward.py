@@ -14,7 +14,7 @@ from torch import Tensor
 from fairdarts.kernels import mix, norms, pools, stage
 from fairdarts.kernels.candidates import Candidates
 from fairdarts.kernels.launch import launch
-from fairdarts.kernels.sizes import FIRST_TAPS, ROWS, SECOND_TAPS, Sizes
+from fairdarts.kernels.sizes import FIRST_TAPS, SECOND_TAPS, SUMMANDS, WARPS_OF_POOLS, Sizes
 from fairdarts.kernels.taps import pack_taps
 
 EPS = 1e-5
@@ -73,16 +73,17 @@ def first_stage(
         size: Of the node.
         keeps_mid: Whether the weights will need gradients.
     """
-    c, ct, tiles, p = size.channels, size.stacked, size.tiles_out, size.pixels_out
-    parts = size.sums(tiles, 2, size.first_total)
+    c, ct, blocks, p = size.channels, size.stacked, size.blocks_out, size.pixels_out
+    parts = size.sums(blocks, 3, size.first_total)
     pooled = Pooled(x.new_empty(2, p, c), x.new_empty(p, c, dtype=torch.int8))
-    launch(pools.pools_forward, (tiles,), x, *pooled, parts[..., size.first_norms :], p,
-           size.first_total, **size.tile, **size.image)  # fmt: skip
+    launch(pools.pools_forward, (blocks,), x, *pooled, parts[..., size.first_norms :],
+           size.columns_out, size.first_total, num_warps=WARPS_OF_POOLS, **size.block,
+           **size.image)  # fmt: skip
     z = x.new_empty(4, p, ct)
     mid = torch.empty_like(z) if keeps_mid else None
-    launch(stage.stage_forward, (4, size.edges, tiles), x, None, None, taps, pointwise, z, mid,
-           parts[..., : size.first_norms], p, 0, 0, c, ct, size.first_total, SHARED=True,
-           AFFINE=False, num_warps=size.warps_of_stage, **size.tile, **size.dots,
+    launch(stage.stage_forward, (4, size.edges, blocks), x, None, None, taps, pointwise, z, mid,
+           parts[..., : size.first_norms], p, size.columns_out, 0, 0, c, ct, size.first_total,
+           SHARED=True, AFFINE=False, num_warps=size.warps_of_stage, **size.block, **size.dots,
            **size.image)  # fmt: skip
     statistics = _statistics(parts, candidates, slice(0, 6), 4, size)
     return pooled, Stage(z, mid, *statistics)
@@ -96,14 +97,15 @@ def second_stage(
     size: Sizes,
 ) -> Stage:
     """The second stage of both separable convolutions; see `first_stage`."""
-    ct, tiles, p = size.stacked, size.tiles_out, size.pixels_out
-    parts = size.sums(tiles, 2, size.second_total)
+    ct, blocks, p = size.stacked, size.blocks_out, size.pixels_out
+    parts = size.sums(blocks, 3, size.second_total)
     z = first.z.new_empty(2, p, ct)
     mid = None if first.mid is None else torch.empty_like(z)
-    launch(stage.stage_forward, (2, size.edges, tiles), first.z[:2], first.mean, first.rstd,
-           taps[FIRST_TAPS:], pointwise, z, mid, parts, p, p * ct, ct, ct, ct, size.second_total,
-           SHARED=False, AFFINE=True, STRIDE=1, num_warps=size.warps_of_stage, **size.tile,
-           **size.dots, **size.image_out)  # fmt: skip
+    launch(stage.stage_forward, (2, size.edges, blocks), first.z[:2], first.mean, first.rstd,
+           taps[FIRST_TAPS:], pointwise, z, mid, parts, p, size.columns_out, p * ct, ct, ct, ct,
+           size.second_total, SHARED=False, AFFINE=True, STRIDE=1,
+           num_warps=size.warps_of_stage, **size.block, **size.dots,
+           **size.image_out)  # fmt: skip
     return Stage(z, mid, *_statistics(parts, candidates, slice(6, 8), 2, size))
 
 
@@ -149,6 +151,7 @@ def _statistics(
     mean, rstd = statistics
     launch(norms.combine_statistics, (len(mean) // size.channels,), parts, mean, rstd,
            candidates.means[norms_of_stage], candidates.variances[norms_of_stage],
-           size.tiles_out, size.pixels_out, size.stacked, len(mean), ROWS=ROWS,
-           NUM_STACKED=num_stacked, EPS=EPS, MOMENTUM=candidates.momentum, **size.tile)  # fmt: skip
+           size.blocks_out, size.pixels_out, size.stacked, len(mean), C=size.channels,
+           ROWS=SUMMANDS // size.channels, NUM_STACKED=num_stacked, EPS=EPS,
+           MOMENTUM=candidates.momentum, ACC=size.sum_type, num_warps=8)  # fmt: skip
     return statistics

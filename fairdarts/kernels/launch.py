@@ -2,8 +2,9 @@
 
 Shapes, in all modules of the kernels: P pixels of all images (B * H * W), C channels of an edge,
 E edges, CT = E * C stacked channels; features are rows of pixels, (P, C) or (P, CT). A program
-computes a tile of pixels of one edge. Tiles are the last axis of a grid: a GPU starts the programs
-of the first axis one after the other, so that those which read the same features meet in its cache.
+computes a tile of pixels of one edge, or a block of them (see `rows`). Tiles are the last axis of a
+grid: a GPU starts the programs of the first axis one after the other, so that those which read the
+same features meet in its cache.
 
 Triton compiles a kernel anew for each type, constant, number that is 1 and multiple of 16;
 `do_not_specialize` keeps it from doing so for numbers that change nothing.
@@ -20,10 +21,8 @@ from torch import Tensor
 
 from fairdarts.kernels.engine import TILE
 
-NUM_WARPS = 16
-"""Of a program: 4 features for each of its threads; with more, some kernels spill registers."""
-MOST_CHUNKS = 128
-"""Programs for each candidate that add up the gradient of 1x1 weights, each over several tiles."""
+NUM_WARPS = 4
+"""Of a program: 16 features for each of its threads. What a thread has read serves all of them."""
 
 Listener = Callable[["Launch"], None]
 _listeners: list[Listener] = []
@@ -83,6 +82,16 @@ def tile_pixels(channels: int) -> int:
 def num_tiles(pixels: int, channels: int) -> int:
     """Tiles that hold all pixels; the last may be in part empty."""
     return -(-pixels // tile_pixels(channels))
+
+
+def num_blocks(batch: int, height: int, width: int, channels: int) -> int:
+    """Blocks of four rows that hold all pixels; see `fairdarts.kernels.rows`."""
+    return -(-height // 4) * -(-batch * width // block_columns(channels))
+
+
+def block_columns(channels: int) -> int:
+    """Columns of a block, which has as many features as a tile."""
+    return tile_pixels(channels) // 4
 
 
 def sum_type(dtype: torch.dtype) -> Any:

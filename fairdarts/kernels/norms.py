@@ -9,18 +9,18 @@ import triton.language as tl
 from fairdarts.kernels.choose import choose
 
 
-@triton.jit(do_not_specialize=["num_tiles"])
+@triton.jit(do_not_specialize=["num_blocks"])
 def combine_statistics(
-    parts, mean, rstd, running_means, running_vars, num_tiles, P, CT, total,
-    C: tl.constexpr, PIX: tl.constexpr, ROWS: tl.constexpr, NUM_STACKED: tl.constexpr,
+    parts, mean, rstd, running_means, running_vars, num_blocks, P, CT, total,
+    C: tl.constexpr, ROWS: tl.constexpr, NUM_STACKED: tl.constexpr,
     EPS: tl.constexpr, MOMENTUM: tl.constexpr, ACC: tl.constexpr,
 ):  # fmt: skip
-    """Grid (total / C,): mean and 1 / standard deviation of C channels from those of all tiles.
+    """Grid (total / C,): mean and 1 / standard deviation of C channels from those of all blocks.
 
-    By Chan's formula: squared distances from the tiles' own means, and from those to the mean.
+    By Chan's formula: squared distances from the blocks' own means, and from those to the mean.
 
     Args:
-        parts: Mean and squared distances of each tile, (tiles, 2, total).
+        parts: Number, mean and squared distances of each block, (blocks, 3, total).
         mean, rstd: Where to write them, (total,).
         running_means, running_vars: Of each batch norm: NUM_STACKED of CT channels, the rest of C.
         MOMENTUM: Share of the new statistics in the running ones; 0 leaves those as they are.
@@ -28,20 +28,20 @@ def combine_statistics(
     channel = tl.program_id(0) * C
     c = channel + tl.arange(0, C)
     acc = tl.zeros((ROWS, C), ACC)
-    for start in range(0, num_tiles, ROWS):
+    for start in range(0, num_blocks, ROWS):
         t = start + tl.arange(0, ROWS)
-        count = tl.minimum(P - t * PIX, PIX).to(ACC)[:, None]
-        ok = (t < num_tiles)[:, None]
-        acc += count * tl.load(parts + (t * 2 * total)[:, None] + c[None, :], mask=ok, other=0.0)
+        ok = (t < num_blocks)[:, None]
+        at = parts + (t * 3 * total)[:, None] + c[None, :]
+        acc += tl.load(at, mask=ok, other=0.0) * tl.load(at + total, mask=ok, other=0.0)
     mu = tl.sum(acc, 0) / P
     acc = tl.zeros((ROWS, C), ACC)
-    for start in range(0, num_tiles, ROWS):
+    for start in range(0, num_blocks, ROWS):
         t = start + tl.arange(0, ROWS)
-        count = tl.minimum(P - t * PIX, PIX).to(ACC)[:, None]
-        ok = (t < num_tiles)[:, None]
-        at = parts + (t * 2 * total)[:, None] + c[None, :]
-        distance = tl.where(ok, tl.load(at, mask=ok, other=0.0) - mu[None, :], 0.0)
-        acc += tl.load(at + total, mask=ok, other=0.0) + count * distance * distance
+        ok = (t < num_blocks)[:, None]
+        at = parts + (t * 3 * total)[:, None] + c[None, :]
+        count = tl.load(at, mask=ok, other=0.0)
+        distance = tl.load(at + total, mask=ok, other=0.0) - mu[None, :]
+        acc += tl.load(at + 2 * total, mask=ok, other=0.0) + count * distance * distance
     squares = tl.sum(acc, 0)
     deviation = squares / P + EPS
     deviation = tl.sqrt_rn(deviation) if tl.float32 == ACC else tl.sqrt(deviation)

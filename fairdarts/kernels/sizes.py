@@ -8,7 +8,9 @@ from torch import Tensor
 from fairdarts.kernels.candidates import Candidates
 from fairdarts.kernels.launch import (
     NUM_WARPS,
+    block_columns,
     factor_type,
+    num_blocks,
     num_tiles,
     products_precision,
     sum_type,
@@ -17,10 +19,14 @@ from fairdarts.kernels.launch import (
 
 FIRST_TAPS, SECOND_TAPS = 2 * (25 + 9), 25 + 9
 """Of the depthwise convolutions of the first and of the second stage."""
-ROWS = 64
-"""Rows of partial sums that a program reads at once."""
+WARPS_OF_POOLS = 2 * NUM_WARPS
+"""With fewer, each thread has too few registers for all that it reads of nine pixels."""
+SUMMANDS = 4096
+"""Partial sums that a program reads at once."""
 MOST_CHUNKS = 128
 """Programs for each candidate that add up the gradient of 1x1 weights, each over several tiles."""
+MOST_CHUNKS_OF_TAPS = 128
+"""Likewise that of depthwise weights, each over several blocks."""
 
 
 class Sizes:
@@ -35,8 +41,14 @@ class Sizes:
         self.output = (batch, self.channels, height_out, width_out)
         self.pixels = batch * height * width
         self.pixels_out = batch * height_out * width_out
+        self.columns, self.columns_out = batch * width, batch * width_out
         self.tiles = num_tiles(self.pixels, self.channels)
         self.tiles_out = num_tiles(self.pixels_out, self.channels)
+        self.blocks = num_blocks(batch, height, width, self.channels)
+        self.blocks_out = num_blocks(batch, height_out, width_out, self.channels)
+        chunks = min(self.blocks_out, max(1, MOST_CHUNKS_OF_TAPS // self.edges))
+        self.blocks_of_chunk = -(-self.blocks_out // chunks)
+        self.chunks_of_taps = -(-self.blocks_out // self.blocks_of_chunk)
         chunks = min(self.tiles_out, max(1, MOST_CHUNKS // self.edges))
         self.tiles_of_chunk = -(-self.tiles_out // chunks)
         self.chunks = -(-self.tiles_out // self.tiles_of_chunk)
@@ -52,10 +64,16 @@ class Sizes:
             "PIX": tile_pixels(self.channels),
             "ACC": self.sum_type,
         }
-        # A product with 128 x 128 weights, which the threads of a program hold between them.
-        self.warps_of_stage = 2 * NUM_WARPS if self.channels == 128 else NUM_WARPS
-        # With twice as many, each thread of a bfloat16 product has too few registers.
-        self.warps_of_projections = NUM_WARPS // 2 if x.dtype == torch.bfloat16 else NUM_WARPS
+        self.block: dict[str, Any] = {
+            "C": self.channels,
+            "M": block_columns(self.channels),
+            "ACC": self.sum_type,
+        }
+        # The threads of a program hold the C x C weights of a 1x1 convolution between them, and in
+        # projections their gradients, too; a thread of a bfloat16 product needs more registers.
+        self.warps_of_stage = NUM_WARPS * max(1, self.channels // 32)
+        of_many = 2 * NUM_WARPS if x.dtype == torch.bfloat16 else 4 * NUM_WARPS
+        self.warps_of_projections = NUM_WARPS if self.channels <= 32 else of_many
         self.dots: dict[str, Any] = {"DOT": factor_type(x.dtype), "PRECISION": products_precision()}
         self.image: dict[str, Any] = {"H": height, "W": width, "STRIDE": stride}
         self.image_out: dict[str, Any] = {"H": height_out, "W": width_out}

@@ -11,6 +11,14 @@ import triton
 import triton.language as tl
 
 from fairdarts.kernels.choose import choose
+from fairdarts.kernels.rows import (
+    block_pixels,
+    block_rows,
+    column_of_taps,
+    four_rows,
+    plus_row,
+    stacked,
+)
 
 
 @triton.jit
@@ -24,67 +32,51 @@ def rectified(pointers, ok, mean, rstd, AFFINE: tl.constexpr, ACC: tl.constexpr)
 
 
 @triton.jit
-def _stage(
-    x, mean, rstd, depthwise, pointwise, z, mid, parts, P, CX, CT, channel, total, dilation,
-    H: tl.constexpr, W: tl.constexpr, C: tl.constexpr, K: tl.constexpr, STRIDE: tl.constexpr,
-    PIX: tl.constexpr, SHARED: tl.constexpr, AFFINE: tl.constexpr, ACC: tl.constexpr,
-    DOT: tl.constexpr, PRECISION: tl.constexpr,
+def _convolved(
+    acc, x, mean, rstd, depthwise, row, b, w, inside, cx, cz, CX, CT,
+    H: tl.constexpr, W: tl.constexpr, K: tl.constexpr, DILATION: tl.constexpr,
+    STRIDE: tl.constexpr, AFFINE: tl.constexpr, ACC: tl.constexpr,
 ):  # fmt: skip
-    e, t = tl.program_id(1), tl.program_id(2)
-    OH: tl.constexpr = (H - 1) // STRIDE + 1
-    OW: tl.constexpr = (W - 1) // STRIDE + 1
-    c = tl.arange(0, C)
-    cx = c if SHARED else e * C + c
-    cz = e * C + c
-    p = t * PIX + tl.arange(0, PIX)
-    inside = p < P
-    pad = dilation * (K - 1) // 2
-    h = p // OW % OH * STRIDE - pad
-    w = p % OW * STRIDE - pad
-    corner = x + (((p // (OH * OW)) * H + h) * W + w)[:, None] * CX + cx[None, :]
+    pad: tl.constexpr = DILATION * (K - 1) // 2
+    top, left = row * STRIDE - pad, w * STRIDE - pad
+    corner = x + ((b * H * W + left) * CX)[:, None] + cx[None, :]
     mu, rs = 0.0, 0.0
     if AFFINE:
         mu, rs = tl.load(mean + cx)[None, :], tl.load(rstd + cx)[None, :]
-    acc = tl.zeros((PIX, C), ACC)
-    # Rows in a loop: unrolled, a 5 x 5 kernel needs more registers than there are.
-    for i in tl.range(K):
-        row_ok = inside & (h + i * dilation >= 0) & (h + i * dilation < H)
-        row = corner + i * dilation * W * CX
-        for j in tl.static_range(K):
-            ok = (row_ok & (w + j * dilation >= 0) & (w + j * dilation < W))[:, None]
-            tap = tl.load(depthwise + (i * K + j) * CT + cz).to(ACC)
-            acc += rectified(row + j * dilation * CX, ok, mu, rs, AFFINE, ACC) * tap[None, :]
-    rows = (p * CT)[:, None] + cz[None, :]
-    if mid is not None:
-        tl.store(mid + rows, acc, mask=inside[:, None])
-    # (C in, C out), which the parameter has the other way round.
-    weight = tl.load(pointwise + (e * C + c[None, :]) * C + c[:, None]).to(DOT)
-    acc = tl.dot(acc.to(DOT), weight, input_precision=PRECISION, out_dtype=ACC)
-    stored = acc.to(z.dtype.element_ty)
-    tl.store(z + rows, stored, mask=inside[:, None])
-    tile_statistics(
-        stored.to(ACC), inside, parts + t * 2 * total + channel + cz, P, t, total, PIX, ACC
-    )
+    for j in tl.range(K):
+        tap = column_of_taps(depthwise, j, cz, CT, K, ACC)
+        column = left + j * DILATION
+        column_ok = inside & (column >= 0) & (column < W)
+        for v in tl.static_range(0, 3 * STRIDE + 2 * pad + 1, 1 + (STRIDE - 1) * (DILATION - 1)):
+            ok = (column_ok & (top + v >= 0) & (top + v < H))[:, None]
+            features = corner + ((top + v) * W + j * DILATION) * CX
+            features = rectified(features, ok, mu, rs, AFFINE, ACC)
+            for r in tl.static_range(4):
+                acc = plus_row(acc, r, features, tap, v - r * STRIDE, K, DILATION)
+    return acc
 
 
 @triton.jit
-def tile_statistics(z, inside, parts, P, t, total, PIX: tl.constexpr, ACC: tl.constexpr):
-    """Write the mean of tile t, and its squared distances from that mean, which do not cancel."""
+def block_statistics(z, inside, parts, total, ACC: tl.constexpr):
+    """Write number and mean of a block, and squared distances from that mean: they don't cancel."""
     z = tl.where(inside[:, None], z, 0.0)
-    mean = tl.sum(z, 0) / tl.minimum(P - t * PIX, PIX).to(ACC)
+    added = tl.sum(z, 0)
+    count = tl.sum(inside.to(ACC), 0)
+    mean = added / tl.maximum(count, 1.0)
     distance = tl.where(inside[:, None], z - mean[None, :], 0.0)
-    tl.store(parts, mean)
-    tl.store(parts + total, tl.sum(distance * distance, 0))
+    tl.store(parts, tl.zeros_like(mean) + count)
+    tl.store(parts + total, mean)
+    tl.store(parts + 2 * total, tl.sum(distance * distance, 0))
 
 
 @triton.jit
 def stage_forward(
-    x, mean, rstd, depthwise, pointwise, z, mid, parts, P, x_step, norm_step, CX, CT, total,
-    H: tl.constexpr, W: tl.constexpr, C: tl.constexpr, STRIDE: tl.constexpr, PIX: tl.constexpr,
+    x, mean, rstd, depthwise, pointwise, z, mid, parts, P, Q, x_step, norm_step, CX, CT, total,
+    H: tl.constexpr, W: tl.constexpr, C: tl.constexpr, STRIDE: tl.constexpr, M: tl.constexpr,
     SHARED: tl.constexpr, AFFINE: tl.constexpr, ACC: tl.constexpr,
     DOT: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """Grid (candidates, E, tiles): convolve the features of one edge with one candidate.
+    """Grid (candidates, E, blocks): convolve the features of one edge with one candidate.
 
     Args:
         x: (P', C), which all read (SHARED), or those of each candidate, `x_step` apart: (P', CT).
@@ -93,23 +85,46 @@ def stage_forward(
         pointwise: 1x1 weights of each candidate, (CT, C).
         z: Where to write the results, (candidates, P, CT).
         mid: Likewise those of the depthwise convolutions; None: nowhere.
-        parts: Likewise mean and squared distances of each tile, (tiles, 2, total).
+        parts: Likewise statistics of each block, (blocks, 3, total).
     """
-    n = tl.program_id(0)
-    weights = choose(pointwise, n)
-    dilation = 1 + n // 2
-    depthwise += (n // 2 * 34 + n % 2 * 25) * CT
+    n, e, t = tl.program_id(0), tl.program_id(1), tl.program_id(2)
+    OH: tl.constexpr = (H - 1) // STRIDE + 1
+    OW: tl.constexpr = (W - 1) // STRIDE + 1
+    c = tl.arange(0, C)
+    cx = c if SHARED else e * C + c
+    cz = e * C + c
+    taps = depthwise + (n // 2 * 34 + n % 2 * 25) * CT
     x += n.to(tl.int64) * x_step
-    out = z + n.to(tl.int64) * P * CT
-    kept = mid
-    if mid is not None:
-        kept = mid + n.to(tl.int64) * P * CT
     mu, rs = mean, rstd
     if AFFINE:
         mu, rs = mean + n * norm_step, rstd + n * norm_step
-    if n % 2 == 0:
-        _stage(x, mu, rs, depthwise, weights, out, kept, parts, P, CX, CT, n * CT, total, dilation,
-               H, W, C, 5, STRIDE, PIX, SHARED, AFFINE, ACC, DOT, PRECISION)  # fmt: skip
-    else:
-        _stage(x, mu, rs, depthwise, weights, out, kept, parts, P, CX, CT, n * CT, total, dilation,
-               H, W, C, 3, STRIDE, PIX, SHARED, AFFINE, ACC, DOT, PRECISION)  # fmt: skip
+    row, b, w, inside = block_rows(t, Q, OH, OW, M)
+    acc = four_rows(M, C, ACC)
+    if n == 0:
+        acc = _convolved(acc, x, mu, rs, taps, row, b, w, inside, cx, cz, CX, CT, H, W, 5, 1,
+                         STRIDE, AFFINE, ACC)  # fmt: skip
+    if n == 1:
+        acc = _convolved(acc, x, mu, rs, taps, row, b, w, inside, cx, cz, CX, CT, H, W, 3, 1,
+                         STRIDE, AFFINE, ACC)  # fmt: skip
+    if SHARED:  # candidates with dilation have no second stage
+        if n == 2:
+            acc = _convolved(acc, x, mu, rs, taps, row, b, w, inside, cx, cz, CX, CT, H, W, 5, 2,
+                             STRIDE, AFFINE, ACC)  # fmt: skip
+        if n == 3:
+            acc = _convolved(acc, x, mu, rs, taps, row, b, w, inside, cx, cz, CX, CT, H, W, 3, 2,
+                             STRIDE, AFFINE, ACC)  # fmt: skip
+    of_candidate = n.to(tl.int64) * P * CT
+    if mid is not None:
+        for r in tl.static_range(4):
+            p = (b * OH + row + r) * OW + w
+            ok = (inside & (row + r < OH))[:, None]
+            tl.store(mid + of_candidate + (p * CT)[:, None] + cz[None, :], acc[r], mask=ok)
+    # (C in, C out), which the parameter has the other way round.
+    weight = tl.load(choose(pointwise, n) + (e * C + c[None, :]) * C + c[:, None]).to(DOT)
+    out = tl.dot(stacked(acc, M, C).to(DOT), weight, input_precision=PRECISION, out_dtype=ACC)
+    stored = out.to(z.dtype.element_ty)
+    b, h, w, inside = block_pixels(t, Q, OH, OW, M)
+    p = (b * OH + h) * OW + w
+    tl.store(z + of_candidate + (p * CT)[:, None] + cz[None, :], stored, mask=inside[:, None])
+    of_block = parts + t * 3 * total + n * CT + cz
+    block_statistics(stored.to(ACC), inside, of_block, total, ACC)

@@ -80,5 +80,5 @@ def test_step_of_a_gpu_at_the_papers_size_launches_and_moves_little() -> None:
     counts = fast_counts(search_config(batch_size=128), kernels=True)
     # Weights and their moments are updated together, a few dozen tensors in a launch.
     assert counts.kernels + counts.update_kernels / 16 <= 4_000
-    assert counts.traffic_bytes <= 70e9
+    assert counts.traffic_bytes <= 75e9
     assert counts.peak_bytes <= 8e9
