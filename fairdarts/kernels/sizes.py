@@ -24,9 +24,8 @@ WARPS_OF_POOLS = 2 * NUM_WARPS
 SUMMANDS = 4096
 """Partial sums that a program reads at once."""
 MOST_CHUNKS = 128
-"""Programs for each candidate that add up the gradient of 1x1 weights, each over several tiles."""
-MOST_CHUNKS_OF_TAPS = 128
-"""Likewise that of depthwise weights, each over several blocks."""
+"""Programs for each candidate, or column of its taps, that add up gradients of weights, each over
+several tiles or blocks."""
 
 
 class Sizes:
@@ -46,12 +45,8 @@ class Sizes:
         self.tiles_out = num_tiles(self.pixels_out, self.channels)
         self.blocks = num_blocks(batch, height, width, self.channels)
         self.blocks_out = num_blocks(batch, height_out, width_out, self.channels)
-        chunks = min(self.blocks_out, max(1, MOST_CHUNKS_OF_TAPS // self.edges))
-        self.blocks_of_chunk = -(-self.blocks_out // chunks)
-        self.chunks_of_taps = -(-self.blocks_out // self.blocks_of_chunk)
-        chunks = min(self.tiles_out, max(1, MOST_CHUNKS // self.edges))
-        self.tiles_of_chunk = -(-self.tiles_out // chunks)
-        self.chunks = -(-self.tiles_out // self.tiles_of_chunk)
+        self.blocks_of_chunk, self.chunks_of_taps = self._in_chunks(self.blocks_out)
+        self.tiles_of_chunk, self.chunks = self._in_chunks(self.tiles_out)
         self.first_norms = 4 * self.stacked  # channels of batch norms; those of the pools follow
         self.first_total = self.first_norms + 2 * self.channels
         self.second_total = 2 * self.stacked
@@ -78,6 +73,11 @@ class Sizes:
         self.image: dict[str, Any] = {"H": height, "W": width, "STRIDE": stride}
         self.image_out: dict[str, Any] = {"H": height_out, "W": width_out}
         self.gated: dict[str, Any] = {"COLUMNS": candidates.columns, "NUM_GATES": gates.shape[1]}
+
+    def _in_chunks(self, num: int) -> tuple[int, int]:
+        """How many a chunk has, and how many chunks there are."""
+        of_chunk = -(-num // max(1, MOST_CHUNKS // self.edges))
+        return of_chunk, -(-num // of_chunk)
 
     def sums(self, *shape: int) -> Tensor:
         """An empty tensor for sums over features."""
