@@ -5,7 +5,7 @@ of a multiprocessor, are what its time goes into. So a program computes four row
 that it has read serves all of them, and so does a tap.
 
 A block is four rows of M columns. Columns of all images are counted in one, Q = B * W of them, so
-that narrow images fill a block, too. Four blocks, one below the other, are a chunk.
+that narrow images fill a block, too. Several blocks in succession are a chunk.
 """
 
 # mypy: ignore-errors
