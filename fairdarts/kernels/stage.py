@@ -100,19 +100,10 @@ def stage_forward(
         mu, rs = mean + n * norm_step, rstd + n * norm_step
     row, b, w, inside = block_rows(t, Q, OH, OW, M)
     acc = four_rows(M, C, ACC)
-    if n == 0:
-        acc = _convolved(acc, x, mu, rs, taps, row, b, w, inside, cx, cz, CX, CT, H, W, 5, 1,
-                         STRIDE, AFFINE, ACC)  # fmt: skip
-    if n == 1:
-        acc = _convolved(acc, x, mu, rs, taps, row, b, w, inside, cx, cz, CX, CT, H, W, 3, 1,
-                         STRIDE, AFFINE, ACC)  # fmt: skip
-    if SHARED:  # candidates with dilation have no second stage
-        if n == 2:
-            acc = _convolved(acc, x, mu, rs, taps, row, b, w, inside, cx, cz, CX, CT, H, W, 5, 2,
-                             STRIDE, AFFINE, ACC)  # fmt: skip
-        if n == 3:
-            acc = _convolved(acc, x, mu, rs, taps, row, b, w, inside, cx, cz, CX, CT, H, W, 3, 2,
-                             STRIDE, AFFINE, ACC)  # fmt: skip
+    for k in tl.static_range(4 if SHARED else 2):  # those with dilation have no second stage
+        if n == k:
+            acc = _convolved(acc, x, mu, rs, taps, row, b, w, inside, cx, cz, CX, CT,
+                             H, W, 5 - k % 2 * 2, 1 + k // 2, STRIDE, AFFINE, ACC)  # fmt: skip
     of_candidate = n.to(tl.int64) * P * CT
     if mid is not None:
         for r in tl.static_range(4):

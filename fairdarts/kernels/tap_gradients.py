@@ -89,16 +89,8 @@ def tap_gradients(
     mu, rs = mean, rstd
     if AFFINE:
         mu, rs = mean + n * norm_step, rstd + n * norm_step
-    if n == 0:
-        _of_column(x, mu, rs, slopes, part, j, first_block, last_block, Q, cx, cz, CX, CT,
-                   num_taps, H, W, C, 5, 1, STRIDE, M, AFFINE, ACC)  # fmt: skip
-    if n == 1:
-        _of_column(x, mu, rs, slopes, part, j - 5, first_block, last_block, Q, cx, cz, CX, CT,
-                   num_taps, H, W, C, 3, 1, STRIDE, M, AFFINE, ACC)  # fmt: skip
-    if SHARED:  # candidates with dilation have no second stage
-        if n == 2:
-            _of_column(x, mu, rs, slopes, part, j, first_block, last_block, Q, cx, cz, CX, CT,
-                       num_taps, H, W, C, 5, 2, STRIDE, M, AFFINE, ACC)  # fmt: skip
-        if n == 3:
-            _of_column(x, mu, rs, slopes, part, j - 5, first_block, last_block, Q, cx, cz, CX, CT,
-                       num_taps, H, W, C, 3, 2, STRIDE, M, AFFINE, ACC)  # fmt: skip
+    for k in tl.static_range(4 if SHARED else 2):  # those with dilation have no second stage
+        if n == k:
+            _of_column(x, mu, rs, slopes, part, j - k % 2 * 5, first_block, last_block, Q,
+                       cx, cz, CX, CT, num_taps, H, W, C, 5 - k % 2 * 2, 1 + k // 2, STRIDE, M,
+                       AFFINE, ACC)  # fmt: skip
