@@ -69,7 +69,7 @@ def _stop_runs(drivers: "list[Driver]", now: bool) -> None:
     whose = ", ".join(f"{driver.holder}, since {driver.since:%H:%M:%S} UTC" for driver in drivers)
     print(
         f"{drivers[0].sweep}: asked {counted(len(drivers), 'run')} to stop ({whose}). No new stage "
-        "starts; those that are being computed end {_when(now)}."
+        f"starts; those that are being computed end {_when(now)}."
     )
 
 

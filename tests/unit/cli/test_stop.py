@@ -56,6 +56,7 @@ def test_a_run_ends_after_its_epoch_and_the_next_one_continues(store: Store, sto
     with running(store, trials) as ended:
         code, out = stop("tiny")
         assert code == 0 and "tiny: asked 1 run to stop" in out
+        assert "those that are being computed end after the epoch." in out
         assert f"`fairdarts sweep resume tiny --store {store.root}`" in out
     assert [status.status for status in ended] == ["lost", "pending"]
     assert "asked for it with `fairdarts sweep stop`" in ended[0].state.reason
