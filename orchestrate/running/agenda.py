@@ -356,7 +356,8 @@ class Agenda:
 
     def _look(self, stage: StageSpec) -> StageState:
         if stage.key in self._sealed:  # Of a large sweep thousands are looked at when it starts.
-            return sealed_state(self._paths(stage), self._sealed[stage.key])
+            name = self._store.stage_name(stage.kind, stage.key)
+            return sealed_state(name, self._sealed[stage.key])
         return stage_state(self._paths(stage).folder)
 
     def _paths(self, stage: StageSpec) -> StagePaths:

@@ -43,10 +43,10 @@ def planned_trials(store: Store, id_: str) -> dict[str, PlannedTrial]:
     import pyarrow.compute as pc
 
     found: dict[str, PlannedTrial] = {}
-    rows = store.read("trials").sort_by("submission")
+    rows = store.read("trials")
     columns = [pc.fill_null(pc.equal(rows[name], id_), False) for name in ID_COLUMNS]
     # Only these are parsed: a store may have tens of thousands.
-    for row in rows.filter(reduce(pc.or_, columns)).to_pylist():
+    for row in rows.filter(reduce(pc.or_, columns)).sort_by("submission").to_pylist():
         known = found.get(row["trial_id"])
         if known is None:
             found[row["trial_id"]] = PlannedTrial(trial_of_row(row), [row["sweep"]])

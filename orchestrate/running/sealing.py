@@ -13,7 +13,7 @@ from results.store.manifest import SealedStage
 from results.store.seal import seal
 from results.store.store import Store
 
-MANY = 300
+MANY = 100
 """So many stages with live files make a running sweep seal those that are done."""
 LOOK_S = 10.0
 

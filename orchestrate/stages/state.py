@@ -54,7 +54,7 @@ class StageState:
     if nothing is known."""
     starts_again: bool = False
     """Whether it is lost for a reason for which a run starts it again by itself."""
-    folder: Path | None = None
+    folder: str | None = None
     """The folder of the stage; None: it has none."""
     failure_kind: str = ""
     """How the newest attempt ended, if it said so; see `FailureKind`."""
@@ -64,14 +64,14 @@ class StageState:
         """Log of the newest attempt."""
         if self.folder is None or not self.attempt:
             return None
-        return StagePaths(self.folder).attempt(self.attempt).log
+        return StagePaths(Path(self.folder)).attempt(self.attempt).log
 
 
 def stage_state(stage_dir: Path) -> StageState:
     """The state of the stage in that folder."""
-    paths = StagePaths(stage_dir)
+    paths, name = StagePaths(stage_dir), str(stage_dir)
     if (sealed := paths.sealed()) is not None:
-        return sealed_state(paths, sealed)
+        return sealed_state(name, sealed)
     if not stage_dir.exists():  # Thousands may not have begun: look at one thing only.
         return StageState(Status.PENDING, 0, 0)
     numbers = paths.attempt_numbers()
@@ -81,7 +81,7 @@ def stage_state(stage_dir: Path) -> StageState:
     # from the last checkpoint and writes both again.
     if done is not None and paths.has_rows(done.attempt):
         return StageState(
-            Status.DONE, newest, 0, outcome=done.outcome, reason=done.reason, folder=stage_dir
+            Status.DONE, newest, 0, outcome=done.outcome, reason=done.reason, folder=name
         )
     if not newest:
         return StageState(Status.PENDING, 0, 0, reason=_why_given_up(paths, newest))
@@ -96,7 +96,7 @@ def stage_state(stage_dir: Path) -> StageState:
             num_failures,
             reason=last.text,
             starts_again=last.kind == FailureKind.STALLED,
-            folder=stage_dir,
+            folder=name,
             failure_kind=last.kind,
         )
     hold = hold_on(paths.attempt(newest))
@@ -107,18 +107,18 @@ def stage_state(stage_dir: Path) -> StageState:
             num_failures,
             hold.name,
             silent_s=hold.silent_s,
-            folder=stage_dir,
+            folder=name,
         )
     if hold:
         reason = f"no sign of life of {hold.name} for {hold.silent_s:.0f} s"
         return StageState(
-            Status.LOST, newest, num_failures, reason=reason, starts_again=True, folder=stage_dir
+            Status.LOST, newest, num_failures, reason=reason, starts_again=True, folder=name
         )
     reason = _why_given_up(paths, newest) or _why_undone(paths)
-    return StageState(Status.LOST, newest, num_failures, reason=reason, folder=stage_dir)
+    return StageState(Status.LOST, newest, num_failures, reason=reason, folder=name)
 
 
-def sealed_state(paths: StagePaths, sealed: SealedStage) -> StageState:
+def sealed_state(folder: str, sealed: SealedStage) -> StageState:
     """The state of a stage whose rows are sealed, without looking at its folder."""
     return StageState(
         Status.DONE,
@@ -126,7 +126,7 @@ def sealed_state(paths: StagePaths, sealed: SealedStage) -> StageState:
         num_failures=0,
         outcome=Outcome.OK if sealed.invalid is None else Outcome.INVALID,
         reason=sealed.invalid or "",
-        folder=paths.folder,
+        folder=folder,
     )
 
 

@@ -58,9 +58,9 @@ def state_of(stage: StageSpec, store: Store, manifest: Manifest | None = None) -
         store: Where it is.
         manifest: What is sealed, if the caller asks about many stages; None: read it.
     """
+    if manifest is not None and (sealed := manifest.stages.get(stage.key)) is not None:
+        return sealed_state(store.stage_name(stage.kind, stage.key), sealed)
     paths = StagePaths(store.stage_dir(stage.kind, stage.key))
-    if manifest is not None and stage.key in manifest.stages:
-        return sealed_state(paths, manifest.stages[stage.key])
     state = stage_state(paths.folder)
     if state.status == Status.DONE:
         return state

@@ -118,9 +118,11 @@ def _trials(outcomes: "pd.DataFrame", measured: list[str]) -> "list[Trial]":
 
     Plain rows, because filtering a wide frame for each of a thousand groups would take minutes.
     """
-    some = outcomes[list(dict.fromkeys([*GROUP, *DESCRIPTION, *KEYS, *measured]))]
-    rows = some.astype(object).where(some.notna(), None).to_dict("records")
-    return [{str(name): value for name, value in row.items()} for row in rows]
+    names = list(dict.fromkeys([*GROUP, *DESCRIPTION, *KEYS, *measured]))
+    some = outcomes[names]
+    columns = some.astype(object).where(some.notna(), None)
+    rows = zip(*(columns[name].tolist() for name in names), strict=True)
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def _group_row(

@@ -40,12 +40,11 @@ def mean_std(values: Iterable[float]) -> MeanStd:
     n = len(numbers)
     if n == 0:
         return MeanStd(0, None, None)
-    if not all(map(math.isfinite, numbers)):
-        return MeanStd(n, math.nan, math.nan if n > 1 else None)
-    # fsum rounds only once, at the end, so a shuffled table gives the same mean, bit for bit.
-    mean = math.fsum(numbers) / n
+    mean = _mean(numbers)
     if n == 1:
         return MeanStd(1, mean, None)
+    if math.isnan(mean):
+        return MeanStd(n, mean, math.nan)
     return MeanStd(n, mean, math.sqrt(_squares(numbers) / (n - 1)))
 
 
@@ -96,8 +95,7 @@ def means_of_searches(
         values: One value for each trial.
         searches: For each trial, what its genotype comes from, such as the key of its search.
     """
-    means = {search: mean_std(some).mean for search, some in _by_search(values, searches).items()}
-    return {search: mean for search, mean in means.items() if mean is not None}
+    return {search: _mean(some) for search, some in _by_search(values, searches).items()}
 
 
 def mean_std_over_searches(values: Iterable[float], searches: Iterable[Hashable]) -> MeanStd:
@@ -144,7 +142,15 @@ def _by_search(
     return by_search
 
 
+def _mean(values: Sequence[float]) -> float:
+    """The mean of one value or more; NaN if one of them is not finite."""
+    if not all(map(math.isfinite, values)):
+        return math.nan
+    # fsum rounds only once, at the end, so a shuffled table gives the same mean, bit for bit.
+    return math.fsum(values) / len(values)
+
+
 def _squares(values: Sequence[float]) -> float:
     """Sum of the squared deviations from the mean."""
-    mean = math.fsum(values) / len(values)
+    mean = _mean(values)
     return math.fsum((value - mean) ** 2 for value in values)

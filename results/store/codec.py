@@ -42,7 +42,10 @@ def encode(table: str, rows: Sequence[Mapping[str, Any]]) -> bytes:
         )
     columns = [_column(table, field, [row.get(field.name) for row in rows]) for field in schema]
     sink = pa.BufferOutputStream()
-    with pq.ParquetWriter(sink, schema, compression="zstd", write_page_checksum=True) as writer:
+    # Without dictionaries a file of floats is written in half the time, and is smaller.
+    with pq.ParquetWriter(
+        sink, schema, compression="zstd", use_dictionary=False, write_page_checksum=True
+    ) as writer:
         writer.write_table(pa.Table.from_arrays(columns, schema=schema))
         writer.add_key_value_metadata({DIGEST_KEY: (DIGEST_MARK + BLANK).decode()})
     return _sign(sink.getvalue().to_pybytes())

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -263,8 +263,9 @@ def _stages(
     by_kind: Mapping[str, Mapping[str, int]], invalid: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, SealedStage]:
     """The inverse of `_by_kind`; `invalid` has the reasons of invalid genotypes."""
+    stage = cache(SealedStage)  # Most of tens of thousands are equal.
     return {
-        key: SealedStage(kind, attempt, invalid.get(key))
+        key: stage(kind, attempt, invalid.get(key))
         for kind, keys in by_kind.items()
         for key, attempt in keys.items()
     }

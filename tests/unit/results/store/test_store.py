@@ -410,7 +410,7 @@ def test_page_checksums_are_there_for_readers_that_verify_them(store: Store) -> 
     path = store.live_path("epochs", live_name(KEY, 1))
     content = bytearray(path.read_bytes())
     column = pq.read_metadata(path).row_group(0).column(0)
-    content[column.dictionary_page_offset + column.total_compressed_size - 1] ^= 1
+    content[column.data_page_offset + column.total_compressed_size - 1] ^= 1
     path.write_bytes(content)
 
     with pytest.raises(OSError, match="CRC"):
