@@ -41,12 +41,13 @@ def clean(
     """
     from orchestrate.planning.submission import load_submission
     from orchestrate.running.clean import needless_checkpoints
+    from results.store.files import size_of
     from results.store.store import Store
 
     opened = Store.open(store)
     trials = load_submission(opened, sweep).trials
     files = list(needless_checkpoints(opened, trials, keep_weights=not weights))
-    num_bytes = sum(path.stat().st_size for path in files)
+    num_bytes = size_of(files)
     if format_ is Format.JSON:
         if yes:
             _remove(files)

@@ -19,7 +19,7 @@ from orchestrate.stages.paths import StagePaths, attempt_of
 from orchestrate.stages.state import done_of, stage_state
 from orchestrate.statuses import Status
 from results.store import deletion
-from results.store.files import parsed
+from results.store.files import parsed, size_of
 from results.store.layout import PLAN_TABLE, plan_name
 from results.store.manifest import SealedStage
 from results.store.store import Store
@@ -135,7 +135,7 @@ def _size(store: Store, stages: Collection[StageSpec]) -> int:
     keys = {stage.key for stage in stages}
     live = store.root.glob("live/*/*.parquet")
     files += [path for path in live if path.name.partition(".")[0] in keys]
-    return sum(path.lstat().st_size for path in files)
+    return size_of(files)
 
 
 def _remove_attempts(paths: StagePaths, last: int) -> None:

@@ -5,7 +5,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -122,6 +122,15 @@ def parsed(path: Path, parse: Callable[[Any], T]) -> T | None:
         return parse(read_json(path))
     except (OSError, DamagedFile, LookupError, TypeError, ValueError, AttributeError):
         return None
+
+
+def size_of(files: Iterable[Path]) -> int:
+    """Size of some files in bytes, without those that another process has removed meanwhile."""
+    num_bytes = 0
+    for path in files:
+        with suppress(FileNotFoundError):
+            num_bytes += path.lstat().st_size
+    return num_bytes
 
 
 def _json(value: Any) -> bytes:

@@ -10,7 +10,7 @@ import pytest
 from repository import ROOT
 
 from results.errors import DamagedFile
-from results.store.files import claim_whole, read_json, write_json, write_whole
+from results.store.files import claim_whole, read_json, size_of, write_json, write_whole
 
 
 def run_python(code: str, *arguments: str) -> "subprocess.Popen[str]":
@@ -128,3 +128,9 @@ def test_a_file_is_written_though_another_process_tidies_up_what_is_not_finished
     write(tmp_path / "file", b"content")
     assert (tmp_path / "file").read_bytes() == b"content"
     assert names_in(tmp_path) == ["file"]
+
+
+def test_files_that_have_gone_have_no_size(tmp_path: Path) -> None:
+    (tmp_path / "there").write_bytes(b"123")
+
+    assert size_of([tmp_path / "there", tmp_path / "removed a moment ago"]) == 3
