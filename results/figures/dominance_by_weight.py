@@ -13,9 +13,9 @@ from results.figures.panels import (
     small_multiples,
     text_width,
 )
-from results.figures.places import FINAL
 from results.figures.searches import reaching, searches
 from results.figures.style import COLUMN_IN, GROUP_COLORS
+from results.query.gates import FINAL
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,9 +6,9 @@ from results.errors import QueryError
 from results.figures.kind import Kind, Options
 from results.figures.panel import Scale
 from results.figures.panels import Block, small_multiples
-from results.figures.places import FINAL
 from results.figures.searches import NOTE, num_of, reaching, searches
 from results.figures.style import GROUP_COLORS
+from results.query.gates import FINAL
 
 if TYPE_CHECKING:
     import pandas as pd

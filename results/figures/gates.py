@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 from results.errors import QueryError
 from results.figures.kind import Kind, Options
 from results.figures.panels import LINE_IN, fitting, text_width, write_title
-from results.figures.places import FINAL, cell_name, kept, places
+from results.figures.places import cell_name, kept, places
 from results.figures.searches import NOTE, searches
 from results.figures.style import FONT_PT, OPERATION_COLORS, PAGE_IN, SMALL_PT
+from results.query.gates import FINAL
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,14 +11,6 @@ if TYPE_CHECKING:
 
 _CELLS = {"normal": "normal cell", "reduce": "reduction cell", "layers": "layers"}
 
-FINAL = """
-    SELECT stage_key AS search_key, coalesce(max(chosen_epoch), max(epoch)) AS epoch
-    FROM epochs SEMI JOIN searches ON search_key = stage_key
-    WHERE kind = 'search' AND num_dominant IS NOT NULL
-    GROUP BY stage_key
-"""
-"""Of each search one epoch: the one that a stopping rule chose, else the last."""
-
 
 def kept(genotype_json: str) -> set[tuple[str, str]]:
     """The operations of a genotype: the name of the edge or layer, and the operation."""
