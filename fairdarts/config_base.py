@@ -33,6 +33,7 @@ class Config(BaseModel):
         strict=True,
         allow_inf_nan=False,
         use_attribute_docstrings=True,
+        defer_build=True,  # Most commands check the settings of few groups, or of none.
     )
 
     @classmethod
