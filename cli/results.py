@@ -93,7 +93,7 @@ def table(
     with working("reading the tables"):
         tables = chosen(opened, sweeps, all_submissions, where)
         aggregated = _aggregated(tables, of_paper, preset, versus, at)
-    write(_rendered(aggregated, format_, to_file=output is not None), output)
+    write(_rendered(aggregated, format_, tables.notes if output else None), output)
 
 
 def _aggregated(
@@ -121,13 +121,18 @@ def _aggregated(
     return add_printed(aggregated, of_paper) if of_paper else aggregated
 
 
-def _rendered(aggregated: "pd.DataFrame", format_: TableFormat, to_file: bool) -> bytes:
+def _rendered(
+    aggregated: "pd.DataFrame", format_: TableFormat, notes_of_file: list[str] | None
+) -> bytes:
+    """The table in a format; on a terminal the notes stand on stderr already."""
     from results.report.render import as_arrow, render
     from results.report.rows import render_rows
 
     if format_ is TableFormat.PARQUET:
         return render_rows(as_arrow(aggregated), "parquet")
+    to_file = notes_of_file is not None
     width = None if to_file else terminal_width()
     on_terminal = not to_file and sys.stdout.isatty()
-    text = render(aggregated, cast("Format", format_.value), width, dim=on_terminal)
+    as_format = cast("Format", format_.value)
+    text = render(aggregated, as_format, width, dim=on_terminal, notes=notes_of_file or ())
     return text.encode()

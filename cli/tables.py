@@ -66,7 +66,7 @@ def chosen(
     where: str | None,
     quiet: bool = False,
 ) -> "Tables":
-    """The trials that a verb counts; says on stderr which ones older submissions planned.
+    """The trials that a verb counts; says on stderr which ones are left out.
 
     Args:
         store: Where they are.
@@ -82,16 +82,14 @@ def chosen(
     from results.query.tables import Tables
 
     tables = Tables(store, sweeps or None, all_submissions)
-    if not quiet:
-        say_left_out(tables)
-    if where is None:
-        return tables
-    some = only(tables, where)
-    if not len(some.trials):
+    some = tables if where is None else only(tables, where)
+    if where is not None and not len(some.trials):
         raise QueryError(
             f"--where (={where!r}) leaves none of {counted(len(tables.trials), 'trial')}: "
             "correct the condition."
         )
+    if not quiet:
+        say_left_out(some)
     return some
 
 
@@ -124,13 +122,6 @@ def write(content: bytes, output: Path | None) -> None:
 
 
 def say_left_out(tables: "Tables") -> None:
-    """Say on stderr which trials are left out, because no newer submission has planned them."""
-    if tables.left_out:
-        parts = [
-            f"{counted(number, 'trial')} of {sweep}" for sweep, number in tables.left_out.items()
-        ]
-        print(
-            f"Left out: {', '.join(parts)} that only earlier submissions planned; "
-            "`--all-submissions` includes them.",
-            file=sys.stderr,
-        )
+    """Say on stderr which trials are left out: no newer submission planned them, or `--where`."""
+    for note in tables.notes:
+        print(note, file=sys.stderr)

@@ -60,7 +60,7 @@ class Asked:
     num_more_reasons: int
     running: Grid | None
     left_out: list[str]
-    """Sentences on trials that only older submissions planned."""
+    """Sentences on planned trials that are not here."""
 
 
 def asked(facts: Facts) -> Asked:
@@ -77,11 +77,7 @@ def asked(facts: Facts) -> Asked:
         reasons=[_reason(facts, same) for same in reasons[:MAX_REASONS]],
         num_more_reasons=max(0, len(reasons) - MAX_REASONS),
         running=_running(facts),
-        left_out=[
-            f"{number} {'trial' if number == 1 else 'trials'} of {sweep} that only earlier "
-            "submissions planned: left out here, `--all-submissions` includes them."
-            for sweep, number in facts.tables.left_out.items()
-        ],
+        left_out=facts.tables.notes,
     )
 
 

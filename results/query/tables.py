@@ -60,9 +60,21 @@ class Tables:
         self.trials = pa.concat_tables([older, newest]) if all_submissions else newest
         self.left_out = Counter([] if all_submissions else older["sweep"].to_pylist())
         """For each sweep, how many trials only its older submissions planned, if there are any."""
+        self.condition_note = ""
+        """What a condition left out, as a sentence; see `results.query.condition.where`."""
         self.stage_keys = stage_keys(self.trials)
         self._outcomes: pa.Table | None = None  # Two questions of one command ask for it.
         self._scanned: dict[str, Rows] = {}
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences on trials that are planned and not here, for whoever shows the others."""
+        parts = [f"{_trials(number)} of {sweep}" for sweep, number in self.left_out.items()]
+        earlier = (
+            f"Left out: {', '.join(parts)} that only earlier submissions planned; "
+            "`--all-submissions` includes them."
+        )
+        return [*([earlier] if parts else []), *filter(None, [self.condition_note])]
 
     @cached_property
     def planned(self) -> list[Row]:
@@ -165,6 +177,10 @@ class Tables:
                 of_groups[group] = space_of(stages_of(config))
             found[key] = of_groups[group]
         return found
+
+
+def _trials(number: int) -> str:
+    return "1 trial" if number == 1 else f"{number:,} trials"
 
 
 def _with_newest(attempts: "pa.Table") -> "pa.Table":

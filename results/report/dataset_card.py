@@ -51,6 +51,7 @@ def dataset_card(tables: Tables, num_rows: Mapping[str, int]) -> str:
         "Results of differentiable architecture searches (Fair DARTS, DARTS, random baselines): "
         "every planned trial with its genotype, accuracy and cost, and every epoch of every search "
         "and retraining, with all architecture parameters.",
+        *tables.notes,
         "```python\nfrom datasets import load_dataset\n\n"
         'outcomes = load_dataset("FOLDER OR REPOSITORY", "outcomes", split="train")\n```',
         "`train` is only the name that `datasets` gives to a table that is not split.",

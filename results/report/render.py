@@ -6,7 +6,7 @@ as a block with titles of its own.
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Literal
@@ -48,6 +48,7 @@ def render(
     format: Format = "text",
     width: int | None = None,
     dim: bool = False,
+    notes: Sequence[str] = (),
 ) -> str:
     """Format the table in one of five ways. It ends with a line break; without groups it is empty.
 
@@ -60,15 +61,19 @@ def render(
         width: Columns of the terminal, for `text`: a wider table is split into parts, each of which
             begins with the first column. None: no limit.
         dim: Whether `text` shows the paper's numbers dimmed, with the codes of a terminal.
+        notes: Sentences for the end of the table, in the formats for reading.
     """
     if format == "csv":
         return _csv(aggregated)
     if format == "json":
         return _json(aggregated)
+    parts = list(blocks(aggregated))
+    if parts:
+        parts[-1].notes.extend(notes)
     if format == "text":
-        return "\n".join(_text(block, width, dim) for block in blocks(aggregated))
+        return "\n".join(_text(block, width, dim) for block in parts)
     as_format = {"markdown": _markdown, "latex": _latex}[format]
-    return "\n".join(as_format(block) for block in blocks(aggregated))
+    return "\n".join(as_format(block) for block in parts)
 
 
 def blocks(aggregated: "pd.DataFrame") -> Iterable[Block]:

@@ -168,6 +168,22 @@ def test_every_table_says_what_it_leaves_out(tmp_path: Path, run: Run) -> None:
     assert ("0 of 6" in out, err) == (True, "")
 
 
+@pytest.mark.parametrize("format_", ["text", "markdown", "latex", "csv"])
+def test_a_condition_says_what_it_leaves_out_on_the_screen_and_in_files(
+    run: Run, tmp_path: Path, format_: str
+) -> None:
+    where = ("--where", "outcome = 'ok'", "--format", format_)
+    said = "4 of 6 planned trials: those with `outcome = 'ok'`. Left out: 1 failed, 1 unfinished."
+    _, out, err = run("results", "table", *where)
+    assert (said in err, said in out) == (True, False)
+    path = tmp_path / "table"
+    _, _, err = run("results", "table", *where, "-o", path)
+    assert said in err
+    assert ("Left out: 1 failed, 1 unfinished." in path.read_text()) == (format_ != "csv")
+    _, _, err = run("results", "table", "--where", "true")
+    assert err == ""
+
+
 def test_the_best_by_test_comes_with_a_warning(run: Run) -> None:
     code, out, err = run("results", "best", "-k", 1, "--by", "test", "--format", "json")
     assert code == 0

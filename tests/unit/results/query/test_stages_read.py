@@ -18,7 +18,8 @@ from results.store.store import Store
 ASKED, OTHER, SEALED = (Trial("fairdarts", seed) for seed in range(3))
 OF_ONE = (
     f"FROM epochs WHERE stage_key = '{ASKED.search_key}'",
-    f"SELECT epoch, max(gate) FROM alphas WHERE stage_key = '{ASKED.search_key}' GROUP BY epoch",
+    f"SELECT epoch, max(gate) FROM alphas WHERE stage_key = '{ASKED.search_key}' "
+    "GROUP BY epoch ORDER BY epoch",
     "WITH own AS (FROM alphas WHERE operation = 'skip_connect') "
     f"SELECT count(*) FROM own JOIN trials ON stage_key = search_key "
     f"WHERE stage_key = '{ASKED.search_key}' AND epoch > 0",
