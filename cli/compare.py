@@ -44,7 +44,8 @@ def compare(
     Methods may be of different sweeps; only those with the same data set and recipe are compared.
     Searches with the same seed are pairs, and the test is an exact permutation test. smallest_p is
     what it can reach with so many pairs; seeds of only one method are named. Without pairs the test
-    is Welch's. Intervals are 95 % t-intervals, p is two-sided.
+    is Welch's. Intervals are 95 % t-intervals, p is two-sided. n counts searches, num_ok and
+    planned count trials, num_trainings distinct trainings.
 
     Examples:
 

@@ -75,7 +75,8 @@ def corr(
     """Correlate accuracy in the search with that after retraining.
 
     Kendall's tau between the accuracy of each search on the half that trains the alphas, in its
-    last epoch, and the test accuracy of its network. From 8 searches it has a 95 % interval.
+    last epoch, and the test accuracy of its network. From 8 searches it has a 95 % interval. n
+    counts searches; those that came to the same genotype share trainings, see num_trainings.
 
     Examples:
 

@@ -32,8 +32,8 @@ def data(tables: "Tables", options: Options) -> "pd.DataFrame":
             "no finished trial has both a search's accuracy and that of its network, so there is "
             "nothing to draw."
         )
-    order = {trial["group_label"]: number for number, trial in enumerate(tables.planned[::-1])}
-    found = found.sort_values("label", key=lambda labels: -labels.map(order), kind="stable")
+    order = {trial["group_id"]: number for number, trial in enumerate(tables.planned[::-1])}
+    found = found.sort_values("group_id", key=lambda ids: -ids.map(order), kind="stable")
     parts = []
     for _, block in found.groupby(BLOCK, sort=False):
         of_all = _columns("all_", tau_of(block))

@@ -2,29 +2,33 @@
 
 import math
 from collections.abc import Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from results.errors import QueryError
+from results.query.labels import tell_apart
 from results.query.outcomes import to_pandas
 from results.query.sql import query
 from results.query.stats import CONFIDENCE
 from results.query.tables import Tables
+from results.query.versus import COMPARABLE, pooled
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
 SEARCHES = """
-    SELECT search_key, any_value(dataset) AS dataset, recipe, min(group_label) AS label,
-        any_value(score) AS search_top1_pct, avg(test_top1_pct) AS test_top1_pct
-    FROM outcomes JOIN (
+    SELECT search_key, group_id, any_value(dataset) AS dataset, recipe,
+        any_value(score) AS search_top1_pct, avg(test_top1_pct) AS test_top1_pct,
+        list(coalesce(trained_as, retrain_key)) AS trainings
+    FROM (SELECT DISTINCT ON (trial_id) * FROM outcomes) JOIN (
         SELECT stage_key, arg_max(arch_top1_pct, epoch) AS score FROM epochs GROUP BY stage_key
     ) ON stage_key = search_key
     WHERE outcome = 'ok' AND isfinite(score) AND isfinite(test_top1_pct)
-    GROUP BY search_key, recipe ORDER BY search_key
+    GROUP BY search_key, group_id, recipe ORDER BY search_key, group_id
 """
-"""Of each search and recipe its own accuracy in the last epoch, and that of its network. Sweeps may
-have different labels for a search; all searches of a method get the same one."""
+"""Of each search its own accuracy in the last epoch, and that of its network. Groups that derive
+other genotypes from the same searches have rows of their own."""
 MIN_INTERVAL = 8
 """From this many searches tau has an interval: below, the approximation does not hold."""
 
@@ -63,12 +67,17 @@ def kendall(first: Sequence[float], second: Sequence[float]) -> Tau:
 
 
 def searches(tables: Tables) -> "pd.DataFrame":
-    """Of each search and recipe the search's own accuracy, and that of its network.
+    """Of each search and group its own accuracy, and that of its network.
 
     Args:
         tables: The trials; a search that was retrained several times has one row, with the mean.
+    Returns:
+        The columns of `SEARCHES`, and `label`, which tells the groups apart.
     """
-    return to_pandas(query(tables, SEARCHES))
+    outcomes = tell_apart(pooled(to_pandas(tables.read("outcomes")), ""), COMPARABLE)
+    labels = dict(zip(outcomes["group_id"], outcomes["group_label"], strict=True))
+    found = to_pandas(query(tables, SEARCHES))
+    return found.assign(label=found["group_id"].map(labels))
 
 
 def correlations(tables: Tables) -> "pa.Table":
@@ -78,6 +87,7 @@ def correlations(tables: Tables) -> "pa.Table":
         tables: The trials; a search that was retrained several times counts once, with the mean.
     Returns:
         For each data set and recipe a row for all methods together, and one for each of them.
+        `num_trainings` counts distinct ones: searches that came to the same genotype share them.
     Raises:
         QueryError: If no search has both accuracies.
     """
@@ -91,11 +101,18 @@ def correlations(tables: Tables) -> "pa.Table":
         where = {"dataset": dataset, "recipe": recipe}
         methods = list(block.groupby("label", sort=False))
         if len(methods) > 1:
-            rows.append(where | {"method": "all methods"} | tau_of(block)._asdict())
-        rows += [where | {"method": label} | tau_of(of_one)._asdict() for label, of_one in methods]
+            methods = [("all methods", block), *methods]
+        rows += [
+            where
+            | {"method": label}
+            | tau_of(some)._asdict()
+            | {"num_trainings": len(set(chain.from_iterable(some["trainings"])))}
+            for label, some in methods
+        ]
     return pa.Table.from_pylist(rows)
 
 
 def tau_of(found: "pd.DataFrame") -> Tau:
-    """Correlate both accuracies of some rows of `searches`."""
-    return kendall(*(found[name].tolist() for name in ("search_top1_pct", "test_top1_pct")))
+    """Correlate both accuracies of some rows of `searches`; each search counts once."""
+    means = found.groupby("search_key")[["search_top1_pct", "test_top1_pct"]].mean()
+    return kendall(*(means[name].tolist() for name in means))

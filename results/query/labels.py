@@ -10,7 +10,7 @@ from results.query.configs import stages_of
 if TYPE_CHECKING:
     import pandas as pd
 
-BLOCK = ["sweep", "dataset", "space", "recipe"]
+BLOCK = ("sweep", "dataset", "space", "recipe")
 """Groups that differ in one of these stand in different blocks, or have a column that says so."""
 TELLING = ("search.space", "search.zero_one_weight", "search.zero_one_form", "search.optimization")
 """Settings that people name experiments by."""
@@ -35,15 +35,16 @@ def settings(config_json: str | None) -> dict[str, Any]:
     return named
 
 
-def tell_apart(outcomes: "pd.DataFrame") -> "pd.DataFrame":
+def tell_apart(outcomes: "pd.DataFrame", block: Sequence[str] = BLOCK) -> "pd.DataFrame":
     """Add to labels that several groups share the settings in which these groups differ.
 
     Args:
         outcomes: What `results.query.outcomes.trial_outcomes` returns.
+        block: Groups that differ in one of these columns are told apart already.
     """
     firsts = outcomes.drop_duplicates(["sweep", "group_id"])
     labels: dict[tuple[str, str], str] = {}
-    for _, alike in firsts.groupby([*BLOCK, "group_label"], sort=False, dropna=False):
+    for _, alike in firsts.groupby([*block, "group_label"], sort=False, dropna=False):
         if len(alike) > 1:
             keys = zip(alike["sweep"], alike["group_id"], strict=True)
             labels |= dict(zip(keys, _distinct(alike), strict=True))

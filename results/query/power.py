@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 POWER = 0.8
 MAX_SEEDS = 100_000
+WHERE = ("sweep", "dataset", "space", "recipe")
+"""Columns that say what the trials of a spread have in common."""
 
 
 def pooled_std(stds: Sequence[float]) -> float:
@@ -77,7 +79,8 @@ def power_table(
         stds: Spread of each arm; one for both.
         outcomes: Used without `stds`: a row for the spread of each group of trials.
     Returns:
-        A row for each spread: `seeds` is needed in each arm (null: more than `MAX_SEEDS`).
+        A row for each spread; one of the store has the columns `WHERE`, too. `seeds` is needed in
+        each arm (null: more than `MAX_SEEDS`).
         `pairs` is what an exact paired test needs at least, however large the difference.
     Raises:
         QueryError: If a number makes no sense, or no group has a spread.
@@ -108,7 +111,8 @@ def power_table(
 def _spreads(outcomes: "pd.DataFrame | None") -> list[dict[str, Any]]:
     groups = [] if outcomes is None else aggregate(outcomes).to_dict("records")
     spreads = [
-        {"spread_of": row["group_label"], "n": row["n"], "std": row["top1_pct_std"]}
+        {"spread_of": row["group_label"], **{name: row[name] for name in WHERE}}
+        | {"n": row["n"], "std": row["top1_pct_std"]}
         for row in groups
         if row["top1_pct_std"] > 0
     ]

@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from results.errors import QueryError
-from results.query.aggregate import AT, At
+from results.query.aggregate import AT, At, aggregate
 from results.query.comparison import compare, holm
 from results.query.ids import looks_like_id
 from results.query.labels import tell_apart
@@ -39,17 +39,27 @@ COLUMNS = (
 """What `add_versus` adds: see `results.query.comparison.Comparison`; `p_holm` is corrected for all
 comparisons of a block; `random_improvement_pct` see `random_improvement`."""
 
+SIDE = ("top1_pct_mean", "top1_pct_std", "num_ok", "planned", "num_trainings")
+"""Columns of `aggregate` for each of two methods: accuracy, trials and distinct trainings."""
+
 Values = dict[Hashable, float]
 
 
 def pooled(outcomes: "pd.DataFrame", name: str) -> "pd.DataFrame":
     """Trials of several sweeps as one sweep, each trial once.
 
+    Sweeps call a group differently: by what varies in each. It gets the shortest of its labels, and
+    `tell_apart` adds what differs here.
+
     Args:
         outcomes: What `results.query.outcomes.trial_outcomes` returns.
         name: Name of that sweep.
     """
-    return outcomes.drop_duplicates("trial_id").assign(sweep=name)
+    labels = outcomes.groupby("group_id")["group_label"].agg(
+        lambda some: min(some, key=lambda label: (len(label), label))
+    )
+    trials = outcomes.drop_duplicates("trial_id")
+    return trials.assign(sweep=name, group_label=trials["group_id"].map(labels))
 
 
 def values_of(trials: "pd.DataFrame", at: At = "last") -> Values:
@@ -149,14 +159,14 @@ def compare_methods(
         second: The other, B.
         at: As in `results.query.aggregate.aggregate`.
     Returns:
-        A row for each data set and recipe: the columns of `Comparison`, and the seeds of only one
-        of both, which are in no pair.
+        A row for each data set and recipe: `SIDE` of both as columns `..._a` and `..._b`, those of
+        `Comparison`, and the seeds of only one of both, which are in no pair.
     Raises:
         QueryError: If there is no such method, several are called so, or nothing is in common.
     """
     import pyarrow as pa
 
-    outcomes = tell_apart(pooled(outcomes, ""))
+    outcomes = tell_apart(pooled(outcomes, ""), COMPARABLE)
     of_a, of_b = (_called(outcomes, name) for name in (first, second))
     rows = []
     for where in [key for key in of_a if key in of_b]:
@@ -169,6 +179,8 @@ def compare_methods(
                 **dict(zip(COMPARABLE, where, strict=True)),
                 "a": a["group_label"].iloc[0],
                 "b": b["group_label"].iloc[0],
+                **_side("a", a, at),
+                **_side("b", b, at),
                 **found,
                 "seeds_without_partner": ", ".join(alone) or None,
             }
@@ -180,6 +192,11 @@ def compare_methods(
     for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
         row["p_holm"] = p
     return pa.Table.from_pylist(rows)
+
+
+def _side(name: str, trials: "pd.DataFrame", at: At) -> dict[str, Any]:
+    (row,) = aggregate(trials, at).to_dict("records")
+    return {f"{column}_{name}": row[column] for column in SIDE}
 
 
 def _called(outcomes: "pd.DataFrame", name: str) -> "dict[tuple[Any, ...], pd.DataFrame]":

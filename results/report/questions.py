@@ -22,15 +22,16 @@ class Question:
 QUESTIONS = (
     Question(
         "What are mean and sample standard deviation of top-1, by method?",
-        "SELECT method, count(*) AS n, avg(top1) AS mean, stddev_samp(top1) AS std\n"
-        "FROM (SELECT method, avg(test_top1_pct) AS top1 FROM outcomes WHERE outcome = 'ok'\n"
-        "GROUP BY method, coalesce(search_key, sample_key)) GROUP BY method",
+        "SELECT sweep, group_label, count(*) AS n, avg(top1) AS mean, stddev_samp(top1) AS std\n"
+        "FROM (SELECT sweep, group_id, group_label, coalesce(search_key, sample_key), "
+        "avg(test_top1_pct)\nAS top1 FROM outcomes WHERE outcome = 'ok' GROUP BY ALL) "
+        "GROUP BY sweep, group_id, group_label",
         "fairdarts results table",
     ),
     Question(
         "How do the gates of one edge develop during a trial's search?",
-        "SELECT epoch, operation, gate FROM alphas JOIN trials ON search_key = stage_key\n"
-        "WHERE trial_id LIKE '2ab0%' AND cell = 'normal' AND source = 0 AND destination = 2\n"
+        "SELECT epoch, operation, gate FROM alphas SEMI JOIN trials ON search_key = stage_key\n"
+        "AND trial_id LIKE '2ab0%' WHERE cell = 'normal' AND source = 0 AND destination = 2\n"
         "ORDER BY epoch, position",
     ),
     Question(
@@ -59,8 +60,8 @@ QUESTIONS = (
     ),
     Question(
         "How does accuracy depend on MultAdds?",
-        "SELECT label, multadds / 1e6 AS multadds_m, test_top1_pct FROM outcomes\n"
-        "WHERE outcome = 'ok' ORDER BY multadds",
+        "SELECT DISTINCT ON (trial_id) label, multadds / 1e6 AS multadds_m, test_top1_pct\n"
+        "FROM outcomes WHERE outcome = 'ok' ORDER BY multadds",
     ),
     Question(
         "Which planned trials are missing?",

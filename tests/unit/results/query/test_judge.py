@@ -5,7 +5,7 @@ import math
 
 import pytest
 from scipy import stats
-from small_sweep import Trial, attempt, finish, submit
+from small_sweep import Trial, attempt, finish, key, submit
 
 from results.errors import QueryError
 from results.query.checklist import checklist
@@ -58,6 +58,32 @@ def test_a_search_that_two_sweeps_call_differently_is_of_one_method(store: Store
     assert (row["method"], row["n"]) == ("darts", 2)
 
 
+def test_groups_with_the_same_label_and_other_settings_are_correlated_apart(store: Store) -> None:
+    for sweep, settings in (("a", ()), ("b", (("weight_lr", 1.0),))):
+        trials = [Trial("darts", seed, settings=settings) for seed in range(3)]
+        submit(store, sweep, 1, trials)
+        for trial in trials:
+            finish(store, trial, 97.0 + trial.seed)
+    both, *apart = correlations(Tables(store)).to_pylist()
+    assert (both["method"], both["n"], both["num_trainings"]) == ("all methods", 6, 6)
+    assert {(row["method"], row["n"]) for row in apart} == {
+        ("darts search.weight_lr=None", 3),
+        ("darts search.weight_lr=1.0", 3),
+    }
+
+
+def test_a_search_of_two_groups_counts_once_among_all_methods(store: Store) -> None:
+    trials = [Trial("darts", 0, retrain_seed) for retrain_seed in range(2)]
+    rows = [trial.row("a", 1) for trial in trials]
+    rows[1] |= {"group_id": key("other"), "group_label": "darts op_threshold=0.5"}
+    store.sweep_dir("a").mkdir(parents=True)
+    store.write_rows("trials", plan_name("a", 1), rows)
+    for trial in trials:
+        finish(store, trial, 97.0)
+    found = correlations(Tables(store)).to_pylist()
+    assert [(row["n"], row["num_trainings"]) for row in found] == [(1, 2), (1, 1), (1, 1)]
+
+
 def test_a_correlation_that_cannot_be_computed_is_missing() -> None:
     assert kendall([1.0, 1.0], [1.0, 2.0]) == (2, None, None, None, None)
     assert kendall([1.0, 2.0], [1.0, 2.0])[:4] == (2, 1.0, None, None)
@@ -105,6 +131,20 @@ def test_seeds_are_counted_for_the_spread_of_each_method(searched: Store) -> Non
     assert (row["spread_of"], row["n"]) == ("fairdarts", 9)
     assert row["std"] == pytest.approx(math.sqrt(7.5) / 10)
     assert (row["seeds"], row["pairs"]) == (71, 6)
+
+
+def test_spreads_on_two_data_sets_are_told_apart(store: Store) -> None:
+    for number, dataset in enumerate(("cifar10", "digits")):
+        trials = [Trial("darts", seed, dataset=dataset) for seed in range(2)]
+        submit(store, "exp", 1 + number, trials)
+        for trial in trials:
+            finish(store, trial, 97.0 + trial.seed)
+    rows = power_table(0.13, 0.8, outcomes=trial_outcomes(store, all_submissions=True)).to_pylist()
+
+    assert [(row["spread_of"], row["sweep"], row["dataset"]) for row in rows] == [
+        ("darts", "exp", "cifar10"),
+        ("darts", "exp", "digits"),
+    ]
 
 
 @pytest.mark.parametrize(

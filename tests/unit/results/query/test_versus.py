@@ -9,6 +9,7 @@ from results.query.condition import where
 from results.query.outcomes import trial_outcomes
 from results.query.tables import Tables
 from results.query.versus import add_versus, compare_methods
+from results.store.layout import plan_name
 from results.store.store import Store
 
 
@@ -118,3 +119,25 @@ def test_a_condition_chooses_trials_and_the_rows_of_their_stages(two: Store) -> 
 def test_what_is_not_a_condition_is_refused(two: Store, condition: str, message: str) -> None:
     with pytest.raises(QueryError, match=message):
         where(Tables(two), condition)
+
+
+def test_a_group_that_two_sweeps_call_differently_has_its_shortest_label(store: Store) -> None:
+    """The first sweep varies a setting, so that its label of the same group is longer."""
+    usual, other = Trial("darts", 0), Trial("darts", 0, settings=(("weight_lr", 1.0),))
+    named = usual.row("a", 1) | {"group_label": "darts batch_size=30"}
+    store.write_rows("trials", plan_name("a", 1), [named])
+    submit(store, "b", 1, [other])
+    submit(store, "c", 1, [usual, Trial("fairdarts", 0)])
+    for trial in (usual, other, Trial("fairdarts", 0)):
+        finish(store, trial, 97.0)
+
+    with pytest.raises(QueryError, match=r"'darts' could be 'darts search\.weight_lr="):
+        compare_methods(trial_outcomes(store), "fairdarts", "darts")
+
+
+def test_both_sides_have_their_means_and_numbers_of_trials(two: Store) -> None:
+    (row,) = compare_methods(trial_outcomes(two), "fairdarts", "darts").to_pylist()
+
+    assert row["top1_pct_mean_a"] - row["top1_pct_mean_b"] == pytest.approx(97.52 - 97.1)
+    assert (row["num_ok_a"], row["planned_a"], row["num_trainings_a"]) == (5, 5, 5)
+    assert (row["num_ok_b"], row["planned_b"], row["num_trainings_b"]) == (4, 4, 4)

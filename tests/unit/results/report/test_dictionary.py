@@ -68,7 +68,7 @@ def test_the_answers_are_those_computed_by_hand(answerable: Store) -> None:
         if "2ab0" not in question.sql
     ]
     means, _, best, failed, hours, _, missing = answers
-    assert {row["method"]: (row["n"], row["mean"]) for row in means} == {
+    assert {row["group_label"]: (row["n"], row["mean"]) for row in means} == {
         "fairdarts": (2, 97.5),
         "darts": (1, 99.0),
     }
