@@ -49,7 +49,8 @@ def best(tables: Tables, k: int = 5, by: By = "val") -> "pa.Table":
     """Rank the genotypes of finished trials; retrainings of one genotype are averaged.
 
     Accuracies on different images or after different recipes must not be compared, so each data
-    set and recipe has a ranking of its own.
+    set and recipe has a ranking of its own. A genotype has the id, label and cost of its best
+    trial. Of equal trials, and of equal genotypes, the one with the lowest trial id comes first.
 
     Args:
         tables: The trials.
@@ -61,24 +62,29 @@ def best(tables: Tables, k: int = 5, by: By = "val") -> "pa.Table":
         QueryError: If no finished trial has this accuracy.
     """
     name, scored = SCORES[by]
-    tested = "" if by == "test" else "avg(test_top1_pct) AS test_top1_pct,"
+    tested = "" if by == "test" else "avg(test_top1_pct ORDER BY test_top1_pct) AS test_top1_pct,"
     training = "coalesce(trained_as, retrain_key, trial_id)"
     # Searches that share a training have accuracies of their own, but one test accuracy.
     once = f"{training}, search_key" if by == "search" else training
-    # Nothing of this comes from outside: `name`, `scored` and `once` are written in this file.
+    # Rows come in any order, so every choice and sum below has an order of its own.
+    best_first = "ORDER BY score DESC, trial_id, sweep"
+    # Nothing of this comes from outside: `name`, `scored`, `once` are written in this file.
     ranked = query(
         tables,
         f"""
         WITH scored AS ({scored}),
         once AS (
             SELECT DISTINCT ON ({once}) * FROM scored
-            WHERE outcome = 'ok' AND score IS NOT NULL ORDER BY trained_as NULLS FIRST
+            WHERE outcome = 'ok' AND score IS NOT NULL
+            ORDER BY trained_as NULLS FIRST, trial_id, sweep
         ),
         genotypes_of_sets AS (
-            SELECT first(trial_id ORDER BY score DESC) AS trial_id,
-                first(group_label ORDER BY score DESC) AS label, avg(score) AS {name}, {tested}
+            SELECT first(trial_id {best_first}) AS trial_id,
+                first(group_label {best_first}) AS label,
+                avg(score ORDER BY score) AS {name}, {tested}
                 count(DISTINCT coalesce(trained_as, retrain_key)) AS num_trainings,
-                first(params) AS params, first(multadds) AS multadds, dataset, recipe, genotype_json
+                first(params {best_first}) AS params, first(multadds {best_first}) AS multadds,
+                dataset, recipe, genotype_json
             FROM once GROUP BY dataset, recipe, genotype_json
         ),
         numbered AS (

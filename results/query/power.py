@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 POWER = 0.8
 MAX_SEEDS = 100_000
+MIN_STD = 1e-6
+MAX_POINTS = 100
 WHERE = ("sweep", "dataset", "space", "recipe")
 """Columns that say what the trials of a spread have in common."""
 
@@ -87,13 +89,16 @@ def power_table(
     """
     import pyarrow as pa
 
-    if not (difference and math.isfinite(difference)) or not 0 < power < 1:
+    if not 0 < abs(difference) <= MAX_POINTS or not 0 < power < 1:
         raise QueryError(
-            f"difference (={difference:g}) must not be 0, and power (={power:g}) must lie between "
-            "0 and 1."
+            f"difference (={difference:g}) must not be 0 nor more than {MAX_POINTS} points, and "
+            f"power (={power:g}) must lie between 0 and 1."
         )
-    if any(not 0 < std < math.inf for std in stds):
-        raise QueryError(f"std (={', '.join(f'{std:g}' for std in stds)}) must be above 0.")
+    if any(not MIN_STD <= std <= MAX_POINTS for std in stds):
+        raise QueryError(
+            f"std (={', '.join(f'{std:g}' for std in stds)}) must lie between {MIN_STD:g} "
+            f"and {MAX_POINTS} points."
+        )
     spreads: list[dict[str, Any]] = []
     if stds:
         spreads.append({"spread_of": "given", "n": None, "std": pooled_std(stds)})

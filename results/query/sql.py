@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from results.errors import QueryError
+from results.query.answer import held, holdable
 from results.query.stages_read import stages_read
 from results.query.tables import TABLES, Tables
 from results.query.views import VIEWS
@@ -44,6 +45,8 @@ _LOCKED_DOWN = {
     "python_enable_replacements": "false",
     "temp_directory": "",
 }
+_OF_TEXT = frozenset({"query", "query_table"})
+"""Functions that make the names of tables from text, so that a view need not stand as a word."""
 _UNFOLDED_ALPHAS = """
     CREATE OR REPLACE VIEW alphas AS
     SELECT stage_key, epoch, cell, edge, source, destination, operation, position,
@@ -82,6 +85,8 @@ def query(
             for name, table in (beside or {}).items():
                 connection.register(name, table)
             sealed = _load(connection, tables, sql)
+            # DuckDB would show times in the zone of this machine.
+            connection.execute("SET TimeZone = 'UTC'")
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
             return _fetch(connection, statement, timeout_s, memory_gib)
@@ -127,7 +132,12 @@ def _load(connection: "duckdb.DuckDBPyConnection", tables: Tables, sql: str) -> 
     """Make the views that a query names; return the sealed rows of them, which are not read yet."""
     # A view that a query can reach stands as a word in it. (DuckDB's own list of the tables of a
     # query needs their columns in some joins, so it cannot be asked before they are read.)
-    wanted = {word.lower() for word in re.findall(r"\w+", sql)} & VIEWS.keys()
+    words = {word.lower() for word in re.findall(r"\w+", sql)}
+    wanted = words & VIEWS.keys()
+    if not wanted | (words & _OF_TEXT):  # It may list the tables, such as SHOW TABLES.
+        for name, view in VIEWS.items():
+            connection.register(name, view.arrow.empty_table())
+        return None
     unfold = "alphas" in wanted
     for name in TABLES:
         if name in wanted and name != EPOCHS.name:
@@ -186,7 +196,7 @@ def _fetch(
     stop.daemon = True
     stop.start()
     try:
-        reader = pa.RecordBatchReader.from_stream(connection.sql(statement))
+        reader = pa.RecordBatchReader.from_stream(holdable(connection.sql(statement)))
         batches, size = [], 0
         for batch in reader:
             batches.append(batch)
@@ -195,7 +205,7 @@ def _fetch(
                 raise QueryError(
                     f"the result is larger than {memory_gib:g} GiB: aggregate, or add a LIMIT."
                 )
-        return pa.Table.from_batches(batches, reader.schema)
+        return held(pa.Table.from_batches(batches, reader.schema))
     finally:
         stop.cancel()
 

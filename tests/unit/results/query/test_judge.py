@@ -152,7 +152,12 @@ def test_spreads_on_two_data_sets_are_told_apart(store: Store) -> None:
     [
         ((0.0, 0.8, [0.1]), "must not be 0"),
         ((0.1, 1.0, [0.1]), "between 0 and 1"),
-        ((0.1, 0.8, [0.0]), "above 0"),
+        ((1e300, 0.8, [0.1]), "more than 100 points"),
+        ((float("nan"), 0.8, [0.1]), "must not be 0"),
+        *(
+            ((0.1, 0.8, [0.1, std]), r"std \(=0\.1, .*\) must lie between 1e-06 and 100 points")
+            for std in (0.0, -1.0, 1e-300, 5e-324, 1e300, float("inf"), float("nan"))
+        ),
         ((0.1, 0.8), "no method has a spread"),
     ],
 )
