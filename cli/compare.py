@@ -83,6 +83,8 @@ def best(
     """Rank the best genotypes of finished trials.
 
     Retrainings of one genotype are averaged, and each data set and recipe has a ranking of its own.
+    A genotype has the id, label and cost of its best trial. Of equal trials or genotypes the one
+    with the lowest trial id comes first.
 
     Examples:
 

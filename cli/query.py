@@ -42,6 +42,9 @@ def sql(
     tables: it reaches no file, no network and no setting. Only the tables that it names are read
     from the store. Without a query there is a prompt, or queries are read from a pipe.
 
+    JSON has null for NaN and infinity. Sums of integers are integers, decimals are doubles; what
+    only DuckDB has, such as an interval, is text.
+
     Examples:
 
     \b

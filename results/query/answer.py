@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 _HELD = frozenset(
     {
-        *("null", "boolean", "varchar", "uuid", "enum", "float", "double"),
+        *("null", "boolean", "varchar", "uuid", "float", "double"),
         *("tinyint", "smallint", "integer", "bigint"),
         *("utinyint", "usmallint", "uinteger", "ubigint"),
         *("date", "timestamp", "timestamp_s", "timestamp_ms", "timestamp with time zone"),
     }
 )
-"""Types that Arrow, Parquet, pandas, polars and JSON have. Of the others `TIME` reaches 24:00, and
-a `TIMESTAMP_NS` takes infinity for a day in 2262."""
+"""Types that Arrow, Parquet, pandas and polars have, too. (A `TIME` of DuckDB reaches 24:00, and in
+Arrow the infinity of a `TIMESTAMP_NS` is a day in 2262.)"""
 
 
 def holdable(relation: "duckdb.DuckDBPyRelation") -> "duckdb.DuckDBPyRelation":
@@ -46,18 +46,15 @@ def _held(type: "DuckDBPyType") -> str:
         return "BIGINT"
     if type.id == "decimal":
         return "DOUBLE"
-    parts: dict[str, Any] = (
-        dict(type.children) if type.id in ("list", "array", "struct", "map") else {}
-    )
-    if type.id in ("list", "array"):
-        return f"{_held(parts['child'])}[{parts.get('size', '')}]"
+    if type.id not in ("list", "array", "map", "struct"):
+        return "VARCHAR"
+    parts: dict[str, Any] = dict(type.children)
     if type.id == "map":
         return f"MAP({_held(parts['key'])}, {_held(parts['value'])})"
-    if parts and "" not in parts:
-        return (
-            f"STRUCT({', '.join(f'{_quoted(name)} {_held(part)}' for name, part in parts.items())})"
-        )
-    return "VARCHAR"
+    if type.id == "struct":
+        named = [f"{_quoted(name)} {_held(part)}" for name, part in parts.items() if name]
+        return f"STRUCT({', '.join(named)})" if named else "VARCHAR"
+    return f"{_held(parts['child'])}[]"
 
 
 def _quoted(name: str) -> str:

@@ -1,12 +1,14 @@
 """The best genotypes, and the differences between two trials."""
 
 import pytest
-from small_sweep import Trial, finish, submit
+from small_sweep import Trial, finish, finish_retrain, submit
 
 from results.errors import QueryError, StoreError
 from results.query.best import best, difference
 from results.query.tables import Tables
 from results.store.layout import live_name
+from results.store.manifest import SealedStage
+from results.store.seal import seal
 from results.store.store import Store
 
 
@@ -74,6 +76,27 @@ def test_other_images_and_recipes_are_ranked_apart(ranked: Store) -> None:
         ("cifar10", 2),
         ("digits", 1),
     ]
+
+
+def test_equal_scores_are_ranked_by_trial_id_in_live_and_sealed_rows(store: Store) -> None:
+    """Four trials of each genotype have the same accuracies, in networks of other sizes."""
+    trials = [Trial("darts", seed) for seed in range(8)]
+    submit(store, "one", 1, trials)
+    submit(store, "two", 1, trials[::-1])
+    for number, trial in enumerate(trials):
+        finish_retrain(store, trial, 97.1, params=number)
+        genotype(store, trial, "ab"[number % 2])
+        row = {"stage_key": trial.search_key, "kind": "search", "epoch": 0, "arch_top1_pct": 50.0}
+        store.write_rows("epochs", live_name(trial.search_key, 1), [row])
+    firsts = [min(trials[side::2], key=lambda trial: trial.retrain_key) for side in range(2)]
+    expected = sorted((trial.retrain_key, trials.index(trial)) for trial in firsts)
+
+    live = [best(Tables(store), by=by) for by in ("search", "test")]
+    assert [(row["trial_id"], row["params"]) for row in live[0].to_pylist()] == expected
+    kinds = {trial.search_key: "search" for trial in trials}
+    kinds |= {trial.retrain_key: "retrain" for trial in trials}
+    seal(store, {key: SealedStage(kind, 1) for key, kind in kinds.items()})
+    assert [best(Tables(store), by=by) for by in ("search", "test")] == live
 
 
 @pytest.mark.parametrize("by", ["val", "search"])
