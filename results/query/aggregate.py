@@ -149,7 +149,7 @@ def _group_row(
         **values_of,
         **_spreads(ok, AT[at]),
         "at": at,
-        "notes": _notes(group),
+        "notes": (*_notes(group), *_not_measured(ok, at)),
     }
 
 
@@ -197,6 +197,13 @@ def _training(trial: Trial) -> str | None:
     """The stage that trained the trial's network, which may be that of another trial."""
     key: str | None = trial["trained_as"] or trial["retrain_key"]
     return key
+
+
+def _not_measured(ok: list[Trial], at: At) -> tuple[str, ...]:
+    """Why finished trials have no accuracy."""
+    if at == "val" and ok and all(trial[AT[at]] is None for trial in ok):
+        return ("no training images were held out (retrain.num_validation) to choose an epoch",)
+    return ()
 
 
 def _notes(group: list[Trial]) -> tuple[str, ...]:

@@ -222,15 +222,15 @@ def _json_value(value: Any) -> object:
 
 
 def _csv(aggregated: "pd.DataFrame") -> str:
-    frame = aggregated.copy()
-    frame["notes"] = frame["notes"].map("; ".join)
-    for name in frame.select_dtypes(["object", "string"]).columns:
-        frame[name] = frame[name].map(lambda value: csv_text(value) if _is_text(value) else value)
-    return frame.to_csv(index=False, lineterminator="\n")
+    import pandas as pd
 
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
+    rows = aggregated.assign(notes=aggregated["notes"].map("; ".join)).to_dict("list")
+    texts = {
+        name: [csv_text(one) if isinstance(one, str) else one for one in column]
+        for name, column in rows.items()
+    }
+    # As objects, because whole numbers beside missing ones become floats otherwise.
+    return pd.DataFrame(texts, dtype=object).to_csv(index=False, lineterminator="\n")
 
 
 def as_arrow(aggregated: "pd.DataFrame") -> "pa.Table":

@@ -39,6 +39,13 @@ def test_what_is_missing_from_a_group_is_counted_and_explained(example: Store) -
     assert math.isnan(sampled["top1_pct_std"])
 
 
+def test_an_epoch_that_nobody_could_choose_is_said(example: Store) -> None:
+    rows = aggregate(trial_outcomes(example), "val").to_dict("records")
+
+    why = "no training images were held out (retrain.num_validation) to choose an epoch"
+    assert [row["notes"][-1] for row in rows] == [why, why]
+
+
 def test_retrain_seeds_of_one_search_are_averaged_before_searches_are(store: Store) -> None:
     trials = [Trial("darts", 0, 0), Trial("darts", 0, 1), Trial("darts", 1, 0)]
     submit(store, "exp", 1, trials)

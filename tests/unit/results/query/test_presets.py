@@ -1,3 +1,6 @@
+import csv
+import io
+
 import pytest
 from small_sweep import Trial, finish, submit
 
@@ -51,6 +54,8 @@ def test_printed_numbers_are_rows_that_enter_no_mean_and_no_test(store: Store) -
     assert "\x1b[2mfairdarts" not in text
     assert "*random (M=2)*" in render(table, "markdown")
     assert r"\textit{random (M=2)}" in render(table, "latex")
+    as_csv = list(csv.DictReader(io.StringIO(render(table, "csv"))))
+    assert [row["n"] for row in as_csv[:2]] == ["3", "3"]
 
 
 def test_a_preset_without_trials_shows_the_printed_numbers_alone(store: Store) -> None:
