@@ -28,12 +28,12 @@ from orchestrate.planning.plan import StageSpec, plan
 from orchestrate.planning.resources import Resources
 from orchestrate.planning.submission import submit
 from orchestrate.planning.sweep_file import parse_sweep
-from orchestrate.stages.holder import this_process
 from orchestrate.stages.paths import StagePaths
 from orchestrate.stages.stage_run import Row
 from orchestrate.statuses import Outcome
 from results.statuses import AttemptStatus
 from results.store.files import write_json
+from results.store.holder import this_process
 from results.store.layout import live_name
 from results.store.store import Store
 

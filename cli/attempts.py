@@ -120,7 +120,9 @@ def _paths(store: "Store", stage: "StageSpec") -> "StagePaths":
 
 def _attempts(store: "Store", stage: "StageSpec") -> list[dict[str, Any]]:
     """Rows of the table `attempts` for this stage, each with the path of its log."""
-    rows = store.read("attempts", [stage.key]).sort_by("attempt").to_pylist()
+    from results.store.attempts import read_attempts
+
+    rows = read_attempts(store, [stage.key]).sort_by("attempt").to_pylist()
     paths = _paths(store, stage)
     return [row | {"log": str(paths.attempt(row["attempt"]).log)} for row in rows]
 

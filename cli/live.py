@@ -17,9 +17,9 @@ from cli.console import StdoutError
 from cli.formats import counted
 from orchestrate.planning.submission import Submission
 from orchestrate.running.status import Progress, TrialStatus, count, progress, sweep_status
-from orchestrate.stages.holder import HEARTBEAT_S
 from orchestrate.statuses import Status
 from results.errors import ResultsError
+from results.store.holder import HEARTBEAT_S
 from results.store.store import Store
 from results.text import clean_text
 

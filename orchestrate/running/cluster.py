@@ -17,7 +17,8 @@ from typing import Any
 from orchestrate.errors import ClusterError, RayFailed, first_line
 from orchestrate.planning.resources import num_cpus
 from orchestrate.running.head import watched_head
-from orchestrate.stages.holder import Holder, end_process
+from orchestrate.running.silences import end_process
+from results.store.holder import Holder
 
 # Set before Ray is imported, because Ray reads some of them then. Most of them switch off what this
 # project does itself: progress on the console, saved results, and the handling of Ctrl-C.

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from orchestrate.planning.plan import TrialSpec
 from orchestrate.stages.paths import CHECKPOINTS
+from results.store.attempts import read_attempts
 from results.store.layout import ROWS_OF
 from results.store.store import Store
 
@@ -34,7 +35,7 @@ def sweep_cost(store: Store, trials: list[TrialSpec]) -> SweepCost:
 
     stages = {stage.key: stage for trial in trials for stage in trial.stages}
     columns = ["started_at", "ended_at", "wall_s", "num_gpus", "energy_j"]
-    rows = store.read("attempts", stages, columns)
+    rows = read_attempts(store, stages, columns)
     ended = rows.filter(pc.is_valid(rows["ended_at"]))
     # Times stay numbers: to make those of Python, pyarrow imports pandas, and that is slow.
     began_us, ended_us = rows["started_at"].cast("int64"), ended["ended_at"].cast("int64")

@@ -27,9 +27,10 @@ from typing import Any
 from orchestrate.errors import Stopped, SweepError
 from orchestrate.planning.plan import TrialSpec
 from orchestrate.planning.submission import Submission, stored_submission
-from orchestrate.stages.holder import Heart, Holder, hold_on, holder_of, this_process
-from orchestrate.stages.paths import AttemptPaths
+from orchestrate.stages.heart import Heart
+from results.store.attempt_files import AttemptPaths
 from results.store.files import parsed, write_json
+from results.store.holder import Holder, hold_on, holder_of, this_process
 from results.store.store import Store
 
 LOOK_S = 2.0

@@ -23,9 +23,11 @@ from orchestrate.running.bundle import (
 from orchestrate.running.drivers import live_drivers
 from orchestrate.stages.checkpoints import load_checkpoint
 from orchestrate.stages.paths import StagePaths
-from orchestrate.stages.state import failure_of, stage_state
+from orchestrate.stages.state import stage_state
 from orchestrate.statuses import Outcome, Status
 from results.schema import SCHEMA
+from results.store.attempt_files import failure_of
+from results.store.attempts import read_attempts
 from results.store.files import read_json, whole_folder
 from results.store.layout import PLAN_TABLE
 from results.store.store import Store
@@ -133,7 +135,10 @@ def _write_table(store: Store, table: str, names: list[str], folder: Path) -> No
     schema, path = SCHEMA[table].arrow, folder / table_name(table)
     with pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True) as writer:
         for start in range(0, len(names), TOGETHER):
-            rows = store.read(table, names[start : start + TOGETHER])
+            some = names[start : start + TOGETHER]
+            # The folder has no files of attempts, which would say later that one is lost.
+            is_attempts = table == "attempts"
+            rows = read_attempts(store, some) if is_attempts else store.read(table, some)
             order = [(name, "ascending") for name in SCHEMA[table].key]
             writer.write_table(rows.cast(schema).sort_by(order))
 

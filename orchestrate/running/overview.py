@@ -14,11 +14,11 @@ from orchestrate.planning.plan import TrialSpec
 from orchestrate.running.drivers import Driver, live_drivers
 from orchestrate.running.durations import Durations
 from orchestrate.running.status import Progress, TrialStatus, progress, sweep_status
-from orchestrate.stages.holder import Holder
-from orchestrate.stages.paths import AttemptPaths
 from orchestrate.statuses import Status
 from results.errors import DamagedFile
+from results.store.attempt_files import AttemptPaths
 from results.store.files import parsed
+from results.store.holder import Holder
 from results.store.store import Store
 
 

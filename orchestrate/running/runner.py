@@ -29,14 +29,13 @@ from orchestrate.running.handout import Handout
 from orchestrate.running.preflight import check_nodes
 from orchestrate.running.processes import run_processes
 from orchestrate.running.sealing import sealing
-from orchestrate.running.silences import Silences
+from orchestrate.running.silences import Silences, end_process
 from orchestrate.running.standby import Standbys
 from orchestrate.running.status import TrialStatus, sweep_status
 from orchestrate.running.stopping import RunEnd, Stopping
 from orchestrate.running.trial import run_stage
 from orchestrate.running.waiting import Waiting
 from orchestrate.running.worker import Place
-from orchestrate.stages.holder import end_process
 from orchestrate.stages.nvml import smallest_memory
 from orchestrate.stages.runtime import Runtime
 from results.store.store import Store

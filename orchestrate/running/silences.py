@@ -4,13 +4,17 @@ A process that is stopped, or that waits for a file server that is gone, keeps i
 Ray it is alive.
 """
 
+import contextlib
+import os
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from orchestrate.stages.holder import Holder, holder_of
 from orchestrate.stages.lease import mark_stalled
-from orchestrate.stages.paths import AttemptPaths, StagePaths
+from orchestrate.stages.paths import StagePaths
+from results.store.attempt_files import AttemptPaths
+from results.store.holder import Holder, holder_of
 
 LEAST_PAUSE_S = 1.0
 SHARE = 0.05
@@ -82,3 +86,10 @@ class Silences:
             mark_stalled(attempt, f"{reason}: ended by its run")
             self._end(pulse.holder)
             pulse.silent_s = 0.0
+
+
+def end_process(holder: Holder) -> None:
+    """Kill a process, if it is one of this host and container."""
+    if holder.is_here:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(holder.pid, signal.SIGKILL)

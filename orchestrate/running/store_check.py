@@ -24,14 +24,15 @@ from orchestrate.planning.submission import (
 from orchestrate.running.faults import AGAIN, DAMAGED, Fault
 from orchestrate.running.sealed_check import manifest_faults, pack_faults
 from orchestrate.stages.checkpoints import verified_checkpoint
-from orchestrate.stages.holder import Holder
 from orchestrate.stages.paths import StagePaths
-from orchestrate.stages.state import Done, Failure, stage_state
+from orchestrate.stages.state import Done, stage_state
 from orchestrate.statuses import Status
 from results.errors import DamagedFile
 from results.statuses import AttemptStatus
+from results.store.attempt_files import Failure
 from results.store.codec import decode
 from results.store.files import parsed, write_json
+from results.store.holder import Holder
 from results.store.layout import PLAN_TABLE, ROWS_OF, live_name, plan_name
 from results.store.store import Store
 

@@ -27,10 +27,11 @@ from orchestrate.stages.paths import StagePaths
 from orchestrate.stages.runtime import Runtime, uncommitted_changes
 from orchestrate.stages.stage_run import StageRun, stage_rows
 from orchestrate.stages.stall import StallWatch, beat_s
-from orchestrate.stages.state import CONTINUES, failure_of
+from orchestrate.stages.state import CONTINUES
 from orchestrate.statuses import Outcome
 from results.errors import DamagedFile
 from results.statuses import AttemptStatus, FailureKind
+from results.store.attempts import lost
 from results.store.files import parsed, write_json, write_whole
 from results.store.layout import live_name
 from results.store.store import Store
@@ -137,17 +138,8 @@ def _close_lost_attempts(stage: StageSpec, store: Store, newest: Attempt) -> Non
             is_open = row["status"] in (AttemptStatus.RUNNING, AttemptStatus.OK)
             if row["attempt"] == newest.number or not is_open:
                 continue
-            paths = newest.stage.attempt(row["attempt"])
-            row["status"] = AttemptStatus.LOST
-            if row["ended_at"] is None:
-                # Stamps of a file system are coarser than a clock: it may seem to end first.
-                row["ended_at"] = max(paths.last_sign_of_life(), row["started_at"])
-                row["wall_s"] = (row["ended_at"] - row["started_at"]).total_seconds()
-            if failure := failure_of(paths):
-                row["failure_kind"] = failure.kind
-                row["error_type"] = failure.error_type
-                row["error_message"] = failure.message
-            store.write_rows("attempts", live_name(stage.key, row["attempt"]), [row])
+            ended = lost(row, newest.stage.attempt(row["attempt"]))
+            store.write_rows("attempts", live_name(stage.key, row["attempt"]), [ended])
 
 
 def record_crash(stage: StageSpec, store: Store, reason: str) -> None:

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from orchestrate.planning.plan import StageSpec, TrialSpec
-from orchestrate.stages.holder import STALE_S
 from orchestrate.stages.paths import StagePaths
 from orchestrate.stages.state import StageState
+from results.store.holder import STALE_S
 from results.store.store import Store
 
 

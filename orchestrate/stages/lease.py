@@ -14,12 +14,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestrate.errors import Held, Stalled, Superseded, first_line
-from orchestrate.stages.holder import HEARTBEAT_S, Heart, holder_of, this_process
-from orchestrate.stages.paths import AttemptPaths, StagePaths
-from orchestrate.stages.state import Failure, done_of, failure_of, stage_state
+from orchestrate.stages.heart import Heart
+from orchestrate.stages.paths import StagePaths
+from orchestrate.stages.state import done_of, stage_state
 from orchestrate.statuses import Outcome, Status
 from results.statuses import FailureKind
+from results.store.attempt_files import AttemptPaths, Failure, failure_of
 from results.store.files import claim_json, write_json
+from results.store.holder import HEARTBEAT_S, holder_of, this_process
 
 
 class Attempt:

@@ -18,56 +18,14 @@ stages/<kind>/<k2>/<key>/
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
+from results.store.attempt_files import AttemptPaths
 from results.store.layout import STAGE_KINDS
 from results.store.manifest import SealedStage
 from results.store.store import Store
 
 CHECKPOINTS = "checkpoints"
-
-
-@dataclass(frozen=True)
-class AttemptPaths:
-    """The files of one attempt."""
-
-    folder: Path
-
-    @property
-    def lease(self) -> Path:
-        """Who made the attempt: host, process, start time."""
-        return self.folder / "LEASE.json"
-
-    @property
-    def heartbeat(self) -> Path:
-        """Touched while the holder lives."""
-        return self.folder / "heartbeat"
-
-    @property
-    def released(self) -> Path:
-        """The heartbeat, once its holder has given the stage back."""
-        return self.folder / "RELEASED"
-
-    def last_sign_of_life(self) -> datetime:
-        """When a file of the attempt was last written; the year 1970 if there are no files."""
-        latest_s = max((path.stat().st_mtime for path in self.folder.iterdir()), default=0)
-        return datetime.fromtimestamp(latest_s, UTC)
-
-    @property
-    def log(self) -> Path:
-        """What happened, line by line."""
-        return self.folder / "log.txt"
-
-    @property
-    def changes(self) -> Path:
-        """How the code differed from its last commit, as `git diff` prints it; else no file."""
-        return self.folder / "uncommitted.diff"
-
-    @property
-    def failed(self) -> Path:
-        """Why the attempt failed."""
-        return self.folder / "FAILED.json"
 
 
 @dataclass(frozen=True)
@@ -108,7 +66,7 @@ class StagePaths:
 
     def attempt(self, number: int) -> AttemptPaths:
         """The files of the attempt of that number, from 1."""
-        return AttemptPaths(self.attempts / f"a{number:04d}")
+        return AttemptPaths.of(self.folder, number)
 
     def attempt_numbers(self) -> list[int]:
         """Numbers of the attempts so far that are not deleted, ascending."""

@@ -17,9 +17,9 @@ import psutil
 from orchestrate.errors import Stalled
 from orchestrate.planning.resources import NEVER, StallAfter
 from orchestrate.stages.deadline import EXIT_CODE, IDLE_SHARE, LEAST_S
-from orchestrate.stages.holder import BEATS, HEARTBEAT_S
 from orchestrate.stages.lease import Attempt
 from results.statuses import FailureKind
+from results.store.holder import BEATS, HEARTBEAT_S
 
 NUM_EPOCHS = 10
 """Unless the user says how long, a stage has stalled after the time of this many of its epochs."""

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrate.stages.holder import hold_on
-from orchestrate.stages.paths import AttemptPaths, StagePaths
+from orchestrate.stages.paths import StagePaths
 from orchestrate.statuses import Outcome, Status
 from results.statuses import FailureKind
+from results.store.attempt_files import failure_of
 from results.store.files import parsed
+from results.store.holder import hold_on
 from results.store.manifest import SealedStage
 
 CONTINUES = (FailureKind.DISK_FULL, FailureKind.STOPPED, FailureKind.STALLED)
@@ -16,21 +17,6 @@ CONTINUES = (FailureKind.DISK_FULL, FailureKind.STOPPED, FailureKind.STALLED)
 NO_ATTEMPT = (FailureKind.WRONG_IMAGES, *CONTINUES)
 """Kinds that do not use up an attempt. Of wrong images: another try would not help, but the right
 images do."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why an attempt failed: the content of its FAILED.json."""
-
-    attempt: int
-    kind: str
-    error_type: str
-    message: str
-
-    @property
-    def text(self) -> str:
-        """The failure in one line."""
-        return f"{self.error_type}: {self.message}" if self.message else self.error_type
 
 
 @dataclass(frozen=True)
@@ -148,17 +134,6 @@ def done_of(paths: StagePaths) -> Done | None:
     """The mark that a stage is done; None if there is none, or it is damaged or deleted."""
     done = parsed(paths.done, Done.of)
     return done if done is not None and done.attempt > paths.deleted_attempt() else None
-
-
-def failure_of(attempt: AttemptPaths) -> Failure | None:
-    """Why an attempt failed; None if it did not."""
-    if not attempt.failed.exists():
-        return None
-    number = int(attempt.folder.name[1:])
-    unreadable = Failure(
-        number, FailureKind.EXCEPTION, "DamagedFile", f"{attempt.failed} is damaged"
-    )
-    return parsed(attempt.failed, lambda mark: Failure(**mark)) or unreadable
 
 
 def _why_undone(paths: StagePaths) -> str:

@@ -21,6 +21,7 @@ from results.query.positions import (
 from results.query.reference import reference
 from results.query.views import ALL_ATTEMPTS, OPS
 from results.schema import I16, STR
+from results.store.attempts import read_attempts
 from results.store.layout import STAGE_TABLES
 from results.store.store import Store
 
@@ -129,8 +130,9 @@ class Tables:
             return reference()
         if name == OPS.name:
             return ops_table(self._distinct_spaces, OPS.arrow)
-        rows = self.store.read(name, self.stage_keys)
-        return _with_newest(rows) if name == "attempts" else rows
+        if name == "attempts":
+            return _with_newest(read_attempts(self.store, self.stage_keys))
+        return self.store.read(name, self.stage_keys)
 
     def scan(self, name: str) -> "Rows":
         """Find the rows of one of `STAGE_TABLES` without reading those that are sealed.

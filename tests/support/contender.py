@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 from orchestrate.errors import Held, Superseded
-from orchestrate.stages.holder import HEARTBEAT_S
 from orchestrate.stages.lease import Attempt
 from orchestrate.statuses import Outcome
+from results.store.holder import HEARTBEAT_S
 
 
 def main() -> None:

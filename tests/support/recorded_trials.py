@@ -14,12 +14,12 @@ from orchestrate.planning.submission import load_submission, newest_number, subm
 from orchestrate.running.sealing import seal_finished
 from orchestrate.running.status import sweep_status
 from orchestrate.running.store_check import store_faults
-from orchestrate.stages.holder import this_process
 from orchestrate.stages.paths import StagePaths
 from results.query.ids import known_ids
 from results.query.tables import Tables
 from results.statuses import AttemptStatus
 from results.store.files import write_json
+from results.store.holder import this_process
 from results.store.layout import live_name
 from results.store.store import Store
 

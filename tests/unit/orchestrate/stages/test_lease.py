@@ -15,11 +15,12 @@ from repository import SUPPORT
 from tiny_sweeps import wait_until
 
 from orchestrate.errors import Held, Superseded, first_line
-from orchestrate.stages.holder import STALE_S
 from orchestrate.stages.lease import Attempt
-from orchestrate.stages.state import failure_of, stage_state
+from orchestrate.stages.state import stage_state
 from orchestrate.statuses import Outcome
+from results.store.attempt_files import failure_of
 from results.store.files import read_json
+from results.store.holder import STALE_S
 
 CONTENDER = SUPPORT / "contender.py"
 

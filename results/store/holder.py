@@ -6,12 +6,9 @@ age is measured with the clock of the file system, because the clocks of two hos
 minutes.
 """
 
-import contextlib
 import os
-import signal
 import socket
 import tempfile
-import threading
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,12 +16,10 @@ from typing import Any
 
 import psutil
 
-from orchestrate.stages.paths import AttemptPaths
+from results.store.attempt_files import AttemptPaths
 from results.store.files import parsed
 
 HEARTBEAT_S = 15.0
-LOOK_S = 1.0
-"""How often a heart looks at the clock."""
 BEATS = 8
 """A process that has missed this many beats is taken for dead."""
 STALE_S = BEATS * HEARTBEAT_S
@@ -61,38 +56,6 @@ class Holder:
     def is_here(self) -> bool:
         """Whether the process is one of this host and container, and there."""
         return _sees_pids_of(self) and _started(self.pid) == self.started
-
-
-class Heart:
-    """A thread that touches a heartbeat, so that processes on other hosts see that this one lives.
-
-    Args:
-        heartbeat: The file to touch.
-        period_s: How often.
-    """
-
-    def __init__(self, heartbeat: Path, period_s: float = HEARTBEAT_S) -> None:
-        self._heartbeat = heartbeat
-        self._period_s = period_s
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._beat, daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End the thread."""
-        self._stop.set()
-        self._thread.join()
-
-    def _beat(self) -> None:
-        last = time.time()
-        while not self._stop.wait(min(self._period_s, LOOK_S)):
-            # By the clock that others see: when a machine wakes up, or its clock is set, they find
-            # an old heartbeat.
-            if abs(time.time() - last) >= self._period_s:
-                # A missed beat does no harm: others wait for the length of eight.
-                with contextlib.suppress(OSError):
-                    os.utime(self._heartbeat)
-                last = time.time()
 
 
 @dataclass(frozen=True)
@@ -135,13 +98,6 @@ def hold_on(attempt: AttemptPaths) -> Hold | None:
     # If the lease is damaged, the heartbeat can still tell whether its holder lives.
     name = holder.name if holder else f"unknown ({attempt.lease} is damaged)"
     return Hold(name, silent_s, silent_s < (holder.stale_s if holder else STALE_S))
-
-
-def end_process(holder: Holder) -> None:
-    """Kill a process, if it is one of this host and container."""
-    if holder.is_here:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(holder.pid, signal.SIGKILL)
 
 
 def _this_process() -> Holder:
