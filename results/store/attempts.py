@@ -67,6 +67,8 @@ def _is_alive(paths: AttemptPaths) -> bool:
     # Imported only here: mostly no attempt runs, and then the table of processes is not needed.
     from results.store.holder import hold_on
 
+    if not paths.folder.exists():
+        return True  # A copy of the tables alone: the row is all that is known.
     hold = hold_on(paths)
     return hold is not None and hold.is_alive
 
