@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from results.query.outcomes import to_pandas
 from results.query.tables import Tables
-from results.statuses import AttemptStatus, TrialOutcome
+from results.statuses import AttemptStatus, FailureKind, TrialOutcome
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +28,8 @@ class Facts:
 
     outcomes: "pd.DataFrame"
     attempts: "pd.DataFrame"
+    with_epochs: frozenset[str]
+    """Keys of stages of which any epoch is stored."""
 
 
 Answer = tuple[str, str]
@@ -44,7 +46,12 @@ def checklist(tables: Tables) -> "pa.Table":
     """
     import pyarrow as pa
 
-    facts = Facts(to_pandas(tables.read("outcomes")), to_pandas(tables.read("attempts")))
+    batches = tables.scan("epochs").batches(["stage_key"])
+    facts = Facts(
+        to_pandas(tables.read("outcomes")),
+        to_pandas(tables.read("attempts")),
+        frozenset(key for batch in batches for key in batch["stage_key"].unique().to_pylist()),
+    )
     rows = [(point, *answer(facts)) for point, answer in POINTS.items()]
     names = ("point", "answer", "evidence")
     return pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in rows])
@@ -146,15 +153,28 @@ def _selection(facts: Facts) -> Answer:
 
 
 def _curves(facts: Facts) -> Answer:
-    kinds = facts.attempts[facts.attempts["status"] == AttemptStatus.OK]["kind"].value_counts()
-    number = sum(int(kinds.get(kind, 0)) for kind in ("search", "retrain"))
-    return (YES if number else NO), f"every epoch of {number} searches and retrainings (epochs)"
+    is_ok = facts.attempts["status"] == AttemptStatus.OK
+    finished = facts.with_epochs.intersection(facts.attempts["stage_key"][is_ok])
+    begun = len(facts.with_epochs) - len(finished)
+    if not facts.with_epochs:
+        return NO, "no epoch of a search or a retraining"
+    parts = [f"every epoch of {len(finished)} searches and retrainings"] if finished else []
+    parts += [f"the epochs so far of {begun} that are not finished"] if begun else []
+    return (YES if finished else PARTLY), f"{' and '.join(parts)} (epochs)"
 
 
 def _time(facts: Facts) -> Answer:
-    hours = facts.attempts.groupby("kind")["wall_s"].sum() / 3600
+    timed = facts.attempts.dropna(subset="wall_s")
+    hours = timed.groupby("kind")["wall_s"].sum() / 3600
+    if not len(hours):
+        return NO, "no attempt has ended"
     known = ", ".join(f"{kind} {number:.2f} h" for kind, number in hours.items())
-    return (YES if known else NO), f"{known or 'no attempt'} (failed and lost attempts included)"
+    evidence = f"{known} (failed and lost attempts included)"
+    # An attempt that only records that others have crashed took no time.
+    took_none = facts.attempts["failure_kind"] == FailureKind.CRASH
+    if without := int((facts.attempts["wall_s"].isna() & ~took_none).sum()):
+        return PARTLY, f"{evidence}, without {without} attempt(s) that run or whose row was lost"
+    return YES, evidence
 
 
 def _tuning(_: Facts) -> Answer:

@@ -77,7 +77,7 @@ an error. Of columns with one name the later ones are numbered (`a`, `a_1`).
 ENDING = """## Reading `live/` with other programs
 
 The files in `live/` of a store are written by many processes, for `fairdarts` to read. Another
-program that reads them has to know four things; files of `fairdarts results export` have none of
+program that reads them has to know five things; files of `fairdarts results export` have none of
 these pitfalls:
 
 - **Mixed versions.** A store keeps files of older versions, with fewer columns. pandas, pyarrow and
@@ -86,6 +86,8 @@ these pitfalls:
 - **Two attempts.** While a new attempt at a stage begins, the file of the older one is still there
   (`KEY.a0001.parquet` beside `KEY.a0002.parquet`), and its epochs are read twice. Only the highest
   number of each key counts.
+- **Killed attempts.** A process that is killed cannot end its row in `live/attempts`, which says
+  `running` until the next attempt at the stage begins. The tables here call it lost at once.
 - **Several submissions.** `live/trials` has a file for each submission of a sweep. A join of
   `trials` and `retrains` counts a trial once for each. Only the newest submission counts.
 - **Damage.** pandas and DuckDB do not verify the checksums of pages, so a damaged file can read as
