@@ -1,12 +1,16 @@
 """`fairdarts store`: check the folder of results."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.formats import Format, FormatOption, counted, print_json
 from cli.options import DEFAULT_STORE, StoreOption
 from cli.progress import working
+
+if TYPE_CHECKING:
+    from orchestrate.running.store_check import Repairs
 
 app = typer.Typer(help="Check the files of a results store.", no_args_is_help=True)
 FAULTS_LEFT = 1
@@ -30,9 +34,10 @@ def check(
 ) -> None:
     """Read every file of the store and list damaged and missing ones, each with its remedy.
 
-    --repair deletes nothing: it moves damaged files to `lost+found/` in the store. A stage that
-    loses files this way continues from its last checkpoint, or is computed again, when its sweep is
-    run again. Stages that are running are not checked.
+    --repair deletes nothing: it moves damaged files to `lost+found/` in the store. Then it checks
+    the store again and says what is repaired and what is left. Rows that are gone are left: their
+    stage continues from its last checkpoint, or is computed again, when its sweep is run again.
+    Stages that are running are not checked.
 
     The exit code is 1 if there are faults that were not repaired.
 
@@ -42,16 +47,12 @@ def check(
         fairdarts store check
         fairdarts store check --repair
     """
-    from orchestrate.running.faults import repair as repair_fault
-    from orchestrate.running.store_check import store_faults
+    from orchestrate.running.store_check import Repairs, repair_store, store_faults
     from results.store.store import Store
 
     opened = Store.open(store)
     with working("reading the store"):
-        faults = list(store_faults(opened))
-    if repair:
-        for fault in faults:
-            repair_fault(opened, fault)
+        found = repair_store(opened) if repair else Repairs([], list(store_faults(opened)))
     if format_ is Format.JSON:
         print_json(
             [
@@ -59,15 +60,29 @@ def check(
                     "path": str(fault.path.relative_to(opened.root)),
                     "fault": fault.what,
                     "remedy": fault.remedy,
+                    "repaired": fault in found.repaired,
                 }
-                for fault in faults
+                for fault in (*found.repaired, *found.left)
             ]
         )
     else:
-        when = "repaired" if repair else "with --repair"
-        for fault in faults:
-            name = fault.path.relative_to(opened.root)
-            print(f"{name} {fault.what}; {when}: {fault.remedy}.")
-        print(f"{counted(len(faults), 'fault')}." if faults else "No fault found.")
-    if faults and not repair:
+        _print(opened.root, found, repair)
+    if found.left:
         raise typer.Exit(FAULTS_LEFT)
+
+
+def _print(root: Path, found: "Repairs", repair: bool) -> None:
+    """Print each fault, and then how many there are and which sweeps to run."""
+    for fault in found.repaired:
+        print(f"{fault.path.relative_to(root)} {fault.what}; repaired: {fault.remedy}.")
+    for fault in found.left:
+        how = "not repaired: " if repair else "with --repair: " if fault.is_repairable else ""
+        print(f"{fault.path.relative_to(root)} {fault.what}; {how}{fault.remedy}.")
+    num_repaired, num_left = len(found.repaired), len(found.left)
+    parts = f": {num_repaired} repaired, {num_left} left" if repair else ""
+    num_faults = num_repaired + num_left
+    print(f"{counted(num_faults, 'fault')}{parts}." if num_faults else "No fault found.")
+    gone = [fault for fault in found.left if not fault.is_repairable]
+    if sweeps := sorted({sweep for fault in gone for sweep in fault.sweeps}):
+        commands = ", ".join(f"`fairdarts sweep resume {sweep}`" for sweep in sweeps)
+        print(f"What is gone is computed again by {commands}.")

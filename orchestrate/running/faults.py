@@ -7,7 +7,6 @@ from pathlib import Path
 from results.store.layout import LOST_AND_FOUND
 from results.store.store import Store
 
-AGAIN = "it continues from its last checkpoint, or is computed again, when its sweep is run"
 DAMAGED = "is damaged"
 
 
@@ -22,6 +21,26 @@ class Fault:
     """What happens after `repair`."""
     restore: Callable[[], object] | None = None
     """Writes the file again; None if that is not possible or not necessary."""
+    sweeps: tuple[str, ...] = ()
+    """The sweeps that compute again what is lost."""
+
+    @property
+    def is_repairable(self) -> bool:
+        """Whether `repair` changes anything: what is gone and not known elsewhere stays so."""
+        return self.restore is not None or self.path.exists()
+
+
+def lost_rows(path: Path, what: str, sweeps: tuple[str, ...]) -> Fault:
+    """A fault after which a stage counts as done no more.
+
+    Args:
+        path: The file with its rows, or its mark.
+        what: See `Fault.what`.
+        sweeps: Those whose newest submission plans the stage.
+    """
+    when = f"when sweep {' or '.join(sweeps)} is run" if sweeps else "when a sweep plans it again"
+    remedy = f"it continues from its last checkpoint, or is computed again, {when}"
+    return Fault(path, what, remedy, sweeps=sweeps)
 
 
 def repair(store: Store, fault: Fault) -> None:

@@ -6,7 +6,7 @@ or is computed again, when its sweep runs.
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from orchestrate.planning.submission import (
     write_plan,
     write_trials,
 )
-from orchestrate.running.faults import AGAIN, DAMAGED, Fault
+from orchestrate.running.faults import DAMAGED, Fault, lost_rows, repair
 from orchestrate.running.sealed_check import manifest_faults, pack_faults
 from orchestrate.stages.checkpoints import verified_checkpoint
 from orchestrate.stages.paths import StagePaths
@@ -55,13 +55,48 @@ def store_faults(store: Store) -> Iterator[Fault]:
         if paths.deleted_attempt() and not paths.attempt_numbers():
             continue  # What a crash has left of a deleted sweep.
         if stage_state(folder).status != Status.RUNNING:
-            yield from _of_spec(paths, planned.get(folder.name))
+            stage = planned.get(folder.name, _Planned())
+            yield from _of_spec(paths, stage.spec)
             yield from _of_attempts(paths)
             yield from _of_checkpoints(paths)
-            yield from _of_rows(store, paths)
+            yield from _of_rows(store, paths, tuple(stage.sweeps))
     for record in sorted(store.root.glob("trainings/*/*.json")):
         if parsed(record, StageSpec.from_dict) is None:
             yield Fault(record, DAMAGED, "it is written again when it is needed")
+
+
+@dataclass(frozen=True)
+class Repairs:
+    """What the repair of a store has done."""
+
+    repaired: list[Fault]
+    left: list[Fault]
+    """What a check finds now."""
+
+
+def repair_store(store: Store) -> Repairs:
+    """Repair what can be repaired, and check the store again until nothing more can be.
+
+    One fault may hide others, and damaged rows that are moved away are missing then.
+
+    Raises:
+        StoreError: If another process has changed what is sealed at the same time.
+        OSError: If the store cannot be written.
+    """
+    tried: dict[Path, Fault] = {}
+    left = list(store_faults(store))
+    while new := [fault for fault in left if fault.is_repairable and fault.path not in tried]:
+        for fault in new:
+            moved = fault.restore is None and fault.path.exists()
+            what = f"{fault.what}, moved to lost+found" if moved else fault.what
+            repair(store, fault)
+            tried[fault.path] = replace(fault, what=what)
+        left = list(store_faults(store))
+    stay = {fault.path for fault in left}
+    return Repairs(
+        [fault for fault in tried.values() if fault.path not in stay],
+        [replace(fault, what=tried.get(fault.path, fault).what) for fault in left],
+    )
 
 
 def _of_plans(store: Store) -> Iterator[Fault]:
@@ -88,7 +123,8 @@ def _of_spec(paths: StagePaths, planned: StageSpec | None) -> Iterator[Fault]:
     if parsed(paths.spec, StageSpec.from_dict) is not None:
         return
     if planned is None:
-        yield Fault(paths.spec, "is missing or damaged", "no sweep plans this stage")
+        if paths.spec.exists():  # What is missing already is missed by nobody.
+            yield Fault(paths.spec, DAMAGED, "no sweep plans this stage")
     else:
         restore = partial(write_json, paths.spec, asdict(planned))
         remedy = "restored from the plan of its sweep"
@@ -116,19 +152,19 @@ def _of_checkpoints(paths: StagePaths) -> Iterator[Fault]:
             yield Fault(record, f"({error})", "the one before it serves instead, if there is one")
 
 
-def _of_rows(store: Store, paths: StagePaths) -> Iterator[Fault]:
+def _of_rows(store: Store, paths: StagePaths, sweeps: tuple[str, ...]) -> Iterator[Fault]:
     if paths.sealed() is not None:
         return  # Neither its mark nor its live rows are needed any more.
     key, kind = paths.folder.name, paths.folder.parents[1].name
     done = parsed(paths.done, Done.of)
     if paths.done.exists() and done is None:
-        yield Fault(paths.done, DAMAGED, AGAIN)
+        yield lost_rows(paths.done, DAMAGED, sweeps)
     for number in paths.attempt_numbers():
         is_needed = done is not None and done.attempt == number
         for table in ROWS_OF[kind]:
             path = store.live_path(table, live_name(key, number))
             if (is_needed or path.exists()) and (fault := _fault_of_table(table, path)):
-                yield Fault(path, fault, AGAIN)
+                yield lost_rows(path, fault, sweeps)
         path = store.live_path("attempts", live_name(key, number))
         if (is_needed or path.exists()) and (fault := _fault_of_table("attempts", path)):
             if is_needed:  # Without it the tables would not know that the stage is done.
@@ -142,13 +178,17 @@ def _write_attempt(store: Store, paths: StagePaths, number: int) -> None:
     """Write the row of an attempt that finished its stage again, as far as other files know it."""
     attempt, key = paths.attempt(number), paths.folder.name
     began = attempt.lease if attempt.lease.exists() else attempt.folder
+    written = [datetime.fromtimestamp(path.stat().st_mtime, UTC) for path in (began, paths.done)]
+    # The log first: files that were copied may be as old as their copies.
+    times = attempt.logged() or written
     row = {
         "stage_key": key,
         "attempt": number,
         "kind": paths.folder.parents[1].name,
         "status": AttemptStatus.OK,
-        "started_at": datetime.fromtimestamp(began.stat().st_mtime, UTC),
-        "ended_at": datetime.fromtimestamp(paths.done.stat().st_mtime, UTC),
+        "started_at": times[0],
+        "ended_at": times[-1],
+        "wall_s": (times[-1] - times[0]).total_seconds(),
     }
     store.write_rows("attempts", live_name(key, number), [row])
 
@@ -163,16 +203,29 @@ def _fault_of_table(table: str, path: Path) -> str | None:
     return None
 
 
-def _planned_stages(store: Store) -> dict[str, StageSpec]:
+@dataclass
+class _Planned:
+    """What plans say of a stage."""
+
+    spec: StageSpec | None = None
+    """None: no plan has it."""
+    sweeps: list[str] = field(default_factory=list)
+    """Those that compute it if they are run again: their newest submission has it."""
+
+
+def _planned_stages(store: Store) -> dict[str, _Planned]:
     """Every stage of every plan that can be read, by key."""
-    return {
-        stage.key: stage
-        for sweep in store.sweep_names()
-        for number in store.submission_numbers(sweep)
-        if (submission := stored_submission(store, sweep, number)) is not None
-        for trial in submission.trials
-        for stage in trial.stages
-    }
+    found: dict[str, _Planned] = {}
+    for sweep in store.sweep_names():
+        numbers = store.submission_numbers(sweep)
+        for number in numbers:
+            submission = stored_submission(store, sweep, number)
+            for trial in submission.trials if submission is not None else []:
+                for stage in trial.stages:
+                    known = found.setdefault(stage.key, _Planned(stage))
+                    if number == numbers[-1] and sweep not in known.sweeps:
+                        known.sweeps.append(sweep)
+    return found
 
 
 def _submission_of_rows(store: Store, sweep: str, number: int) -> Submission:

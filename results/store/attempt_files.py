@@ -70,13 +70,13 @@ class AttemptPaths:
         # Only differences count, as the clock of a file system may be wrong. There are none if the
         # files were copied and are as old as their copies: then the log knows more.
         beaten = timedelta(seconds=max(written_s, default=0) - min(written_s, default=0))
-        return max([started_at + beaten, *self._logged()])
+        return max([started_at + beaten, *self.logged()[-1:]])
 
-    def _logged(self) -> list[datetime]:
-        """The time of the last line of the log, if it has any."""
+    def logged(self) -> list[datetime]:
+        """The times of the lines of the log, as its process knew them."""
         with suppress(FileNotFoundError, ValueError):
             stamps = _STAMP.findall(self.log.read_text("utf-8", errors="replace"))
-            return [datetime.fromisoformat(stamp).replace(tzinfo=UTC) for stamp in stamps[-1:]]
+            return [datetime.fromisoformat(stamp).replace(tzinfo=UTC) for stamp in stamps]
         return []
 
 

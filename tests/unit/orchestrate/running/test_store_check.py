@@ -13,8 +13,9 @@ from orchestrate.planning.plan import TrialSpec
 from orchestrate.planning.submission import load_submission, submit
 from orchestrate.running.faults import repair
 from orchestrate.running.runner import run_here
+from orchestrate.running.sealing import seal_finished
 from orchestrate.running.status import sweep_status
-from orchestrate.running.store_check import store_faults
+from orchestrate.running.store_check import Repairs, repair_store, store_faults
 from orchestrate.stages.paths import StagePaths
 from results.query.outcomes import trial_outcomes
 from results.store.store import Store
@@ -148,7 +149,7 @@ def test_lost_rows_of_a_finished_stage_come_back_without_computing(
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_tables_know_a_finished_stage_whose_attempts_were_lost(
-    store: Store, trials: list[TrialSpec], damage: str
+    whole: Store, store: Store, trials: list[TrialSpec], damage: str
 ) -> None:
     key = key_of(trials[0], "retrain")
     DAMAGES[damage](store.live_path("attempts", f"{key}.a0001"))
@@ -156,6 +157,9 @@ def test_tables_know_a_finished_stage_whose_attempts_were_lost(
     repair(store, fault)
     assert trial_outcomes(store)["outcome"].tolist() == ["ok", "ok"]
     assert list(store_faults(store)) == []
+    (row,) = store.read("attempts", [key]).to_pylist()
+    (was,) = whole.read("attempts", [key]).to_pylist()
+    assert row["wall_s"] == pytest.approx(was["wall_s"], abs=2)
 
 
 def test_a_mark_of_failure_that_is_damaged_still_counts_until_it_is_moved_away(
@@ -177,4 +181,57 @@ def test_a_damaged_checkpoint_is_moved_away_and_the_one_before_it_stays(store: S
     assert "sha256" in fault.what
     repair(store, fault)
     assert json.loads(one_file(store, "stages/search/*/*/checkpoints/*.json").read_text())
+    assert list(store_faults(store)) == []
+
+
+def test_what_a_repair_has_left_is_what_the_next_check_finds_until_the_sweep_runs(
+    whole: Store, store: Store, trials: list[TrialSpec]
+) -> None:
+    assert seal_finished(store)
+    pack = one_file(store, "sealed/retrains/*.parquet")
+    content = pack.read_bytes()
+    pack.write_bytes(content[:40] + bytes([content[40] ^ 255]) + content[41:])
+
+    done = repair_store(store)
+    assert [fault.path for fault in done.repaired] == [pack]
+    keys = [key_of(trial, "retrain") for trial in trials]
+    gone = {store.live_path("retrains", f"{key}.a0001") for key in keys}
+    assert {fault.path for fault in done.left} == gone
+    assert {fault.sweeps for fault in done.left} == {("tiny",)}
+    assert list(store_faults(store)) == done.left
+    assert repair_store(store) == Repairs([], done.left)
+
+    run_here(store, load_submission(store, "tiny"))
+    assert list(store_faults(store)) == []
+    assert numbers(store) == numbers(whole)
+
+
+def test_a_repair_finds_what_a_damaged_manifest_has_hidden(store: Store) -> None:
+    assert seal_finished(store)
+    for path in (store.root / "sealed").glob("MANIFEST-*"):
+        path.write_text("{}")
+    plan = store.submission_path("tiny", 1)
+    plan.write_text("{")
+    done = repair_store(store)
+    assert plan in [fault.path for fault in done.repaired]
+    assert done.left == list(store_faults(store)) == []
+
+
+def test_nobody_computes_again_what_only_older_submissions_plan(
+    store: Store, trials: list[TrialSpec]
+) -> None:
+    submit(store, "tiny", trials[1:], tiny_sweep().resources)
+    store.live_path("epochs", f"{key_of(trials[0], 'search')}.a0001").unlink()
+    (fault,) = repair_store(store).left
+    assert (fault.sweeps, fault.remedy.split(", ")[-1]) == ((), "when a sweep plans it again")
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone"])
+def test_the_settings_of_a_stage_that_no_sweep_plans_are_not_missed(
+    store: Store, damage: str
+) -> None:
+    shutil.rmtree(store.root / "sweeps")
+    shutil.rmtree(store.root / "live" / "trials")
+    DAMAGES[damage](one_file(store, "stages/search/*/*/SPEC.json"))
+    assert repair_store(store).left == []
     assert list(store_faults(store)) == []
