@@ -30,6 +30,8 @@ class Facts:
     attempts: "pd.DataFrame"
     with_epochs: frozenset[str]
     """Keys of stages of which any epoch is stored."""
+    left_out: tuple[str, ...] = ()
+    """See `Tables.notes`."""
 
 
 Answer = tuple[str, str]
@@ -51,6 +53,7 @@ def checklist(tables: Tables) -> "pa.Table":
         to_pandas(tables.read("outcomes")),
         to_pandas(tables.read("attempts")),
         frozenset(key for batch in batches for key in batch["stage_key"].unique().to_pylist()),
+        tuple(tables.notes),
     )
     rows = [(point, *answer(facts)) for point, answer in POINTS.items()]
     names = ("point", "answer", "evidence")
@@ -140,8 +143,9 @@ def _seeds(facts: Facts) -> Answer:
 def _failures(facts: Facts) -> Answer:
     ends = facts.outcomes["outcome"].value_counts()
     evidence = ", ".join(f"{number} {end}" for end, number in ends.items())
-    complete = set(ends.index) <= {TrialOutcome.OK, TrialOutcome.INVALID}
-    return (YES if complete else PARTLY), f"of {len(facts.outcomes)} planned trials: {evidence}"
+    complete = set(ends.index) <= {TrialOutcome.OK, TrialOutcome.INVALID} and not facts.left_out
+    counted = f"of {len(facts.outcomes)} planned trials: {evidence}"
+    return (YES if complete else PARTLY), ". ".join([counted, *facts.left_out])
 
 
 def _selection(facts: Facts) -> Answer:

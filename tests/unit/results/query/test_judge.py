@@ -9,6 +9,7 @@ from small_sweep import Trial, attempt, finish, key, submit
 
 from results.errors import QueryError
 from results.query.checklist import checklist
+from results.query.condition import where
 from results.query.correlation import correlations, kendall
 from results.query.outcomes import trial_outcomes
 from results.query.power import power_table
@@ -114,6 +115,13 @@ def test_the_checklist_answers_from_the_store(searched: Store) -> None:
     )
     assert "search 2.00 h" in answers["Is the time of all of it known?"][1]
     assert answers["Is it said how settings were tuned?"][0] == "not in the store"
+
+
+def test_failures_that_a_condition_leaves_out_are_not_counted(example: Store) -> None:
+    rows = checklist(where(Tables(example), "outcome = 'ok'")).to_pylist()
+    (row,) = [row for row in rows if "failed and missing" in row["point"]]
+    assert row["answer"] == "partly"
+    assert row["evidence"].endswith("Left out: 1 failed, 1 unfinished.")
 
 
 def test_an_empty_store_has_a_checklist_too(store: Store) -> None:
