@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _HELD = frozenset(
     {
-        *("null", "boolean", "varchar", "uuid", "float", "double"),
+        *("boolean", "varchar", "uuid", "float", "double"),
         *("tinyint", "smallint", "integer", "bigint"),
         *("utinyint", "usmallint", "uinteger", "ubigint"),
         *("date", "timestamp", "timestamp_s", "timestamp_ms", "timestamp with time zone"),

@@ -153,10 +153,7 @@ def to_pandas(table: "pa.Table") -> "pd.DataFrame":
     import pandas as pd
     import pyarrow as pa
 
-    nullable = {
-        pa.int16(): pd.Int16Dtype(),
-        pa.int32(): pd.Int32Dtype(),
-        pa.int64(): pd.Int64Dtype(),
-    }
+    names = ("Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64")
+    nullable = {pa.type_for_alias(name.lower()): pd.api.types.pandas_dtype(name) for name in names}
     frame: pd.DataFrame = table.to_pandas(types_mapper=nullable.get)
     return frame

@@ -94,6 +94,8 @@ def query(
         if sealed is not None and sealed.damage:  # Of its own errors, DuckDB only passes on text.
             raise sealed.damage from None
         raise QueryError(_sentence(error, timeout_s, memory_gib)) from None
+    except UnicodeDecodeError as error:  # DuckDB's message has half a letter of the query.
+        raise QueryError(f"{clean_text(error.object.decode(errors='replace'))}.") from None
 
 
 def arrow(frame: "pd.DataFrame") -> "pa.Table":
@@ -192,7 +194,7 @@ def _fetch(
 ) -> "pa.Table":
     import pyarrow as pa
 
-    stop = threading.Timer(timeout_s, connection.interrupt)
+    stop = threading.Timer(min(timeout_s, threading.TIMEOUT_MAX), connection.interrupt)
     stop.daemon = True
     stop.start()
     try:
@@ -222,6 +224,8 @@ def _sentence(error: "duckdb.Error", timeout_s: float, memory_gib: float) -> str
     message = clean_text(_PICTURE.sub("", str(error)), MAX_ERROR_BYTES).rstrip(".!")
     if isinstance(error, duckdb.OutOfMemoryException):
         return f"the query needs more than {memory_gib:g} GiB of memory: ask for less."
+    if isinstance(error, duckdb.ConversionException) and message.endswith("INT64"):
+        return f"{message}: CAST it AS DOUBLE or VARCHAR."
     # DuckDB's own hint knows only the tables that the query names.
     if isinstance(error, duckdb.CatalogException) and (unknown := _NO_TABLE.match(message)):
         return f"there is no table {unknown[1]}: the tables are {', '.join(VIEWS)}."

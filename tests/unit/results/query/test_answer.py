@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 from datetime import UTC, datetime
 from typing import get_args
 
@@ -94,12 +95,35 @@ def test_a_time_without_end_is_refused_and_shown_as_text(example: Store, value: 
         ("'0101'::BIT", "0101"),
         ("DATE '9999-12-31'", "9999-12-31"),
         ("NULL", None),
+        ("map {}", []),
     ],
 )
 def test_a_value_is_the_number_or_the_text_that_it_stands_for(
     example: Store, value: str, shown: object
 ) -> None:
     assert row(example, f"SELECT {value} AS x FROM range(1)") == {"x": shown}
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("'é'::BIT", "Invalid character encountered in string -> bit conversion: '\ufffd'"),
+        ("[sum(9223372036854775807), 1]", "range.* INT64: CAST it AS DOUBLE or VARCHAR"),
+        ("[99999999999999999999999999999999999999::DECIMAL(38, 0)]", "INT64: CAST it AS DOUBLE"),
+    ],
+)
+def test_an_error_of_a_conversion_is_one_sentence(example: Store, value: str, message: str) -> None:
+    with pytest.raises(QueryError, match=message):
+        answer(example, f"SELECT {value} AS x FROM range(2)")
+
+
+def test_the_longest_time_is_long_enough(example: Store) -> None:
+    assert query(Tables(example), "SELECT 1 AS x", timeout_s=math.inf).num_rows == 1
+
+
+def test_pandas_keeps_every_digit_of_integers_beside_null(example: Store) -> None:
+    sql = "SELECT x FROM (VALUES (18446744073709551615::UBIGINT), (NULL)) t(x)"
+    assert OpenedStore(example.root).sql(sql)["x"].max() == 2**64 - 1
 
 
 def test_a_sum_is_an_integer_in_every_row_also_beside_null(example: Store) -> None:
