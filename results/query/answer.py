@@ -52,8 +52,8 @@ def _held(type: "DuckDBPyType") -> str:
     if type.id == "map":
         return f"MAP({_held(parts['key'])}, {_held(parts['value'])})"
     if type.id == "struct":
-        named = [f"{_quoted(name)} {_held(part)}" for name, part in parts.items() if name]
-        return f"STRUCT({', '.join(named)})" if named else "VARCHAR"
+        fields = [f"{_quoted(name)} {_held(part)}" for name, part in parts.items() if name]
+        return f"STRUCT({', '.join(fields)})" if fields else "VARCHAR"
     return f"{_held(parts['child'])}[]"
 
 

@@ -122,6 +122,8 @@ def _checked(connection: "duckdb.DuckDBPyConnection", sql: str) -> "duckdb.State
         kind = statement.type
     except ValueError:  # A kind for which Python has no name.
         kind = None
+    if kind == duckdb.StatementType.MULTI:
+        raise QueryError("PIVOT must name its values: PIVOT ... ON column IN ('a', 'b') USING ...")
     if kind != duckdb.StatementType.SELECT:
         raise QueryError(
             "sql must be a query (SELECT, WITH, FROM, VALUES, DESCRIBE or SUMMARIZE), not "

@@ -59,6 +59,10 @@ def test_only_the_views_that_are_named_are_read(
         ("SELECT topp FROM trials", 'column "topp" not found.*Candidate bindings'),
         ("SELECT * FROM trial", "there is no table trial: the tables are trials, outcomes, "),
         ("SELECT $x", "(?i)parameter"),
+        (
+            "PIVOT trials ON method USING count(*)",
+            "PIVOT must name its values|must be one statement",
+        ),
     ],
 )
 def test_a_wrong_query_is_told_in_one_sentence(example: Store, sql: str, message: str) -> None:
