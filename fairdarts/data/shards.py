@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple, get_args
 
 from fairdarts.config import DataConfig
-from fairdarts.data.files import Split, existing_directory, other_splits, split_names
+from fairdarts.data.files import Split, existing_directory, other_splits, reading, split_names
 from fairdarts.data.folders import Reason, Skipped
 from fairdarts.errors import DataError
 
@@ -130,7 +130,8 @@ def _splits_in(place: Path) -> list[str]:
 
 
 def _parquet_in(place: Path) -> list[Path]:
-    return sorted(path for path in place.glob("*.parquet") if not path.name.startswith("."))
+    with reading(place):  # The name of a split can be too long for a folder.
+        return sorted(path for path in place.glob("*.parquet") if not path.name.startswith("."))
 
 
 def _folders(place: Path) -> list[Path]:

@@ -216,6 +216,12 @@ def test_imagenet_of_the_hub_asks_for_its_validation_split(tmp_path: Path) -> No
     assert len(load(config_of(tmp_path, test_split="validation"))[1]) == 3
 
 
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "train.parquet", label=[0, 1])
+    with pytest.raises(DataError, match="cannot be read: File name too long"):
+        load(config_of(tmp_path, test_split="x" * 400))
+
+
 def test_a_test_split_without_the_column_of_labels_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "train.parquet", label=[0, 1])
     write(tmp_path / "test.parquet", id=[7, 8])
