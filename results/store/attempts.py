@@ -7,6 +7,7 @@ but there may be none for weeks. So whoever reads the rows gets the same end, be
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
+from results.schema import SCHEMA
 from results.statuses import AttemptStatus
 from results.store.attempt_files import AttemptPaths, failure_of
 from results.store.layout import STAGE_KINDS
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 NAME = "attempts"
-NEEDED = ("stage_key", "attempt", "kind", "status", "started_at")
+ID = ("stage_key", "attempt", "kind")
+NEEDED = (*ID, "status", "started_at")
 
 
 def read_attempts(
@@ -34,15 +36,47 @@ def read_attempts(
     Raises:
         DamagedFile: If a file is damaged.
     """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from results.store.codec import concat
+
     needed = None if columns is None else list(dict.fromkeys([*columns, *NEEDED]))
-    rows = store.read(NAME, names, needed)
-    seen = [_paths(store, rows, place) for place in _running(rows)]
-    if gone := {paths for paths in seen if not _is_alive(paths)}:
-        # A process ends its row before it gives the stage back. So those that have ended since the
-        # rows were read say so now.
-        rows = store.read(NAME, names, needed)
-        rows = _ended(store, rows, gone)
-    return rows if columns is None else rows.select(list(columns))
+    rows = store.scan(NAME, names, needed)
+    live = rows.live  # What is sealed has ended, see `seal`.
+    if gone := gone_attempts(store, live):
+        keys = sorted({paths.folder.parents[1].name for paths in gone})
+        # A process ends its row before it gives the stage back. So one that has ended since its row
+        # was read says so now.
+        again = with_ends(store, store.read(NAME, keys, needed), gone)
+        others = live.filter(pc.invert(pc.is_in(live["stage_key"], pa.array(keys))))
+        order = [(column, "ascending") for column in SCHEMA[NAME].key]
+        live = pa.concat_tables([others, again]).sort_by(order)
+    sealed = [] if rows.sealed is None else [rows.sealed.read(columns)]
+    return concat(NAME, [*sealed, live if columns is None else live.select(columns)], columns)
+
+
+def gone_attempts(store: Store, rows: "pa.Table") -> set[AttemptPaths]:
+    """The attempts whose rows say that they run, and whose processes are gone."""
+    import pyarrow.compute as pc
+
+    running = rows.filter(pc.equal(rows["status"], AttemptStatus.RUNNING.value))
+    listed = running.select([*ID, "status"]).to_pylist()
+    seen = [_paths(store, row) for row in listed if _runs(row)]
+    return {paths for paths in seen if not _is_alive(paths)}
+
+
+def with_ends(store: Store, rows: "pa.Table", gone: Collection[AttemptPaths]) -> "pa.Table":
+    """The same rows; of those that say they run, those of these attempts are lost."""
+    import pyarrow as pa
+
+    if not gone:
+        return rows
+    listed = rows.to_pylist()
+    for place, row in enumerate(listed):
+        if _runs(row) and (paths := _paths(store, row)) in gone:
+            listed[place] = lost(row, paths)
+    return pa.Table.from_pylist(listed, rows.schema)
 
 
 def lost(row: Row, paths: AttemptPaths) -> Row:
@@ -73,33 +107,10 @@ def _is_alive(paths: AttemptPaths) -> bool:
     return hold is not None and hold.is_alive
 
 
-def _running(rows: "pa.Table") -> list[int]:
-    """The places of rows that say that their attempt runs."""
-    import pyarrow.compute as pc
-
-    is_running = pc.equal(rows["status"], AttemptStatus.RUNNING.value)
-    places: list[int] = pc.indices_nonzero(is_running).to_pylist()
+def _runs(row: Row) -> bool:
     # A newer version may know other kinds of stages.
-    return [place for place in places if rows["kind"][place].as_py() in STAGE_KINDS]
+    return row["status"] == AttemptStatus.RUNNING and row["kind"] in STAGE_KINDS
 
 
-def _paths(store: Store, rows: "pa.Table", place: int) -> AttemptPaths:
-    key, number, kind = (rows[name][place].as_py() for name in ("stage_key", "attempt", "kind"))
-    return AttemptPaths.of(store.stage_dir(kind, key), number)
-
-
-def _ended(store: Store, rows: "pa.Table", gone: Collection[AttemptPaths]) -> "pa.Table":
-    """The rows in the same order; of those that run, those of these attempts are lost."""
-    import pyarrow as pa
-
-    found = {place: _paths(store, rows, place) for place in _running(rows)}
-    ends = {
-        place: lost(rows.slice(place, 1).to_pylist()[0], paths)
-        for place, paths in found.items()
-        if paths in gone
-    }
-    order = list(range(len(rows)))
-    for number, place in enumerate(ends):
-        order[place] = len(rows) + number
-    ended = pa.Table.from_pylist(list(ends.values()), rows.schema)
-    return pa.concat_tables([rows, ended]).take(order)
+def _paths(store: Store, row: Row) -> AttemptPaths:
+    return AttemptPaths.of(store.stage_dir(row["kind"], row["stage_key"]), row["attempt"])

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from results.errors import DamagedFile, StoreError
 from results.schema import SCHEMA, VECTOR
 from results.store import layout
+from results.store.attempts import gone_attempts, with_ends
 from results.store.blocks import block_sums
 from results.store.files import write_whole
 from results.store.manifest import Manifest, Pack, SealedFile, SealedStage, commit
@@ -194,7 +195,9 @@ def _of_stage(store: Store, key: str, stage: SealedStage, attempts: Sequence[int
 
     parts = {table: rows(table, stage.attempt) for table in layout.ROWS_OF[stage.kind]}
     numbers = sorted({stage.attempt, *(number for number in attempts if number < stage.attempt)})
-    return parts | {"attempts": pa.concat_tables([rows("attempts", one) for one in numbers])}
+    of_attempts = pa.concat_tables([rows("attempts", one) for one in numbers])
+    # Of an attempt before the last, whose row nobody has ended.
+    return parts | {"attempts": with_ends(store, of_attempts, gone_attempts(store, of_attempts))}
 
 
 def _encoded(table: str, parts: Sequence["pa.Table"]) -> tuple[bytes, int]:

@@ -19,6 +19,7 @@ from tiny_sweeps import tiny_sweep, tiny_trials
 from orchestrate.planning.plan import TrialSpec
 from orchestrate.planning.submission import submit
 from orchestrate.running.cost import sweep_cost
+from orchestrate.running.sealing import seal_finished
 from orchestrate.running.trial import run_stage
 from orchestrate.stages.paths import StagePaths
 from orchestrate.stages.runtime import Runtime
@@ -195,3 +196,15 @@ def test_other_rows_keep_their_order_and_values(killed: Store) -> None:
     assert read.schema == stored.schema
     assert read["stage_key"].equals(stored["stage_key"])
     assert (read.slice(0, 1), read.slice(2)) == (stored.slice(0, 1), stored.slice(2))
+
+
+def test_an_attempt_that_nobody_has_ended_is_lost_when_its_stage_is_sealed(
+    killed: Store, trial: TrialSpec
+) -> None:
+    (row,) = killed.read("attempts").to_pylist()
+    assert run_stage(trial.stages[0], killed, Runtime("cpu", num_threads=1)) == "ok"
+    killed.write_rows("attempts", live_name(row["stage_key"], 1), [row])
+    assert seal_finished(killed)
+    for columns in (None, END):
+        first, last = read_attempts(killed, columns=columns).sort_by("ended_at").to_pylist()
+        assert (first["status"], first["wall_s"], last["status"]) == ("lost", LAST_BEAT_S, "ok")
