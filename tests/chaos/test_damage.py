@@ -9,9 +9,8 @@ import pytest
 from attacked import SWEEP, Undisturbed, assert_as_if_nothing_had_happened
 
 from orchestrate.planning.submission import load_submission
-from orchestrate.running.faults import repair
 from orchestrate.running.runner import run_here
-from orchestrate.running.store_check import store_faults
+from orchestrate.running.store_check import repair_store
 from results.store.store import Store
 
 MOST_FILES = 4
@@ -37,8 +36,7 @@ def test_random_damage_is_repaired(
         for path in hit:
             chance.choice(DAMAGES)(path, chance)
         print(f"{number}: {[str(path.relative_to(root)) for path in hit]}", flush=True)
-        for fault in list(store_faults(store)):
-            repair(store, fault)
+        repair_store(store)
         run_here(store, load_submission(store, SWEEP))
         assert_as_if_nothing_had_happened(store, three, attempts_are_known=False)
 
