@@ -83,19 +83,21 @@ def repair_store(store: Store) -> Repairs:
         StoreError: If another process has changed what is sealed at the same time.
         OSError: If the store cannot be written.
     """
-    tried: dict[Path, Fault] = {}
+    tried: set[tuple[Path, str]] = set()  # With the remedy: a restored plan may bring a better one.
+    done: dict[Path, Fault] = {}
     left = list(store_faults(store))
-    while new := [fault for fault in left if fault.is_repairable and fault.path not in tried]:
+    while new := [one for one in left if one.is_repairable and (one.path, one.remedy) not in tried]:
         for fault in new:
             moved = fault.restore is None and fault.path.exists()
             what = f"{fault.what}, moved to lost+found" if moved else fault.what
             repair(store, fault)
-            tried[fault.path] = replace(fault, what=what)
+            tried.add((fault.path, fault.remedy))
+            done[fault.path] = replace(fault, what=what)
         left = list(store_faults(store))
     stay = {fault.path for fault in left}
     return Repairs(
-        [fault for fault in tried.values() if fault.path not in stay],
-        [replace(fault, what=tried.get(fault.path, fault).what) for fault in left],
+        [fault for fault in done.values() if fault.path not in stay],
+        [replace(fault, what=done.get(fault.path, fault).what) for fault in left],
     )
 
 

@@ -235,3 +235,11 @@ def test_the_settings_of_a_stage_that_no_sweep_plans_are_not_missed(
     DAMAGES[damage](one_file(store, "stages/search/*/*/SPEC.json"))
     assert repair_store(store).left == []
     assert list(store_faults(store)) == []
+
+
+def test_a_restored_plan_restores_the_settings_of_its_stages(store: Store) -> None:
+    store.submission_path("tiny", 1).write_text("{")
+    one_file(store, "stages/search/*/*/SPEC.json").write_text("{}")
+    done = repair_store(store)
+    assert (len(done.repaired), done.left) == (2, [])
+    assert list(store_faults(store)) == []
