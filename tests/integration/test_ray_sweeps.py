@@ -30,6 +30,7 @@ from orchestrate.planning.submission import Submission, submit
 from orchestrate.planning.sweep_file import parse_sweep
 from orchestrate.running.runner import run_here
 from orchestrate.running.status import count, sweep_status
+from orchestrate.statuses import Status
 from results.query.outcomes import trial_outcomes
 from results.store.store import Store
 
@@ -94,7 +95,11 @@ class Drivers:
         wait_until(lambda: self._ended(process), "the driver to end")
         text = self.output.read_text()
         assert process.returncode == 0, text
-        return text.splitlines()[-1]
+        # Python says on stderr, at any moment, what a killed process has left in shared memory.
+        lines = [
+            line for line in text.splitlines() if line and set(Status).issuperset(line.split())
+        ]
+        return lines[-1]
 
     def kill(self, process: subprocess.Popen[bytes]) -> None:
         """kill -9, after which Ray's own processes have to notice by themselves."""
@@ -279,8 +284,10 @@ def test_a_worker_that_is_stopped_is_ended_by_its_run_and_its_stage_goes_on(
     assert not psutil.pid_exists(pid)
     assert numbers(store) == numbers(whole)
     rows = store.read("attempts").to_pylist()
-    (stopped,) = (row for row in rows if row["failure_kind"] == "stalled")
-    assert (stopped["status"], stopped["pid"]) == ("lost", pid)
+    # On a busy machine an epoch of another trial can take as long as this limit.
+    stalled = [row for row in rows if row["failure_kind"] == "stalled"]
+    (stopped,) = (row for row in stalled if row["pid"] == pid)
+    assert stopped["status"] == "lost"
     assert f"pid {pid}" in stopped["error_message"]
 
 
