@@ -26,7 +26,7 @@ def data(tables: "Tables", options: Options) -> "pd.DataFrame":
     """
     import pandas as pd
 
-    found = searches(tables)
+    found = searches(tables).drop(columns="trainings")
     if found.empty:
         raise QueryError(
             "no finished trial has both a search's accuracy and that of its network, so there is "

@@ -50,7 +50,8 @@ def best(tables: Tables, k: int = 5, by: By = "val") -> "pa.Table":
 
     Accuracies on different images or after different recipes must not be compared, so each data
     set and recipe has a ranking of its own. A genotype has the id, label and cost of its best
-    trial. Of equal trials, and of equal genotypes, the one with the lowest trial id comes first.
+    trial. Of equal trials, and of equal genotypes, the one with the lowest trial id comes first. A
+    trial whose genotype was lost stands alone: it may be any.
 
     Args:
         tables: The trials.
@@ -85,7 +86,8 @@ def best(tables: Tables, k: int = 5, by: By = "val") -> "pa.Table":
                 count(DISTINCT coalesce(trained_as, retrain_key)) AS num_trainings,
                 first(params {best_first}) AS params, first(multadds {best_first}) AS multadds,
                 dataset, recipe, genotype_json
-            FROM once GROUP BY dataset, recipe, genotype_json
+            FROM once GROUP BY dataset, recipe, genotype_json,
+                CASE WHEN genotype_json IS NULL THEN trial_id END
         ),
         numbered AS (
             SELECT row_number() OVER (

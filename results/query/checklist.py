@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 YES, PARTLY, NO, UNKNOWN = "yes", "partly", "no", "not in the store"
+DIRTY = "-dirty"
+"""End of a commit in `versions_json` if files had changed since."""
 ENOUGH_SEEDS = 6
 """Fewer pairs cannot give a p below 0.05 in an exact test."""
 
@@ -66,7 +68,11 @@ def _code(facts: Facts) -> Answer:
     if not commits:
         return NO, "no attempt knows the commit of its code"
     kinds = f"{len(commits)} commits" if len(commits) > 1 else "one commit"
-    return (YES if len(commits) == 1 else PARTLY), f"{kinds}: {', '.join(commits[:3])}"
+    evidence = f"{kinds}: {', '.join(commits[:3])}"
+    if any(commit.endswith(DIRTY) for commit in commits):
+        kept = "the changes since are in uncommitted.diff of each attempt's folder"
+        return PARTLY, f"{evidence}; {kept}"
+    return (YES if len(commits) == 1 else PARTLY), evidence
 
 
 def _settings(facts: Facts) -> Answer:
@@ -128,9 +134,10 @@ def _random(facts: Facts) -> Answer:
 def _seeds(facts: Facts) -> Answer:
     ok = facts.outcomes[facts.outcomes["outcome"] == TrialOutcome.OK]
     searches = ok["search_key"].fillna(ok["sample_key"])
-    numbers = searches.groupby(ok["group_id"]).nunique()
-    if not len(numbers):
+    if ok.empty:
         return NO, "no trial is finished"
+    planned = facts.outcomes["group_id"].unique()  # Also methods of which no trial is ok.
+    numbers = searches.groupby(ok["group_id"]).nunique().reindex(planned, fill_value=0)
     fewest, most = numbers.min(), numbers.max()
     answer = YES if fewest >= ENOUGH_SEEDS else PARTLY if most > 1 else NO
     span = str(most) if fewest == most else f"{fewest} to {most}"

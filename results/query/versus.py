@@ -195,8 +195,9 @@ def compare_methods(
 
 
 def _side(name: str, trials: "pd.DataFrame", at: At) -> dict[str, Any]:
-    (row,) = aggregate(trials, at).to_dict("records")
-    return {f"{column}_{name}": row[column] for column in SIDE}
+    aggregated = aggregate(trials, at)[list(SIDE)].astype(object)
+    (row,) = aggregated.where(aggregated.notna(), None).to_dict("records")
+    return {f"{column}_{name}": value for column, value in row.items()}
 
 
 def _called(outcomes: "pd.DataFrame", name: str) -> "dict[tuple[Any, ...], pd.DataFrame]":

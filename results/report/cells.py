@@ -1,5 +1,6 @@
 """Cells of tables as text: aligned for a terminal, or escaped for a format."""
 
+import re
 import sys
 from collections.abc import Sequence
 
@@ -75,7 +76,7 @@ _LATEX = str.maketrans(
 def escape_latex(text: str) -> str:
     """Write every sign so that LaTeX prints it; signs that its usual fonts lack become `?`."""
     known = (sign if sign in _LATEX_SIGNS else "?" for sign in text)
-    return "".join(known).translate(_LATEX)
+    return re.sub("-(?=-)", "-{}", "".join(known).translate(_LATEX))  # Two would become a dash.
 
 
 _LATEX_SIGNS = {

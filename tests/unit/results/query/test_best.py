@@ -99,6 +99,16 @@ def test_equal_scores_are_ranked_by_trial_id_in_live_and_sealed_rows(store: Stor
     assert [best(Tables(store), by=by) for by in ("search", "test")] == live
 
 
+def test_trials_whose_genotypes_were_lost_are_not_averaged(store: Store) -> None:
+    trials = [Trial("darts", 0), Trial("fairdarts", 0)]
+    submit(store, "exp", 1, trials)
+    for number, trial in enumerate(trials):
+        finish_retrain(store, trial, 97.0 + number)
+    rows = best(Tables(store), by="test").to_pylist()
+    found = [(row["label"], row["test_top1_pct"], row["num_trainings"]) for row in rows]
+    assert found == [("fairdarts", 98.0, 1), ("darts", 97.0, 1)]
+
+
 @pytest.mark.parametrize("by", ["val", "search"])
 def test_an_accuracy_that_nobody_measured_is_refused(store: Store, by: str) -> None:
     sampled = Trial("random", 0)

@@ -124,6 +124,27 @@ def test_failures_that_a_condition_leaves_out_are_not_counted(example: Store) ->
     assert row["evidence"].endswith("Left out: 1 failed, 1 unfinished.")
 
 
+def test_a_method_that_never_came_to_a_result_was_not_run_several_times(store: Store) -> None:
+    trials = [Trial(name, seed) for name in ("darts", "fairdarts") for seed in range(6)]
+    submit(store, "exp", 1, trials)
+    for trial in trials[:6]:
+        finish(store, trial, 97.0)
+    for trial in trials[6:]:
+        attempt(store, trial.search_key, "search", "failed")
+    rows = {row["point"]: row for row in checklist(Tables(store)).to_pylist()}
+    row = rows["Is every method run several times?"]
+    assert row["answer"] == "partly"
+    assert row["evidence"].startswith("0 to 6 searches or samples of each of 2 methods;")
+
+
+def test_a_commit_whose_files_were_edited_does_not_tell_the_code(searched: Store) -> None:
+    versions = json.dumps({"commit": "c0ffee-dirty"})
+    attempt(searched, Trial("fairdarts", 0).search_key, "search", "ok", versions_json=versions)
+    row = checklist(Tables(searched)).to_pylist()[0]
+    assert row["answer"] == "partly"
+    assert row["evidence"].startswith("one commit: c0ffee-dirty; the changes since are in")
+
+
 def test_an_empty_store_has_a_checklist_too(store: Store) -> None:
     assert set(checklist(Tables(store))["answer"].to_pylist()) <= {
         "yes",

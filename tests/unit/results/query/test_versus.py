@@ -141,3 +141,12 @@ def test_both_sides_have_their_means_and_numbers_of_trials(two: Store) -> None:
     assert row["top1_pct_mean_a"] - row["top1_pct_mean_b"] == pytest.approx(97.52 - 97.1)
     assert (row["num_ok_a"], row["planned_a"], row["num_trainings_a"]) == (5, 5, 5)
     assert (row["num_ok_b"], row["planned_b"], row["num_trainings_b"]) == (4, 4, 4)
+
+
+def test_a_side_without_a_result_has_no_mean(store: Store) -> None:
+    submit(store, "exp", 1, [Trial(name, 0) for name in ("darts", "fairdarts")])
+    finish(store, Trial("darts", 0), 97.0)
+    (row,) = compare_methods(trial_outcomes(store), "darts", "fairdarts").to_pylist()
+
+    assert (row["top1_pct_mean_a"], row["top1_pct_std_a"]) == (97.0, None)
+    assert (row["top1_pct_mean_b"], row["num_ok_b"], row["planned_b"]) == (None, 0, 1)

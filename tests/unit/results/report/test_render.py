@@ -105,6 +105,11 @@ def test_control_characters_are_never_printed(example: "pd.DataFrame", format: F
     assert "\na\n" not in text
 
 
+def test_two_hyphens_stay_two_in_latex(example: "pd.DataFrame") -> None:
+    example["group_label"] = "--all---of"
+    assert "-{}-all-{}-{}-of" in render(example, "latex")
+
+
 def test_markup_in_labels_is_escaped(example: "pd.DataFrame") -> None:
     example["group_label"] = r"a|b_<i>\x & 50% [c]"
 
