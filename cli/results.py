@@ -93,7 +93,7 @@ def table(
     with working("reading the tables"):
         tables = chosen(opened, sweeps, all_submissions, where)
         aggregated = _aggregated(tables, of_paper, preset, versus, at)
-    write(_rendered(aggregated, format_, tables.notes if output else None), output)
+    write(_rendered(aggregated, format_, tables.notes, to_file=output is not None), output)
 
 
 def _aggregated(
@@ -122,17 +122,16 @@ def _aggregated(
 
 
 def _rendered(
-    aggregated: "pd.DataFrame", format_: TableFormat, notes_of_file: list[str] | None
+    aggregated: "pd.DataFrame", format_: TableFormat, notes: list[str], to_file: bool
 ) -> bytes:
-    """The table in a format; on a terminal the notes stand on stderr already."""
     from results.report.render import as_arrow, render
     from results.report.rows import render_rows
 
     if format_ is TableFormat.PARQUET:
         return render_rows(as_arrow(aggregated), "parquet")
-    to_file = notes_of_file is not None
     width = None if to_file else terminal_width()
     on_terminal = not to_file and sys.stdout.isatty()
+    kept = notes if to_file else ()  # Else they stand on stderr already.
     as_format = cast("Format", format_.value)
-    text = render(aggregated, as_format, width, dim=on_terminal, notes=notes_of_file or ())
+    text = render(aggregated, as_format, width, dim=on_terminal, notes=kept)
     return text.encode()
