@@ -11,6 +11,7 @@ from results.query.outcomes import to_pandas
 from results.query.sql import query
 from results.query.stats import CONFIDENCE
 from results.query.tables import Tables
+from results.query.typed import typed
 from results.query.versus import COMPARABLE, pooled
 
 if TYPE_CHECKING:
@@ -91,8 +92,6 @@ def correlations(tables: Tables) -> "pa.Table":
     Raises:
         QueryError: If no search has both accuracies.
     """
-    import pyarrow as pa
-
     found = searches(tables)
     if not len(found):
         raise QueryError("no finished trial has both a search's accuracy and that of its network.")
@@ -109,7 +108,7 @@ def correlations(tables: Tables) -> "pa.Table":
             | {"num_trainings": len(set(chain.from_iterable(some["trainings"])))}
             for label, some in methods
         ]
-    return pa.Table.from_pylist(rows)
+    return typed(rows)
 
 
 def tau_of(found: "pd.DataFrame") -> Tau:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from results.errors import QueryError
 from results.query.aggregate import aggregate
 from results.query.stats import CONFIDENCE, t_quantile
+from results.query.typed import typed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,8 +88,6 @@ def power_table(
     Raises:
         QueryError: If a number makes no sense, or no group has a spread.
     """
-    import pyarrow as pa
-
     if not 0 < abs(difference) <= MAX_POINTS or not 0 < power < 1:
         raise QueryError(
             f"difference (={difference:g}) must not be 0 nor more than {MAX_POINTS} points, and "
@@ -110,7 +109,7 @@ def power_table(
         | {"seeds": seeds_needed(difference, spread["std"], power), "pairs": pairs_needed()}
         for spread in spreads
     ]
-    return pa.Table.from_pylist(rows)
+    return typed(rows)
 
 
 def _spreads(outcomes: "pd.DataFrame | None") -> list[dict[str, Any]]:

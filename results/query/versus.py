@@ -15,6 +15,7 @@ from results.query.comparison import compare, holm
 from results.query.ids import looks_like_id
 from results.query.labels import tell_apart
 from results.query.stats import means_of_searches
+from results.query.typed import typed
 from results.statuses import TrialOutcome
 
 if TYPE_CHECKING:
@@ -164,8 +165,6 @@ def compare_methods(
     Raises:
         QueryError: If there is no such method, several are called so, or nothing is in common.
     """
-    import pyarrow as pa
-
     outcomes = tell_apart(pooled(outcomes, ""), COMPARABLE)
     of_a, of_b = (_called(outcomes, name) for name in (first, second))
     rows = []
@@ -191,7 +190,7 @@ def compare_methods(
         )
     for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
         row["p_holm"] = p
-    return pa.Table.from_pylist(rows)
+    return typed(rows)
 
 
 def _side(name: str, trials: "pd.DataFrame", at: At) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Literal
 
+from results.query.typed import typed
 from results.report.cells import aligned, csv_text, escape_latex, escape_markdown
 from results.report.columns import INCOMPLETE, NOTHING, Row, cells, is_printed, words
 
@@ -235,6 +236,4 @@ def _csv(aggregated: "pd.DataFrame") -> str:
 
 def as_arrow(aggregated: "pd.DataFrame") -> "pa.Table":
     """The aggregated table for a Parquet file, with null for NaN."""
-    import pyarrow as pa
-
-    return pa.Table.from_pylist(json.loads(_json(aggregated)))
+    return typed(json.loads(_json(aggregated)), aggregated.columns)

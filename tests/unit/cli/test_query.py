@@ -133,6 +133,22 @@ def test_every_verb_prints_latex_json_and_parquet(
     rows = json.loads((tmp_path / "table.json").read_text())
     assert table.num_rows == len(rows)
     assert set(table.column_names) == set(rows[0])
+    assert "null" not in map(str, table.schema.types)
+
+
+@pytest.mark.parametrize("verb", [("table",), ("table", "--versus", "fairdarts")], ids=" ".join)
+def test_types_in_parquet_do_not_depend_on_values(
+    run: Run, tmp_path: Path, verb: tuple[str, ...]
+) -> None:
+    schemas = []
+    file = tmp_path / "table.parquet"
+    for condition in ("true", "method = 'fairdarts'", "search_seed = 0"):
+        run("results", *verb, "--where", condition, "--format", "parquet", "-o", file)
+        schemas.append(pq.read_schema(file))
+    first, *others = schemas
+    assert others == [first, first]
+    assert not any(str(field.type).endswith("null") for field in first)
+    assert {"n", "planned"} <= {field.name for field in first if field.type == "int64"}
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.text)
