@@ -38,6 +38,8 @@ KEYS = [
     "num_damaged",
 ]
 """Columns of `outcomes` that say how a trial ended, and what it shares with others."""
+FROM = "genotype_from"
+"""What counts as independent: one search, or one sampled or given genotype."""
 COUNTS = {outcome: f"num_{outcome}" for outcome in TrialOutcome}
 """For each outcome the column that counts it; these columns add up to `planned`."""
 MEASURES = {
@@ -121,8 +123,9 @@ def _trials(outcomes: "pd.DataFrame", measured: list[str]) -> "list[Trial]":
     names = list(dict.fromkeys([*GROUP, *DESCRIPTION, *KEYS, *measured]))
     some = outcomes[names]
     columns = some.astype(object).where(some.notna(), None)
-    rows = zip(*(columns[name].tolist() for name in names), strict=True)
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    searches = columns["search_key"].fillna(columns["sample_key"])
+    rows = zip(*(columns[name].tolist() for name in names), searches.tolist(), strict=True)
+    return [dict(zip((*names, FROM), row, strict=True)) for row in rows]
 
 
 def _group_row(
@@ -136,12 +139,12 @@ def _group_row(
     for measure, (column, factor) in measures.items():
         measured = _measured(group, measure, column)
         values = [value * factor for value in _values(measured, column)]
-        summary = mean_std_over_searches(values, map(_genotype_from, measured))
+        summary = mean_std_over_searches(values, _searches(measured))
         values_of |= {f"{measure}_mean": summary.mean, f"{measure}_std": summary.std}
     return {
         **{name: group[0][name] for name in (*GROUP, *DESCRIPTION)},
-        "n": len({_genotype_from(trial) for trial in ok}),
-        "planned_searches": len({_genotype_from(trial) for trial in group}),
+        "n": len(set(_searches(ok))),
+        "planned_searches": len(set(_searches(group))),
         "planned": len(group),
         **counts,
         "complete": len(ok) == len(group),
@@ -172,12 +175,12 @@ def _measured(group: list[Trial], measure: str, column: str) -> list[Trial]:
 
 
 def _spreads(ok: list[Trial], column: str) -> dict[str, float | int | None]:
-    means = means_of_searches(_values(ok, column), map(_genotype_from, ok)).values()
+    means = means_of_searches(_values(ok, column), _searches(ok)).values()
     interval = t_interval(mean_std(means))
     # A training that several searches share tells once how much trainings differ.
     distinct = list({_training(trial): trial for trial in reversed(ok)}.values())
     num_repeated, retrain_std = spread_within_searches(
-        _values(distinct, column), map(_genotype_from, distinct)
+        _values(distinct, column), _searches(distinct)
     )
     return {
         "top1_pct_low": interval and interval.low,
@@ -188,9 +191,8 @@ def _spreads(ok: list[Trial], column: str) -> dict[str, float | int | None]:
     }
 
 
-def _genotype_from(trial: Trial) -> str:
-    """What counts as independent: one search, or one sampled or given genotype."""
-    return str(trial["search_key"] or trial["sample_key"])
+def _searches(trials: list[Trial]) -> list[str]:
+    return [trial[FROM] for trial in trials]
 
 
 def _training(trial: Trial) -> str | None:

@@ -95,7 +95,11 @@ def means_of_searches(
         values: One value for each trial.
         searches: For each trial, what its genotype comes from, such as the key of its search.
     """
-    return {search: _mean(some) for search, some in _by_search(values, searches).items()}
+    numbers, keys = list(values), list(searches)
+    if len(set(keys)) == len(keys):  # Nearly always, and there may be thousands.
+        finite = (number if math.isfinite(number) else math.nan for number in numbers)
+        return dict(zip(keys, finite, strict=True))
+    return {search: _mean(some) for search, some in _by_search(numbers, keys).items()}
 
 
 def mean_std_over_searches(values: Iterable[float], searches: Iterable[Hashable]) -> MeanStd:

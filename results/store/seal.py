@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 PACK_STAGES = 1000
 WRITERS = 2
 EPOCHS_TOGETHER = 10
-GROUP_ROWS = {"epochs": 512}
+GROUP_ROWS = {"epochs": 2048}
 """Rows of a row group, where they are large. Epochs are sorted by tens of epochs and then by
 stage, so that one search is in a few row groups, and so is one epoch of all searches."""
 Parts = dict[str, "pa.Table"]
