@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from cli.formats import Format, FormatOption, counted, print_json
+from cli.formats import Format, FormatOption, print_json
 from cli.options import DEFAULT_STORE, StoreOption
+from results.text import counted
 
 BYTES_PER_MB = 1e6
 NOTHING_DONE = 1

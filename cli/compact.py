@@ -2,9 +2,10 @@
 
 from contextlib import suppress
 
-from cli.formats import Format, FormatOption, counted, print_json
+from cli.formats import Format, FormatOption, print_json
 from cli.options import DEFAULT_STORE, StoreOption
 from cli.progress import working
+from results.text import counted
 
 
 def compact(format_: FormatOption = Format.TEXT, store: StoreOption = DEFAULT_STORE) -> None:

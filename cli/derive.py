@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
-from cli.formats import Format, FormatOption, counted, print_json
+from cli.formats import Format, FormatOption, print_json
 from cli.genotypes import describe, trial_rows
 from cli.options import DEFAULT_STORE, StoreOption, settings_named_as
 from cli.progress import working
 from fairdarts.vocabulary import DeriveRule
+from results.text import counted
 
 if TYPE_CHECKING:
     from results.store.store import Store

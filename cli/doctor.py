@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.doctor_data import Finding, check_contact_sheet, data_findings
-from cli.formats import Format, FormatOption, counted, indented, print_json
+from cli.formats import Format, FormatOption, indented, print_json
 from cli.images import Fingerprinter
 from cli.interrupt import tidying
 from cli.options import DEFAULT_STORE, AddressOption, ScaleOption, SetOption, StoreOption
 from cli.planned import planned
 from cli.progress import working
+from results.text import counted
 
 if TYPE_CHECKING:
     from fairdarts.config import DataConfig

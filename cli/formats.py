@@ -55,11 +55,6 @@ def indented(text: str, first: str = "    ", rest: str = "    ") -> str:
     )
 
 
-def counted(number: int, noun: str) -> str:
-    """Number and noun, e.g. "1 trial" or "2 trials"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def notes_aside(format_: Format) -> AbstractContextManager[object]:
     """For a block that prints progress and notes: with JSON they go to stderr.
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.formats import counted
 from fairdarts.spaces import CELL_NAMES
+from results.text import counted
 
 if TYPE_CHECKING:
     from fairdarts.genotype.any_genotype import AnyGenotype

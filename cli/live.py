@@ -14,14 +14,13 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.console import StdoutError
-from cli.formats import counted
 from orchestrate.planning.submission import Submission
 from orchestrate.running.status import Progress, TrialStatus, count, progress, sweep_status
 from orchestrate.statuses import Status
 from results.errors import ResultsError
 from results.store.holder import HEARTBEAT_S
 from results.store.store import Store
-from results.text import clean_text
+from results.text import clean_text, counted
 
 REFRESH_S = 1.0
 SHARE = 0.2

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from cli.formats import Format, counted, print_json, terminal_width
+from cli.formats import Format, print_json, terminal_width
 from cli.interrupt import tidying
 from cli.progress import working
 from orchestrate.statuses import Status
 from results.statuses import FailureKind
+from results.text import counted
 
 if TYPE_CHECKING:
     from orchestrate.planning.submission import Submission

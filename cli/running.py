@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from cli.console import rich_console
-from cli.formats import Format, counted, notes_aside
+from cli.formats import Format, notes_aside
 from cli.images import Fingerprinter
 from cli.planned import origin
 from cli.progress import working
@@ -18,6 +18,7 @@ from cli.run_report import interruptible, report
 from orchestrate.mirrors.targets import Targets
 from orchestrate.running.backend import Backend
 from orchestrate.statuses import Status
+from results.text import counted
 
 if TYPE_CHECKING:
     from orchestrate.planning.resources import Resources, Room, Share

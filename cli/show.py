@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.formats import Format, FormatOption, counted, print_json
+from cli.formats import Format, FormatOption, print_json
 from cli.options import DEFAULT_STORE, StoreOption
+from results.text import counted
 
 if TYPE_CHECKING:
     from orchestrate.planning.plan import StageSpec, TrialSpec

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.formats import counted
 from cli.options import DEFAULT_STORE, StoreOption
+from results.text import counted
 
 if TYPE_CHECKING:
     from orchestrate.running.drivers import Driver

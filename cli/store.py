@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.formats import Format, FormatOption, counted, print_json
+from cli.formats import Format, FormatOption, print_json
 from cli.options import DEFAULT_STORE, StoreOption
 from cli.progress import working
+from results.text import counted
 
 if TYPE_CHECKING:
     from orchestrate.running.store_check import Repairs

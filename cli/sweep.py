@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.console import rich_console
-from cli.formats import Format, FormatOption, counted, indented, notes_aside, print_json
+from cli.formats import Format, FormatOption, indented, notes_aside, print_json
 from cli.images import Fingerprinter
 from cli.options import (
     DEFAULT_STORE,
@@ -41,6 +41,7 @@ from cli.running import (
 from orchestrate.mirrors.targets import Targets
 from orchestrate.running.backend import Backend
 from orchestrate.statuses import Earlier, Status
+from results.text import counted
 
 if TYPE_CHECKING:
     from orchestrate.planning.plan import TrialSpec

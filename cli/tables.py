@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.formats import counted, terminal_width
+from cli.formats import terminal_width
 from cli.output import check_output, write_output
+from results.text import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -9,8 +9,9 @@ import typer
 
 from cli import interrupt
 from cli.console import rich_console
-from cli.formats import Format, FormatOption, counted, print_json
+from cli.formats import Format, FormatOption, print_json
 from cli.options import DEFAULT_STORE, StoreOption
+from results.text import counted
 
 if TYPE_CHECKING:
     from rich.console import Group

@@ -1,4 +1,4 @@
-"""Text from runs (error messages, names of files) made safe to store and to show."""
+"""Text for people, and text from runs (error messages, names of files) made safe to show."""
 
 import unicodedata
 
@@ -25,3 +25,8 @@ def clean_text(text: str, max_bytes: int | None = None) -> str:
     # The cut may split a character of several bytes; decoding then drops what is left of it.
     kept = line.encode()[: max_bytes - len(ellipsis.encode())]
     return kept.decode(errors="ignore") + ellipsis
+
+
+def counted(number: int, noun: str) -> str:
+    """Number and noun, such as "1 trial" or "2,000 trials"."""
+    return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"

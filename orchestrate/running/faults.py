@@ -23,6 +23,8 @@ class Fault:
     """Writes the file again; None if that is not possible or not necessary."""
     sweeps: tuple[str, ...] = ()
     """The sweeps that compute again what is lost."""
+    is_lost: bool = False
+    """Whether nothing in the store has, or computes again, what was in the file."""
 
     @property
     def is_repairable(self) -> bool:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from orchestrate.errors import SweepError
 from orchestrate.planning.plan import StageSpec
 from orchestrate.planning.resources import Resources
 from orchestrate.planning.submission import (
@@ -35,6 +36,8 @@ from results.store.files import parsed, write_json
 from results.store.holder import Holder
 from results.store.layout import PLAN_TABLE, ROWS_OF, live_name, plan_name
 from results.store.store import Store
+
+AGAIN = "run the file of the sweep again"
 
 
 def store_faults(store: Store) -> Iterator[Fault]:
@@ -71,7 +74,7 @@ class Repairs:
 
     repaired: list[Fault]
     left: list[Fault]
-    """What a check finds now."""
+    """What a check finds now, and what is gone so that no check can find it."""
 
 
 def repair_store(store: Store) -> Repairs:
@@ -95,9 +98,11 @@ def repair_store(store: Store) -> Repairs:
             done[fault.path] = replace(fault, what=what)
         left = list(store_faults(store))
     stay = {fault.path for fault in left}
+    gone = [fault for fault in done.values() if fault.path not in stay]
     return Repairs(
-        [fault for fault in done.values() if fault.path not in stay],
-        [replace(fault, what=done.get(fault.path, fault).what) for fault in left],
+        [fault for fault in gone if not fault.is_lost],
+        [replace(fault, what=done.get(fault.path, fault).what) for fault in left]
+        + [fault for fault in gone if fault.is_lost],
     )
 
 
@@ -110,12 +115,16 @@ def _of_plans(store: Store) -> Iterator[Fault]:
             of_table = _fault_of_table(PLAN_TABLE, table)
             of_plan = DAMAGED if plan.exists() else "is missing"
             if submission is None and of_table is None:
-                known = _submission_of_rows(store, sweep, number)
+                try:
+                    known = _submission_of_rows(store, sweep, number)
+                except SweepError:  # Another program wrote them, without settings.
+                    yield Fault(plan, of_plan, AGAIN, is_lost=True)
+                    continue
                 remedy = "restored from the table trials, with [resources] as by default"
                 yield Fault(plan, of_plan, remedy, partial(write_plan, store, known))
             elif submission is None:
-                yield Fault(plan, of_plan, "run the file of the sweep again")
-                yield Fault(table, of_table or DAMAGED, "run the file of the sweep again")
+                yield Fault(plan, of_plan, AGAIN, is_lost=True)
+                yield Fault(table, of_table or DAMAGED, AGAIN, is_lost=True)
             elif of_table is not None:
                 remedy = "restored from the plan of the sweep"
                 yield Fault(table, of_table, remedy, partial(write_trials, store, submission))

@@ -7,6 +7,8 @@ from results.query.ids import find_id
 from results.query.labels import settings
 from results.query.sql import query
 from results.query.tables import Tables
+from results.statuses import TrialOutcome
+from results.text import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -98,6 +100,8 @@ def best(tables: Tables, k: int = 5, by: By = "val") -> "pa.Table":
         """,  # noqa: S608
     )
     if not ranked.num_rows:
+        if TrialOutcome.OK not in tables.read("outcomes")["outcome"].to_pylist():
+            raise QueryError(f"none of {counted(len(tables.trials), 'trial')} is finished yet.")
         others = ", ".join(f"--by {other}" for other in SCORES if other != by)
         needs = " (retrain.num_validation holds images out)" if by == "val" else ""
         raise QueryError(f"no finished trial has {name}{needs}: choose {others}.")

@@ -24,6 +24,7 @@ from results.schema import I16, STR
 from results.store.attempts import read_attempts
 from results.store.layout import STAGE_TABLES
 from results.store.store import Store
+from results.text import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -70,7 +71,9 @@ class Tables:
     @property
     def notes(self) -> list[str]:
         """Sentences on trials that are planned and not here, for whoever shows the others."""
-        parts = [f"{_trials(number)} of {sweep}" for sweep, number in self.left_out.items()]
+        parts = [
+            f"{counted(number, 'trial')} of {sweep}" for sweep, number in self.left_out.items()
+        ]
         earlier = (
             f"Left out: {', '.join(parts)} that only earlier submissions planned; "
             "`--all-submissions` includes them."
@@ -179,10 +182,6 @@ class Tables:
                 of_groups[group] = space_of(stages_of(config))
             found[key] = of_groups[group]
         return found
-
-
-def _trials(number: int) -> str:
-    return "1 trial" if number == 1 else f"{number:,} trials"
 
 
 def _with_newest(attempts: "pa.Table") -> "pa.Table":

@@ -34,8 +34,9 @@ QUESTIONS = (
         "AND trial_id LIKE '2ab0%' WHERE cell = 'normal' AND source = 0 AND destination = 2\n"
         "ORDER BY epoch, position",
         # Which trials there are is asked before, so only the files of this one are opened.
-        'fairdarts results sql --where "trial_id LIKE \'2ab0%\'" "SELECT epoch, operation, gate FROM '
-        "alphas WHERE cell = 'normal' AND source = 0 AND destination = 2 ORDER BY epoch, position\"",
+        "fairdarts results sql --where \"trial_id LIKE '2ab0%'\" "
+        '"SELECT epoch, operation, gate FROM alphas '
+        "WHERE cell = 'normal' AND source = 0 AND destination = 2 ORDER BY epoch, position\"",
     ),
     Question(
         "How many skip connections dominate, by epoch and method?",

@@ -6,7 +6,6 @@ import pytest
 import typer
 from tiny_sweeps import key_of, tiny_trials
 
-from cli.formats import counted
 from cli.run_report import report
 from orchestrate.planning.resources import Resources
 from orchestrate.planning.submission import submit
@@ -14,6 +13,7 @@ from orchestrate.running.status import sweep_status
 from orchestrate.running.stopping import RunEnd
 from orchestrate.stages.lease import Attempt
 from results.store.store import Store
+from results.text import counted
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from orchestrate.running.faults import repair
 from orchestrate.running.runner import run_here
 from orchestrate.running.sealing import seal_finished
 from orchestrate.running.status import sweep_status
-from orchestrate.running.store_check import Repairs, repair_store, store_faults
+from orchestrate.running.store_check import AGAIN, Repairs, repair_store, store_faults
 from orchestrate.stages.paths import StagePaths
 from results.query.outcomes import trial_outcomes
 from results.store.store import Store
@@ -115,6 +115,23 @@ def test_a_damaged_plan_is_restored_from_its_rows(whole: Store, store: Store, da
     repair(store, fault)
     assert load_submission(store, "tiny").trials == load_submission(whole, "tiny").trials
     assert (store.root / "lost+found" / "sweeps" / "tiny" / "0001.json").exists() == is_there
+
+
+def test_a_plan_is_not_called_repaired_if_its_rows_are_damaged_too(store: Store) -> None:
+    for path in (store.submission_path("tiny", 1), one_file(store, "live/trials/*.parquet")):
+        path.write_bytes(b"{")
+    done = repair_store(store)
+    assert (done.repaired, [fault.remedy for fault in done.left]) == ([], [AGAIN, AGAIN])
+    assert all("moved to lost+found" in fault.what for fault in done.left)
+
+
+def test_a_plan_of_another_program_is_no_reason_to_end_a_check(store: Store) -> None:
+    rows = [row | {"config_json": None} for row in store.read("trials").to_pylist()]
+    store.write_rows("trials", "tiny.0001", rows)
+    store.submission_path("tiny", 1).unlink()
+    (fault,) = repair_store(store).left
+    assert (fault.what, fault.remedy) == ("is missing", AGAIN)
+    assert len(trial_outcomes(store)) == len(rows)
 
 
 def test_lost_rows_of_a_plan_are_restored_from_it(whole: Store, store: Store) -> None:

@@ -118,6 +118,13 @@ def test_an_accuracy_that_nobody_measured_is_refused(store: Store, by: str) -> N
         best(Tables(store), by=by)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("by", ["val", "search", "test"])
+def test_nothing_is_ranked_before_a_trial_is_finished(store: Store, by: str) -> None:
+    submit(store, "exp", 1, [Trial("darts", 0), Trial("darts", 1)])
+    with pytest.raises(QueryError, match="none of 2 trials is finished yet"):
+        best(Tables(store), by=by)  # type: ignore[arg-type]
+
+
 def test_a_difference_names_settings_and_results(store: Store) -> None:
     first = Trial("darts", 0, settings=(("batch_size", 32),))
     second = Trial("darts", 1, settings=(("batch_size", 64),))
