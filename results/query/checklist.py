@@ -183,9 +183,13 @@ def _time(facts: Facts) -> Answer:
     evidence = f"{known} (failed and lost attempts included)"
     # An attempt that only records that others have crashed took no time.
     took_none = facts.attempts["failure_kind"] == FailureKind.CRASH
+    lacking = []
     if without := int((facts.attempts["wall_s"].isna() & ~took_none).sum()):
-        return PARTLY, f"{evidence}, without {without} attempt(s) that run or whose row was lost"
-    return YES, evidence
+        lacking.append(f"{without} attempt(s) that run or whose row was lost")
+    copied = set(facts.outcomes["trained_as"].dropna()) - set(facts.attempts["stage_key"])
+    if copied:
+        lacking.append(f"{len(copied)} training(s) whose results trials here share with others")
+    return (PARTLY, f"{evidence}, without {' and '.join(lacking)}") if lacking else (YES, evidence)
 
 
 def _tuning(_: Facts) -> Answer:

@@ -124,6 +124,25 @@ def test_failures_that_a_condition_leaves_out_are_not_counted(example: Store) ->
     assert row["evidence"].endswith("Left out: 1 failed, 1 unfinished.")
 
 
+def test_the_time_of_a_training_that_another_trial_did_is_missed(store: Store) -> None:
+    first, twin = Trial("darts", 0), Trial("darts", 1)
+    submit(store, "exp", 1, [first, twin])
+    for trial in (first, twin):
+        finish(store, trial, 97.0)
+        stages = (trial.search_key, trial.genotype_key, trial.retrain_key)
+        for stage, kind in zip(stages, ("search", "derive", "retrain"), strict=True):
+            attempt(store, stage, kind, "ok", wall_s=3600)
+    row = {"stage_key": twin.retrain_key, "test_top1_pct": 97.0, "trained_as": first.retrain_key}
+    store.write_rows("retrains", live_name(twin.retrain_key, 1), [row])
+    answers = []
+    for condition in ("true", "search_seed = 1"):
+        rows = checklist(where(Tables(store), condition)).to_pylist()
+        (answer,) = [row for row in rows if "the time of all" in row["point"]]
+        answers.append((answer["answer"], answer["evidence"].partition("included)")[2]))
+    lacking = ", without 1 training(s) whose results trials here share with others"
+    assert answers == [("yes", ""), ("partly", lacking)]
+
+
 def test_a_method_that_never_came_to_a_result_was_not_run_several_times(store: Store) -> None:
     trials = [Trial(name, seed) for name in ("darts", "fairdarts") for seed in range(6)]
     submit(store, "exp", 1, trials)
