@@ -8,6 +8,7 @@ import contextlib
 import io
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from errno import EIO, ENOSPC
@@ -34,17 +35,20 @@ class Disk:
     _is_dead: bool = False
     _unsynced: list[tuple[str, Callable[[], None]]] = field(default_factory=list)
     """What a loss of power undoes: the folder or file that a later fsync makes safe, and how."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    """Packs are written by two threads."""
 
     def step(self) -> None:
         """Take note of a step, and fail if it is its turn."""
-        self.steps += 1
-        if self._is_dead:
-            raise Killed
-        if self.steps == self.at:
-            if self.fault in ERRNOS:
-                raise OSError(ERRNOS[self.fault], self.fault)
-            self._is_dead = True
-            raise Killed
+        with self._lock:
+            self.steps += 1
+            if self._is_dead:
+                raise Killed
+            if self.steps == self.at:
+                if self.fault in ERRNOS:
+                    raise OSError(ERRNOS[self.fault], self.fault)
+                self._is_dead = True
+                raise Killed
 
     def lose_power(self) -> None:
         """Undo what was not fsynced, the latest first."""
@@ -55,11 +59,13 @@ class Disk:
 
     def changed(self, place: object, undo: Callable[[], None]) -> None:
         """Take note of a change that is lost unless `place` is fsynced."""
-        self._unsynced.append((os.path.realpath(str(place)), undo))
+        with self._lock:
+            self._unsynced.append((os.path.realpath(str(place)), undo))
 
     def synced(self, place: str) -> None:
         """Take note that a file or a folder has been fsynced."""
-        self._unsynced = [one for one in self._unsynced if one[0] != place]
+        with self._lock:
+            self._unsynced = [one for one in self._unsynced if one[0] != place]
 
 
 @contextlib.contextmanager

@@ -3,12 +3,14 @@
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from unittest.mock import patch
 
 import pyarrow as pa
 import pytest
 from storage_faults import FAULTS, Disk, failing
 from stored_stages import answers, key, live_files, sealed_names, write_stage, write_stages
 
+from results.store import seal as seal_module
 from results.store.layout import SEALED, live_name
 from results.store.manifest import SealedStage
 from results.store.seal import seal, unseal
@@ -16,12 +18,21 @@ from results.store.store import Store
 
 FINISHED: dict[str, SealedStage] = {}
 """The stages of the store `before`, as far as they are finished."""
+
+
+def seal_two_packs(store: Store) -> None:
+    with patch.object(seal_module, "PACK_STAGES", 1):
+        seal(store, FINISHED)
+    assert len(store.manifest().packs) == 3
+
+
 VERBS: dict[str, Callable[[Store], object]] = {
     "commit": lambda store: write_stage(store, 20, loss=2.0),
     "seal": lambda store: seal(store, FINISHED),
+    "seal two packs": seal_two_packs,
     "unseal": lambda store: unseal(store, store.manifest().packs[0].name),
 }
-SHORT = [("commit", "kill"), ("seal", "power")]
+SHORT = [("commit", "kill"), ("seal", "power"), ("seal two packs", "ENOSPC")]
 """What is tested every time; the rest is slow."""
 Answers = Mapping[str, pa.Table]
 
