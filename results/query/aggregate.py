@@ -123,7 +123,7 @@ def _trials(outcomes: "pd.DataFrame", measured: list[str]) -> "list[Trial]":
     names = list(dict.fromkeys([*GROUP, *DESCRIPTION, *KEYS, *measured]))
     some = outcomes[names]
     columns = some.astype(object).where(some.notna(), None)
-    searches = columns["search_key"].fillna(columns["sample_key"])
+    searches = columns["search_key"].where(some["search_key"].notna(), columns["sample_key"])
     rows = zip(*(columns[name].tolist() for name in names), searches.tolist(), strict=True)
     return [dict(zip((*names, FROM), row, strict=True)) for row in rows]
 
