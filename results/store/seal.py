@@ -73,8 +73,9 @@ def seal(store: Store, finished: Mapping[str, SealedStage]) -> int:
 
     def write(start: int) -> Pack:
         some = {key: stages[key] for key in keys[start : start + PACK_STAGES]}
-        written.append(_write_pack(store, before, number, some, attempts))
-        return written[-1]
+        pack = _write_pack(store, before, number, some, attempts)
+        written.append(pack)  # Not taken from there again: another thread may add its own.
+        return pack
 
     try:
         with ThreadPoolExecutor(WRITERS) as pool:
