@@ -58,7 +58,12 @@ def seal(store: Store, finished: Mapping[str, SealedStage]) -> int:
         OSError: If the store cannot be written; no answer has changed then.
     """
     before = store.manifest()
-    new = {key: stage for key, stage in finished.items() if key not in before.stages}
+    new = {
+        key: stage
+        for key, stage in finished.items()
+        # It may have been deleted since the caller looked, and its files be there still.
+        if key not in before.stages and stage.attempt > before.deleted.attempt(key)
+    }
     full = [pack for pack in before.packs if len(pack.stages) >= PACK_STAGES]
     others = [pack for pack in before.packs if len(pack.stages) < PACK_STAGES]
     is_tidy = all(pack.num_written == len(pack.stages) for pack in others) and len(others) < 2
@@ -89,6 +94,7 @@ def seal(store: Store, finished: Mapping[str, SealedStage]) -> int:
             return 0
         raise
     after = replace(before, number=number, packs=(*full, *packs))
+    assert before.stages.keys() <= after.stages.keys()  # What it replaces is removed below.
     if not commit(store.root, after):
         return 0
     sweep(store, after)

@@ -1,6 +1,8 @@
 """Sealed rows give the answers that live ones gave, and damage to them is noticed."""
 
 import random
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from stored_stages import (
 from results.errors import DamagedFile
 from results.store import manifest
 from results.store import seal as seal_module
+from results.store.deletion import delete
 from results.store.layout import SEALED, live_name
 from results.store.seal import seal
 from results.store.store import Store
@@ -67,6 +70,37 @@ def test_many_seals_leave_few_packs(store: Store) -> None:
 
     assert len(sealed_names(store)) == 4  # three full ones of 6, and one of 2
     assert len(store.manifest().stages) == 20
+
+
+def test_packs_that_are_written_side_by_side_are_all_named(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealed = write_stages(store, range(6))
+    seal(store, sealed)
+    stages = write_stages(store, range(6, 46))
+    before = answers(store)
+    monkeypatch.setattr(seal_module, "PACK_STAGES", 2)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # Threads take turns in the middle of every line.
+    try:
+        assert seal(store, sealed | stages) == 40
+    finally:
+        sys.setswitchinterval(interval)
+    names = [pack.name for pack in store.manifest().packs]
+    assert len({*names}) == len(names) > 20
+    assert answers(store) == before
+
+
+def test_what_was_deleted_meanwhile_is_not_sealed(store: Store, tmp_path: Path) -> None:
+    stages = write_stages(store, range(3))
+    shutil.copytree(store.root / "live", tmp_path / "kept")
+    gone = {key(1): stages[key(1)]}
+    delete(store, gone, {})
+    shutil.copytree(tmp_path / "kept", store.root / "live", dirs_exist_ok=True)
+    before = answers(store)
+    assert key(1) not in before["epochs"]["stage_key"].to_pylist()
+    assert seal(store, stages) == 2
+    assert answers(store) == before
 
 
 def test_a_second_seal_has_nothing_to_do(store: Store) -> None:
