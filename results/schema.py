@@ -192,7 +192,8 @@ EPOCHS = Table(
         Column(
             "num_dominant",
             I16,
-            "search: gates above 0.75; of softmax gates, those that would be selected",
+            "search: gates above 0.75; of softmax gates, those that would be selected; null: it "
+            "diverged",
         ),
         Column("num_dominant_skip", I16, "search: skip connections among these"),
         Column(

@@ -1,5 +1,7 @@
 """The stage `search`: one row an epoch, with all alphas in full precision."""
 
+import math
+
 import torch
 
 from fairdarts.config import SearchConfig
@@ -22,14 +24,16 @@ def run_search(run: StageRun) -> StageResult:
     space = get_space(config.space)
 
     def on_epoch(epoch: SearchEpoch, state: SearchState) -> None:
-        num_dominant, num_skips = count_dominant(epoch.gates, config.relaxation, space)
+        counts: tuple[int | None, int | None] = (None, None)  # Of a search that diverges.
+        if all(map(math.isfinite, epoch.gates)):
+            counts = count_dominant(epoch.gates, config.relaxation, space)
         history.commit(
             epoch,
             state,
             alphas=epoch.alphas,
             gates=epoch.gates,
-            num_dominant=num_dominant,
-            num_dominant_skip=num_skips,
+            num_dominant=counts[0],
+            num_dominant_skip=counts[1],
             stopping_value=epoch.stopping_value,
             chosen_epoch=epoch.chosen_epoch,
         )

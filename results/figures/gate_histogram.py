@@ -24,10 +24,11 @@ COUNTS = f"""
         (bin + 1) / {NUM_BINS} AS gate_to, count(*) AS num_gates
     FROM (
         SELECT group_number, group_label, zero_one_weight, num_begun, search_key,
-            least(floor(unnest(gates) * {NUM_BINS}), {NUM_BINS - 1}) AS bin
+            unnest(gates) AS gate, least(floor(gate * {NUM_BINS}), {NUM_BINS - 1}) AS bin
         FROM epochs JOIN searches ON search_key = stage_key AND epoch = final_epoch
         WHERE kind = 'search' AND len(gates) > 0 AND epoch >= {{first}}
     )
+    WHERE isfinite(gate)
     GROUP BY group_number, bin
     ORDER BY group_number, bin
 """  # noqa: S608 (made of constants)

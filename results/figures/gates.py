@@ -1,5 +1,6 @@
 """The figure `gates`: what the gates of one search of each group were in the end, as a heatmap."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from results.errors import QueryError
@@ -128,9 +129,10 @@ def _paint_heatmap(axes: "Axes", rows: "pd.DataFrame", width: float, named: bool
     edges = list(rows["edge"].unique())
     names = [name for name in OPERATION_COLORS if name in set(rows["operation"])]
     softmax = (rows["relaxation"] == "softmax").any()
-    highest = float(rows["gate"].max()) if softmax else 1.0
-    values = rows.pivot_table(index="operation", columns="edge", values="gate").loc[names, edges]
-    # White lines between the cells; a missing choice stays white.
+    finite = rows["gate"].dropna()  # A search that diverged may have none.
+    highest = float(finite.max()) if softmax and len(finite) else 1.0
+    values = rows.pivot(index="operation", columns="edge", values="gate").loc[names, edges]
+    # White lines between the cells; a missing choice, or a gate that is no number, stays white.
     axes.pcolormesh(
         values.to_numpy(float), cmap="Blues", vmin=0, vmax=highest, edgecolor="white", lw=1
     )
@@ -144,7 +146,7 @@ def _paint_heatmap(axes: "Axes", rows: "pd.DataFrame", width: float, named: bool
     size = min(VALUE_PT + 1.5, width / len(edges) * 72 / (3.4 * 0.6))
     for row in rows.to_dict("records"):
         x, y, gate = edges.index(row["edge"]), names.index(row["operation"]), row["gate"]
-        if size >= VALUE_PT:
+        if size >= VALUE_PT and not math.isnan(gate):
             axes.text(
                 x + 0.5,
                 y + 0.53,

@@ -26,7 +26,7 @@ def dominant(gates: "NDArray[Any]", places: Sequence[Position], relaxation: str)
         relaxation: `sigmoid`: gates above 0.75 (paper footnote 5). `softmax`: the two highest of
             all candidates into each node, or the highest of each layer (paper Section 3.2).
     Returns:
-        Booleans of the same shape.
+        Booleans of the same shape; a gate that is no number is not dominant.
     """
     import numpy as np
 
@@ -42,4 +42,5 @@ def dominant(gates: "NDArray[Any]", places: Sequence[Position], relaxation: str)
         ranked = np.argsort(-gates[:, columns], axis=1, kind="stable")  # Ties by index.
         winners = ranked[:, : NUM_SELECTED.get(cell, 2)]
         chosen[rows, np.asarray(columns)[winners]] = True
+    chosen &= np.isfinite(gates)
     return chosen

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from results.query.outcomes import to_pandas
 from results.query.sql import arrow, query
 from results.query.tables import Tables
+from results.statuses import TrialOutcome
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +29,8 @@ GATES = """
 def with_gates(outcomes: "pd.DataFrame", tables: Tables) -> "pd.DataFrame":
     """Add what the gates of each search were, when its genotype was derived.
 
+    A search that goes on, or that diverged, has none of these numbers.
+
     Args:
         outcomes: Rows of the table `outcomes`.
         tables: Where the epochs are.
@@ -35,7 +38,8 @@ def with_gates(outcomes: "pd.DataFrame", tables: Tables) -> "pd.DataFrame":
         The rows with `num_dominant`, `num_dominant_skip` (see the table `epochs`) and
         `polarised_pct`, the share of gates within 0.1 of 0 or 1.
     """
-    searches = outcomes[["search_key"]].dropna().drop_duplicates()
+    derived = outcomes["genotype_json"].notna() | (outcomes["outcome"] == TrialOutcome.INVALID)
+    searches = outcomes.loc[derived, ["search_key"]].dropna().drop_duplicates()
     searched = tables.of_stages(set(searches["search_key"]))
     finals = query(searched, FINAL, beside={"searches": arrow(searches)})
     # Named in the query, the first of these epochs spares reading the gates of those before it.

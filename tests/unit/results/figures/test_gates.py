@@ -1,6 +1,7 @@
 """Figures of gates: they count as a search does, mark what was derived, average like with like."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,21 @@ def test_shares_of_a_histogram_add_up(tables: Tables) -> None:
     rows = figure("gate-histogram").data(tables, Options())
     assert rows.groupby("group_number")["share_pct"].sum().tolist() == pytest.approx([100] * 4)
     assert rows.groupby("group_number")["num_gates"].sum().tolist() == [392, 336, 266, 266]
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_a_search_that_diverged_keeps_no_figure_from_being_drawn(store: Store, name: str) -> None:
+    fine = searched("darts", 0, "s1", "softmax")
+    diverged = searched("noisy", 0, "s1", "softmax")
+    tables = sweep(store, {fine: 3, diverged: 1})
+    rows = store.read("epochs", [diverged.search_key]).to_pylist()
+    nans = {"gates": [math.nan] * 196, "alphas": [math.nan] * 196}
+    store.write_rows("epochs", live_name(diverged.search_key, 1), [rows[0] | nans])
+    options = Options(edge="normal 0-2" if name == "alphas" else None)
+    rows = FIGURES[name].data(tables, options)
+    assert b"darts" in FIGURES[name].picture(rows, options, "svg")
+    if name == "gate-histogram":
+        assert set(rows["group_label"]) == {"darts"}
 
 
 def test_the_zero_one_loss_is_that_of_the_search(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 import csv
 import io
+import math
 
 import pytest
-from small_sweep import Trial, finish, submit
+from small_sweep import Trial, attempt, finish, submit
 
 from results.errors import QueryError
 from results.query.aggregate import aggregate
@@ -15,6 +16,7 @@ from results.query.sql import query
 from results.query.tables import Tables
 from results.query.versus import add_versus
 from results.report.render import render
+from results.store.layout import live_name
 from results.store.store import Store
 
 
@@ -75,6 +77,21 @@ def test_gates_are_those_of_the_epoch_that_was_derived_from(example: Store) -> N
     row = aggregate(outcomes).iloc[0]
     assert row["polarised_pct_mean"] == pytest.approx(100 * 39 / 196)
     assert "Gates at 0 or 1 (%)" in render(aggregate(outcomes))
+
+
+def test_searches_that_go_on_or_diverged_are_in_no_mean_of_gates(store: Store) -> None:
+    done, begun, diverged = trials = [Trial("fairdarts", seed) for seed in range(3)]
+    submit(store, "exp", 1, trials)
+    finish(store, done, 97.0)
+    last = store.read("epochs", [done.search_key]).to_pylist()[-1]
+    for trial, gate, status in ((begun, 0.5, "running"), (diverged, math.nan, "failed")):
+        row = last | {"stage_key": trial.search_key, "epoch": 0, "gates": [gate] * 196}
+        store.write_rows("epochs", live_name(trial.search_key, 1), [row])
+        attempt(store, trial.search_key, "search", status)
+    tables = Tables(store)
+    row = aggregate(with_gates(to_pandas(tables.read("outcomes")), tables)).iloc[0]
+    assert row["polarised_pct_mean"] == pytest.approx(100 * 39 / 196)
+    assert math.isnan(row["polarised_pct_std"])  # Of one search.
 
 
 def test_printed_numbers_can_be_asked_in_sql(example: Store) -> None:
