@@ -13,7 +13,7 @@ def compact(format_: FormatOption = Format.TEXT, store: StoreOption = DEFAULT_ST
 
     With thousands of trials every command is faster after that; no answer changes. A running sweep
     does the same by itself when it has some hundred finished stages. It can be interrupted at any
-    time. As JSON: num_sealed (stages) and num_live (stages that are not finished).
+    time. As JSON: num_sealed (stages) and num_live (others, not finished or damaged).
 
     Example:
 
@@ -37,4 +37,6 @@ def compact(format_: FormatOption = Format.TEXT, store: StoreOption = DEFAULT_ST
     if format_ is Format.JSON:
         print_json({"num_sealed": num_sealed, "num_live": num_live})
         return
-    print(f"Sealed {counted(num_sealed, 'stage')}; {counted(num_live, 'stage')} not finished.")
+    print(f"Sealed {counted(num_sealed, 'stage')}; {counted(num_live, 'stage')} left.")
+    if num_live:
+        print("Those left are not finished, or damaged: `fairdarts store check` names damage.")

@@ -20,6 +20,8 @@ def where(tables: Tables, condition: str) -> Tables:
     Raises:
         QueryError: If it is not a condition, or is wrong.
     """
+    if not condition.strip():
+        raise QueryError("where is empty: give a condition, such as method = 'darts'.")
     # It is put into a query as it is: whatever it holds, a query can only read these tables.
     sql = f"SELECT sweep, trial_id FROM outcomes WHERE (\n{condition}\n)"  # noqa: S608
     try:

@@ -121,5 +121,7 @@ def _spreads(outcomes: "pd.DataFrame | None") -> list[dict[str, Any]]:
         if row["top1_pct_std"] > 0
     ]
     if not spreads:
-        raise QueryError("no method has a spread, which takes two seeds: give one with --std.")
+        raise QueryError(
+            "no method has a spread above 0, which takes two seeds: give one with --std."
+        )
     return spreads

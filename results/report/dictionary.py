@@ -66,8 +66,8 @@ and of each sweep the trials of its newest submission; `--all-submissions` adds 
 
 Percentages run from 0 to 100, times are in seconds, timestamps are UTC. NaN is a measured value (a
 loss that diverged); null means "not measured". JSON has no NaN and no infinity, so `--format json`
-writes null for them; pandas has NaN for null. The other formats and frames keep the difference. The
-unit 1 is a count, a ratio or text.
+writes null for them, as text does within lists; pandas has NaN for null. The other formats and
+frames keep the difference. The unit 1 is a count, a ratio or text.
 
 An answer in SQL has only types that every format has. Sums of integers are 64-bit integers (text if
 one is larger), decimals are doubles, times are in UTC. Intervals, times of day, unions, bytes and

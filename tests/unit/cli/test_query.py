@@ -103,6 +103,8 @@ def test_a_condition_chooses_the_trials_of_every_verb(run: Run) -> None:
     code, _, err = run("results", "best", "--where", "method = 'nothing'")
     assert code == BAD_INPUT
     assert "leaves none of 6 trials" in err
+    code, _, err = run("results", "table", "--where", " ")
+    assert (code, "where is empty" in err) == (BAD_INPUT, True)
 
 
 VERBS = (

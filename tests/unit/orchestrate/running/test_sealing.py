@@ -202,4 +202,4 @@ def test_compact_says_what_it_did(
 
     assert exit_code("results", "compact", "--store", root) == 0
 
-    assert capsys.readouterr().out == "Sealed 5 stages; 0 stages not finished.\n"
+    assert capsys.readouterr().out == "Sealed 5 stages; 0 stages left.\n"
