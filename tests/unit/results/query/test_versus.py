@@ -113,7 +113,7 @@ def test_a_condition_chooses_trials_and_the_rows_of_their_stages(two: Store) -> 
         ("topp = 'darts'", 'where .*column "topp" not found'),
         ("true) UNION SELECT 1, 2, 3 --", "where"),
         ("true); DROP TABLE trials; --", "syntax error"),
-        ("", "Conversion Error"),
+        ("", "where is empty"),
     ],
 )
 def test_what_is_not_a_condition_is_refused(two: Store, condition: str, message: str) -> None:
